@@ -1,0 +1,48 @@
+package dev.meridian.site;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What {@code site.yaml} says of a collection.
+ *
+ * @param pattern its pattern: names, with an asterisk for each id
+ * @param indexes each a list of fields, {@code field} or {@code -field} for descending
+ * @param rules who may read and write
+ * @param expires how long documents stay after their last write, unless the write says otherwise
+ * @param cache how caches treat it
+ * @param seed a file in the site's folder, NDJSON, JSON array or CSV, perhaps gzipped, imported
+ *     when the collection is empty at the first start
+ */
+public record CollectionSettings(
+    String pattern,
+    List<List<String>> indexes,
+    Rules rules,
+    Optional<Duration> expires,
+    CachePolicy cache,
+    Optional<Path> seed) {
+  /** How caches treat a collection. */
+  public enum CachePolicy {
+    /** Filled by reads, kept fresh by the change feed. */
+    READ_THROUGH,
+    /** Written before a write is acknowledged. */
+    WRITE_THROUGH,
+    /** Acknowledged from the caches' logs, written to the store later. */
+    WRITE_BEHIND,
+    /** Not cached. */
+    NONE
+  }
+
+  /** Copies. */
+  public CollectionSettings {
+    indexes = indexes.stream().map(List::copyOf).toList();
+  }
+
+  /** A collection that {@code site.yaml} does not mention. */
+  public static CollectionSettings defaults(String pattern, Rules rules) {
+    return new CollectionSettings(
+        pattern, List.of(), rules, Optional.empty(), CachePolicy.READ_THROUGH, Optional.empty());
+  }
+}

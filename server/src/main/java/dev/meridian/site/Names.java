@@ -1,0 +1,41 @@
+package dev.meridian.site;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What the name server answers.
+ *
+ * @param ttl for records that give none
+ * @param nameServers names of the site's name servers
+ * @param hostmaster the mailbox for SOA, as {@code user@domain}
+ * @param zoneFiles RFC 1035 zone files in the site's folder
+ * @param records from {@code site.yaml}
+ */
+public record Names(
+    Duration ttl,
+    List<String> nameServers,
+    Optional<String> hostmaster,
+    List<Path> zoneFiles,
+    List<NameRecord> records) {
+  /** Copies. */
+  public Names {
+    nameServers = List.copyOf(nameServers);
+    zoneFiles = List.copyOf(zoneFiles);
+    records = List.copyOf(records);
+  }
+
+  /**
+   * One record as {@code site.yaml} has it.
+   *
+   * @param name absolute, lower case, without the last dot
+   * @param type such as {@code A} or {@code MX}
+   * @param ttl its own, or empty for {@link Names#ttl}
+   * @param data in zone file form (RFC 1035, section 5.1), names relative to the zone or absolute
+   * @param line where it stands in {@code site.yaml}, for error messages
+   */
+  public record NameRecord(
+      String name, String type, Optional<Duration> ttl, String data, int line) {}
+}

@@ -1,0 +1,55 @@
+package dev.meridian.site;
+
+import dev.meridian.document.CollectionPath;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a team deploys: a folder with {@code site.yaml}, {@code pages/} and {@code public/}, read
+ * and checked. Immutable; a changed file makes a new one.
+ *
+ * @param folder the site's folder, absolute
+ * @param name what people call it
+ * @param domains the names it answers to, lower case, without the last dot; the first is the main
+ *     one
+ * @param listeners where it listens unless flags say otherwise
+ * @param tls certificate files for the web listener
+ * @param rules access rules for collections that declare none
+ * @param collections settings by collection pattern ({@link CollectionPath#pattern})
+ * @param names what the name server answers
+ * @param limits bounds on what requests may ask
+ */
+public record Site(
+    Path folder,
+    String name,
+    List<String> domains,
+    Listeners listeners,
+    Optional<Tls> tls,
+    Rules rules,
+    Map<String, CollectionSettings> collections,
+    Names names,
+    Limits limits) {
+  /** Copies. */
+  public Site {
+    domains = List.copyOf(domains);
+    collections = Map.copyOf(collections);
+  }
+
+  /** The folder of templates; it need not exist. */
+  public Path pages() {
+    return folder.resolve("pages");
+  }
+
+  /** The folder of static files; it need not exist. */
+  public Path publicFiles() {
+    return folder.resolve("public");
+  }
+
+  /** The settings of a collection: its own, or the defaults. */
+  public CollectionSettings settings(CollectionPath collection) {
+    CollectionSettings own = collections.get(collection.pattern());
+    return own != null ? own : CollectionSettings.defaults(collection.pattern(), rules);
+  }
+}

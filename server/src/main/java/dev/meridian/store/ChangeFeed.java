@@ -1,0 +1,24 @@
+package dev.meridian.store;
+
+import java.time.Duration;
+import java.util.List;
+
+/** A place in the change feed that moves forward. Used by one thread at a time. */
+public interface ChangeFeed extends AutoCloseable {
+  /**
+   * The next changes in scope: at once if there are any, otherwise after waiting at most {@code
+   * wait}. A path that changed several times meanwhile is reported once, at its newest version.
+   *
+   * @param max most changes to return, at least 1
+   * @return empty when the time ran out
+   * @throws StoreException.PositionLost if this feed fell behind what is remembered of deletes
+   * @throws StoreException.Unavailable if the store was closed
+   */
+  List<Change> poll(int max, Duration wait) throws InterruptedException;
+
+  /** Everything up to here has been returned or was out of scope. */
+  Position position();
+
+  @Override
+  void close();
+}

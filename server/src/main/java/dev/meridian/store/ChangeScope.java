@@ -1,0 +1,35 @@
+package dev.meridian.store;
+
+import dev.meridian.document.CollectionPath;
+import dev.meridian.document.DocumentPath;
+
+/** Which changes a feed carries. */
+public sealed interface ChangeScope {
+  /** Whether a change at {@code path} is in scope. */
+  boolean contains(DocumentPath path);
+
+  /** Every change. */
+  record Everything() implements ChangeScope {
+    @Override
+    public boolean contains(DocumentPath path) {
+      return true;
+    }
+  }
+
+  /** One document. */
+  record OneDocument(DocumentPath document) implements ChangeScope {
+    @Override
+    public boolean contains(DocumentPath path) {
+      return path.equals(document);
+    }
+  }
+
+  /** The documents of one collection, without the collections below it. */
+  record OneCollection(CollectionPath collection) implements ChangeScope {
+    @Override
+    public boolean contains(DocumentPath path) {
+      return path.segments().size() == collection.segments().size() + 1
+          && path.segments().subList(0, collection.segments().size()).equals(collection.segments());
+    }
+  }
+}

@@ -1,0 +1,46 @@
+package dev.meridian.store;
+
+import dev.meridian.document.CollectionPath;
+import dev.meridian.document.Filter;
+import dev.meridian.document.InvalidInputException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One page of a collection.
+ *
+ * @param collection what to list
+ * @param where which documents; null for all
+ * @param sort in what order; null for by id
+ * @param limit most documents in the page, 1 to {@link #MAX_LIMIT}
+ * @param after {@link Page#next} of the page before; null for the first
+ * @param scan most documents that may be read and thrown away when no index serves the query; 0
+ *     refuses such a query
+ */
+public record Query(
+    CollectionPath collection,
+    @Nullable Filter where,
+    @Nullable Sort sort,
+    int limit,
+    @Nullable String after,
+    int scan) {
+  /** Most documents in a page. */
+  public static final int MAX_LIMIT = 1000;
+
+  /** Most documents a query without an index may look at. */
+  public static final int MAX_SCAN = 1_000_000;
+
+  /** Checks the bounds. */
+  public Query {
+    if (limit < 1 || limit > MAX_LIMIT) {
+      throw new InvalidInputException("limit is 1 to " + MAX_LIMIT + "; it was " + limit + ".");
+    }
+    if (scan < 0 || scan > MAX_SCAN) {
+      throw new InvalidInputException("scan is 0 to " + MAX_SCAN + "; it was " + scan + ".");
+    }
+  }
+
+  /** The first page of everything in {@code collection}, by id. */
+  public static Query of(CollectionPath collection, int limit) {
+    return new Query(collection, null, null, limit, null, 0);
+  }
+}

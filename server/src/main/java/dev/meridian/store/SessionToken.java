@@ -1,0 +1,74 @@
+package dev.meridian.store;
+
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.Version;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/**
+ * The highest clock timestamp a client has seen, one a region. A replica that has applied
+ * everything up to it may serve the client's {@link Consistency#SESSION} reads. Immutable.
+ *
+ * @param timestamps region number to hybrid timestamp
+ */
+public record SessionToken(Map<Integer, Long> timestamps) {
+  /** A client that has seen nothing. */
+  public static final SessionToken NONE = new SessionToken(Map.of());
+
+  /** Most regions a token may name. */
+  public static final int MAX_REGIONS = 64;
+
+  /** Copies. */
+  public SessionToken {
+    timestamps = Map.copyOf(timestamps);
+  }
+
+  /** This token after its client saw {@code version} too. */
+  public SessionToken seen(Version version) {
+    Long known = timestamps.get(version.region());
+    if (known != null && known >= version.timestamp()) {
+      return this;
+    }
+    Map<Integer, Long> merged = new TreeMap<>(timestamps);
+    merged.put(version.region(), version.timestamp());
+    return new SessionToken(merged);
+  }
+
+  /** The token as text: {@code region-timestamp} in hexadecimal, joined by dots; empty for none. */
+  @Override
+  public String toString() {
+    return new TreeMap<>(timestamps)
+        .entrySet().stream()
+            .map(e -> Integer.toHexString(e.getKey()) + "-" + Long.toHexString(e.getValue()))
+            .collect(Collectors.joining("."));
+  }
+
+  /**
+   * Reads what {@link #toString} wrote.
+   *
+   * @throws InvalidInputException if it is no token
+   */
+  public static SessionToken parse(String text) {
+    if (text.isEmpty()) {
+      return NONE;
+    }
+    String[] parts = text.split("\\.", MAX_REGIONS + 1);
+    Map<Integer, Long> timestamps = new TreeMap<>();
+    try {
+      if (parts.length > MAX_REGIONS) {
+        throw new NumberFormatException();
+      }
+      for (String part : parts) {
+        int dash = part.indexOf('-');
+        int region = Integer.parseUnsignedInt(part.substring(0, Math.max(dash, 0)), 16);
+        long timestamp = Long.parseUnsignedLong(part.substring(dash + 1), 16);
+        timestamps.put(region, new Version(timestamp, region).timestamp());
+      }
+    } catch (IllegalArgumentException e) {
+      throw new InvalidInputException(
+          "'" + text + "' is not a session token; send back the one you received.", e);
+    }
+    return new SessionToken(timestamps);
+  }
+}

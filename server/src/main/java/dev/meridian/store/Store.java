@@ -1,0 +1,54 @@
+package dev.meridian.store;
+
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import java.util.Optional;
+
+/**
+ * The whole data path as one interface, implemented at every level, each level wrapping the next:
+ * cache, router, replicated shard, RocksDB.
+ *
+ * <p>All methods may be called on any thread, at best a virtual one: they block. All of them throw
+ * {@link StoreException} and nothing else for what can go wrong at run time.
+ */
+public interface Store extends AutoCloseable {
+  /**
+   * The document at {@code path}, or empty when there is none or it has expired.
+   *
+   * @throws StoreException.Unavailable if the consistency asked for cannot be had now
+   */
+  Optional<Document> get(DocumentPath path, ReadOptions options);
+
+  /**
+   * One page of a collection. Documents in collections below it are not part of it.
+   *
+   * @throws StoreException.NoIndex if no index serves the query and it allows no scan
+   * @throws StoreException.Unavailable if the consistency asked for cannot be had now
+   */
+  Page list(Query query, ReadOptions options);
+
+  /**
+   * Applies the batch, all of it or nothing. On return it is durable and visible to every later
+   * {@link Consistency#STRONG} read.
+   *
+   * @throws StoreException.PreconditionFailed if a write's condition does not hold
+   * @throws StoreException.Rejected if the batch can never be applied as it stands
+   * @throws StoreException.Unavailable if it was not, or may not have been, applied
+   */
+  Commit write(Batch batch);
+
+  /**
+   * The changes after {@code query.since()}, oldest first, only the newest for each path; then
+   * those to come. The caller closes the feed.
+   *
+   * @throws StoreException.PositionLost if deletes after that position have been forgotten
+   */
+  ChangeFeed changes(ChangeQuery query);
+
+  /** Where the change feed is now: a feed opened from here sees only later changes. */
+  Position position();
+
+  /** Stops; calls under way fail with {@link StoreException.Unavailable}. Does not throw. */
+  @Override
+  void close();
+}

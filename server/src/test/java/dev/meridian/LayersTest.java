@@ -1,0 +1,66 @@
+package dev.meridian;
+
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+/** Arrows between rooms point only down the list in ARCHITECTURE.md. */
+class LayersTest {
+  private static final JavaClasses CLASSES =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("dev.meridian");
+
+  @Test
+  void arrowsPointDown() {
+    layeredArchitecture()
+        .consideringOnlyDependenciesInAnyPackage("dev.meridian..")
+        .withOptionalLayers(true)
+        .layer("cli")
+        .definedBy("dev.meridian.cli..")
+        .layer("node")
+        .definedBy("dev.meridian.node..")
+        .layer("web")
+        .definedBy("dev.meridian.web..")
+        .layer("dns")
+        .definedBy("dev.meridian.dns..")
+        .layer("replica")
+        .definedBy("dev.meridian.replica..")
+        .layer("store")
+        .definedBy("dev.meridian.store..")
+        .layer("site")
+        .definedBy("dev.meridian.site..")
+        .layer("document")
+        .definedBy("dev.meridian.document..")
+        .layer("client")
+        .definedBy("dev.meridian.client..")
+        .whereLayer("cli")
+        .mayNotBeAccessedByAnyLayer()
+        .whereLayer("node")
+        .mayOnlyBeAccessedByLayers("cli")
+        .whereLayer("web")
+        .mayOnlyBeAccessedByLayers("cli", "node")
+        .whereLayer("dns")
+        .mayOnlyBeAccessedByLayers("cli", "node")
+        .whereLayer("replica")
+        .mayOnlyBeAccessedByLayers("cli", "node")
+        .whereLayer("store")
+        .mayOnlyBeAccessedByLayers("cli", "node", "web", "replica")
+        .whereLayer("site")
+        .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns")
+        .whereLayer("document")
+        .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns", "replica", "store", "site")
+        .whereLayer("client")
+        .mayOnlyBeAccessedByLayers("cli")
+        .check(CLASSES);
+  }
+
+  @Test
+  void roomsAreFreeOfCycles() {
+    slices().matching("dev.meridian.(*)..").should().beFreeOfCycles().check(CLASSES);
+  }
+}
