@@ -45,6 +45,11 @@ final class Contender implements AutoCloseable {
     return port;
   }
 
+  /** The same process, reached at another of its ports. */
+  Contender at(int otherPort) {
+    return new Contender(name, otherPort, process);
+  }
+
   boolean isAlive() {
     return process.isAlive();
   }

@@ -19,7 +19,8 @@ final class Load {
   private Load() {}
 
   /** HTTP load by wrk. Fails when any answer was not 2xx. */
-  static Sample wrk(Contender server, int connections, int seconds, List<String> more, String path) {
+  static Sample wrk(
+      Contender server, int connections, int seconds, List<String> more, String path) {
     List<String> command =
         new ArrayList<>(
             List.of("wrk", "-t1", "-c" + connections, "-d" + seconds + "s", "--timeout", "10s"));
@@ -115,8 +116,7 @@ final class Load {
                 script.toString(),
                 "postgres"));
     Duration used = server.cpu().minus(before);
-    double operations =
-        number(Pattern.compile("transactions actually processed: (\\d+)"), out);
+    double operations = number(Pattern.compile("transactions actually processed: (\\d+)"), out);
     return new Sample(
         number(Pattern.compile("tps = ([0-9.]+)"), out),
         number(Pattern.compile("latency average = ([0-9.]+) ms"), out),

@@ -38,13 +38,14 @@ final class Series {
     return samples.stream().mapToDouble(figure).max().orElse(Double.NaN);
   }
 
-  /** Median of this series' figure over the other's, run by run: robust against a drifting machine. */
+  /**
+   * Median of this series' figure over the other's, run by run: robust against a drifting machine.
+   */
   double ratio(Series other, ToDoubleFunction<Sample> figure) {
     int runs = Math.min(samples.size(), other.samples.size());
     double[] ratios = new double[runs];
     for (int i = 0; i < runs; i++) {
-      ratios[i] =
-          figure.applyAsDouble(samples.get(i)) / figure.applyAsDouble(other.samples.get(i));
+      ratios[i] = figure.applyAsDouble(samples.get(i)) / figure.applyAsDouble(other.samples.get(i));
     }
     return median(ratios);
   }
@@ -55,8 +56,6 @@ final class Series {
     }
     Arrays.sort(values);
     int middle = values.length / 2;
-    return values.length % 2 == 1
-        ? values[middle]
-        : (values[middle - 1] + values[middle]) / 2;
+    return values.length % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
   }
 }

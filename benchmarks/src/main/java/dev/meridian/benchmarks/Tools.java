@@ -38,7 +38,9 @@ final class Tools {
     return Stream.of(programs).allMatch(p -> find(p) != null);
   }
 
-  /** Runs a command to its end and returns what it printed; fails on a bad exit or after the limit. */
+  /**
+   * Runs a command to its end and returns what it printed; fails on a bad exit or after the limit.
+   */
   static String run(Duration limit, List<String> command) {
     try {
       Path output = Files.createTempFile("bench", ".out");

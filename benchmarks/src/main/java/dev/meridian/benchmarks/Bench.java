@@ -1,0 +1,534 @@
+package dev.meridian.benchmarks;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.function.IntFunction;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * {@code ./meridian bench}: Meridian beside whatever peers are installed, in one run, in turns, and
+ * the result as a table in {@code benchmarks/RESULTS.md}.
+ */
+public final class Bench {
+  private static final String HELP =
+      """
+      Usage: ./meridian bench [--only NAME,...] [--runs N] [--seconds S] [--no-save]
+
+      Runs Meridian and its peers in turns on this machine, on loopback and on the disk of the
+      temporary folder, and writes the medians to benchmarks/RESULTS.md. Peers that are not installed
+      are left out with a word. Names: get, put, dns, import.
+
+        --only NAME,...  these benchmarks only; RESULTS.md is then left alone
+        --runs N         counted runs of each contender (default 5, after one that does not count)
+        --seconds S      length of a run (default 5)
+        --no-save        print only
+      """;
+  private static final int DOCUMENT_BYTES = 256;
+  private static final int DOCUMENTS = 100_000;
+
+  private final Path home;
+  private final Path scratch;
+  private final int runs;
+  private final int seconds;
+  private final Report report = new Report();
+  private final PrintStream out = System.out;
+
+  private Bench(Path home, Path scratch, int runs, int seconds) {
+    this.home = home;
+    this.scratch = scratch;
+    this.runs = runs;
+    this.seconds = seconds;
+  }
+
+  /** Runs what the arguments ask for; the first is the checkout's folder. */
+  static void main(String[] args) throws IOException {
+    Path home = Path.of(args[0]).toAbsolutePath();
+    Set<String> only = new LinkedHashSet<>(List.of("get", "put", "dns", "import"));
+    Set<String> known = Set.copyOf(only);
+    int runs = 5;
+    int seconds = 5;
+    boolean save = true;
+    for (int i = 1; i < args.length; i++) {
+      switch (args[i]) {
+        case "--only" -> {
+          only = new LinkedHashSet<>(List.of(value(args, ++i).split(",", -1)));
+          save = false;
+        }
+        case "--runs" -> runs = Integer.parseInt(value(args, ++i));
+        case "--seconds" -> seconds = Integer.parseInt(value(args, ++i));
+        case "--no-save" -> save = false;
+        case "-h", "--help" -> {
+          System.out.print(HELP);
+          return;
+        }
+        default -> usage("unknown argument '" + args[i] + "'");
+      }
+    }
+    if (!known.containsAll(only)) {
+      usage("--only takes get, put, dns and import");
+    }
+    Path scratch = Files.createTempDirectory("meridian-bench");
+    scratch.toFile().setExecutable(true, false); // PostgreSQL runs as another user
+    try {
+      Bench bench = new Bench(home, scratch, runs, seconds);
+      if (only.contains("get")) {
+        bench.get();
+      }
+      if (only.contains("put")) {
+        bench.put();
+      }
+      if (only.contains("dns")) {
+        bench.dns();
+      }
+      if (only.contains("import")) {
+        bench.importCities();
+      }
+      System.out.println();
+      System.out.print(bench.report.plain());
+      if (save) {
+        bench.save();
+      }
+    } finally {
+      Tools.delete(scratch);
+    }
+  }
+
+  private static String value(String[] args, int i) {
+    if (i >= args.length) {
+      usage("'" + args[i - 1] + "' needs a value");
+    }
+    return args[i];
+  }
+
+  private static void usage(String problem) {
+    System.err.println("meridian bench: " + problem + "; see ./meridian bench --help");
+    System.exit(2);
+  }
+
+  private Servers servers(String name) throws IOException {
+    return new Servers(home, Files.createDirectories(open(scratch.resolve(name))));
+  }
+
+  private static Path open(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    folder.toFile().setExecutable(true, false);
+    folder.toFile().setReadable(true, false);
+    return folder;
+  }
+
+  /** A site with one open collection and one zone, and nothing else. */
+  private Path site() {
+    Path folder = scratch.resolve("site");
+    Tools.write(
+        folder.resolve("site.yaml"),
+        """
+        name: Bench
+        domains: [bench.example]
+        rules: {read: "true", write: "true"}
+        names:
+          zoneFiles: [bench.zone]
+        """);
+    return folder;
+  }
+
+  /** One value of exactly {@link #DOCUMENT_BYTES} bytes of minified JSON. */
+  private static String document() {
+    String start = "{\"name\":\"Reykjavik\",\"country\":\"IS\",\"text\":\"";
+    return start + "x".repeat(DOCUMENT_BYTES - start.length() - 2) + "\"}";
+  }
+
+  private void zone(Path site) {
+    StringBuilder zone =
+        new StringBuilder(
+            """
+            $TTL 300
+            @ IN SOA ns hostmaster 1 3600 600 86400 300
+            @ IN NS ns
+            ns IN A 127.0.0.1
+            @ IN A 127.0.0.1
+            """);
+    for (int i = 0; i < 1000; i++) {
+      zone.append("host").append(i).append(" IN A 192.0.2.").append(i % 250 + 1).append('\n');
+    }
+    Tools.write(site.resolve("bench.zone"), "$ORIGIN bench.example.\n" + zone);
+  }
+
+  // --- GET ---------------------------------------------------------------------------------------
+
+  private void get() throws IOException {
+    if (!Tools.installed("wrk")) {
+      report.skip("GET (needs wrk)");
+      return;
+    }
+    Servers servers = servers("get");
+    Path site = site();
+    zone(site);
+    try (Servers.Meridian meridian = servers.meridian(site, scratch.resolve("get/data"))) {
+      put(meridian.process(), "/data/bench/one", document());
+      List<Series> series = new ArrayList<>();
+      List<IntFunction<Sample>> contenders = new ArrayList<>();
+      series.add(new Series("Meridian"));
+      contenders.add(s -> Load.wrk(meridian.process(), 32, s, List.of(), "/data/bench/one"));
+      if (Tools.installed("nginx")) {
+        Path root = open(scratch.resolve("get/root"));
+        Tools.write(root.resolve("one"), document());
+        try (Contender nginx = servers.nginx(root)) {
+          series.add(new Series("nginx, static file"));
+          contenders.add(s -> Load.wrk(nginx, 32, s, List.of(), "/one"));
+          turns("GET", series, contenders, 3);
+        }
+      } else {
+        report.skip("GET beside nginx (not installed)");
+        turns("GET", series, contenders, 3);
+      }
+      Series own = series.getFirst();
+      String what = "GET of a 256-byte document, 32 connections";
+      own(what, own);
+      if (series.size() > 1) {
+        Series nginx = series.get(1);
+        peer(what, own, nginx, Sample::rate, 0.6);
+        double p99 = own.ratio(nginx, Sample::p99Millis);
+        report.add(
+            new Report.Row(
+                what,
+                "nginx, p99 latency",
+                String.format(Locale.ROOT, "%.2f ms", nginx.median(Sample::p99Millis)),
+                String.format(Locale.ROOT, "%.2f", p99),
+                "at most 3",
+                p99 <= 3));
+      }
+    }
+  }
+
+  // --- PUT ---------------------------------------------------------------------------------------
+
+  private void put() throws IOException {
+    if (!Tools.installed("wrk")) {
+      report.skip("PUT (needs wrk)");
+      return;
+    }
+    Servers servers = servers("put");
+    Path site = site();
+    zone(site);
+    Path script =
+        Tools.write(
+            scratch.resolve("put.lua"),
+            """
+            wrk.method = "PUT"
+            wrk.headers["Content-Type"] = "application/json"
+            wrk.body = '%s'
+            function request()
+              return wrk.format(nil, "/data/bench/" .. math.random(1, %d))
+            end
+            """
+                .formatted(document(), DOCUMENTS));
+    List<Series> series = new ArrayList<>();
+    List<IntFunction<Sample>> contenders = new ArrayList<>();
+    List<Contender> open = new ArrayList<>();
+    try (Servers.Meridian meridian = servers.meridian(site, scratch.resolve("put/data"))) {
+      series.add(new Series("Meridian"));
+      contenders.add(
+          s -> Load.wrk(meridian.process(), 256, s, List.of("-s", script.toString()), "/"));
+      if (Tools.installed("redis-server", "redis-benchmark")) {
+        Contender redis = servers.redis();
+        open.add(redis);
+        series.add(new Series("Redis, appendfsync always"));
+        // A first run tells how many operations make a run as long as the others'.
+        int[] operations = {20_000};
+        contenders.add(
+            s -> {
+              Sample sample = Load.redisSet(redis, 256, operations[0], DOCUMENT_BYTES);
+              operations[0] = (int) Math.max(5_000, sample.rate() * s);
+              return sample;
+            });
+      } else {
+        report.skip("PUT beside Redis (not installed)");
+      }
+      if (Tools.installed("psql", "pgbench")) {
+        Contender postgres = servers.postgres();
+        open.add(postgres);
+        Servers.psql(postgres, "create table docs (id int primary key, body text)");
+        Path upsert =
+            Tools.write(
+                scratch.resolve("upsert.sql"),
+                """
+                \\set id random(1, %d)
+                insert into docs values (:id, '%s')
+                  on conflict (id) do update set body = excluded.body;
+                """
+                    .formatted(DOCUMENTS, document()));
+        int cores = Runtime.getRuntime().availableProcessors();
+        series.add(new Series("PostgreSQL, one connection a core"));
+        contenders.add(s -> Load.pgbench(postgres, cores, s, upsert));
+        series.add(new Series("PostgreSQL, 64 connections"));
+        contenders.add(s -> Load.pgbench(postgres, 64, s, upsert));
+      } else {
+        report.skip("PUT beside PostgreSQL (not installed)");
+      }
+      turns("PUT", series, contenders, 2);
+    } finally {
+      open.forEach(Contender::close);
+    }
+    Series own = series.getFirst();
+    String what = "durable PUT of 256 bytes, 256 connections";
+    own(what, own);
+    for (Series other : series.subList(1, series.size())) {
+      double target =
+          other.contender().startsWith("Redis")
+              ? 0.5
+              : other.contender().endsWith("a core") ? 3 : Double.NaN;
+      peer(what, own, other, Sample::rate, target);
+    }
+  }
+
+  // --- DNS ---------------------------------------------------------------------------------------
+
+  private void dns() throws IOException {
+    if (!Tools.installed("dnsperf")) {
+      report.skip("DNS (needs dnsperf)");
+      return;
+    }
+    Servers servers = servers("dns");
+    Path site = site();
+    zone(site);
+    StringBuilder names = new StringBuilder();
+    for (int i = 0; i < 1000; i++) {
+      names.append("host").append(i * 7919 % 1000).append(".bench.example A\n");
+    }
+    Path queries = Tools.write(scratch.resolve("queries"), names.toString());
+    List<Series> series = new ArrayList<>();
+    List<IntFunction<Sample>> contenders = new ArrayList<>();
+    try (Servers.Meridian meridian = servers.meridian(site, scratch.resolve("dns/data"))) {
+      Contender names53 = meridian.process().at(meridian.dns());
+      series.add(new Series("Meridian"));
+      contenders.add(s -> Load.dnsperf(names53, s, queries));
+      if (Tools.installed("nsd")) {
+        try (Contender nsd = servers.nsd("bench.example", site.resolve("bench.zone"))) {
+          series.add(new Series("NSD"));
+          contenders.add(s -> Load.dnsperf(nsd, s, queries));
+          turns("DNS", series, contenders, 2);
+        }
+      } else {
+        report.skip("DNS beside NSD (not installed)");
+        turns("DNS", series, contenders, 2);
+      }
+    }
+    Series own = series.getFirst();
+    String what = "DNS over UDP, 1,000 names, A";
+    own(what, own);
+    if (series.size() > 1) {
+      peer(what, own, series.get(1), Sample::rate, 0.8);
+    }
+  }
+
+  // --- Import, size, start -----------------------------------------------------------------------
+
+  private void importCities() throws IOException {
+    Path site = home.resolve("examples/cities");
+    Path file = site.resolve("data/cities.ndjson.gz");
+    if (!Files.exists(file)) {
+      report.skip("import (no " + file + ")");
+      return;
+    }
+    Series imports = new Series("Meridian");
+    Series starts = new Series("Meridian");
+    Series resident = new Series("Meridian");
+    // The example's indexes, without its seed: the import is what is measured.
+    Path bare = scratch.resolve("bare");
+    Tools.write(
+        bare.resolve("site.yaml"),
+        Files.readString(site.resolve("site.yaml")).replaceAll("(?m)^\\s*seed:.*\\R", ""));
+    for (int run = 0; run < Math.min(runs, 5); run++) {
+      out.printf(Locale.ROOT, "import: run %d%n", run + 1);
+      Path data = scratch.resolve("import/data" + run);
+      Servers servers = servers("import");
+      long records;
+      try (Servers.Meridian meridian = servers.meridian(bare, data)) {
+        long begun = System.nanoTime();
+        Tools.run(
+            Duration.ofMinutes(5),
+            List.of(
+                home.resolve("meridian").toString(),
+                "data",
+                "import",
+                "cities",
+                file.toString(),
+                "--url",
+                "http://127.0.0.1:" + meridian.process().port(),
+                "--data",
+                data.toString(),
+                "--state",
+                scratch.resolve("import-state-" + run).toString()));
+        double took = (System.nanoTime() - begun) / 1e9;
+        records = 150_000;
+        imports.add(new Sample(took, Double.NaN, Double.NaN, Double.NaN));
+        out.printf(Locale.ROOT, "  imported in %.1f s (about %d records)%n", took, records);
+      }
+      long begun = System.nanoTime();
+      try (Servers.Meridian meridian = servers.meridian(bare, data)) {
+        Tools.await(
+            "first answer",
+            Duration.ofSeconds(60),
+            () -> status(meridian.process(), "/data/cities?limit=1") == 200);
+        double took = (System.nanoTime() - begun) / 1e9;
+        starts.add(new Sample(took, Double.NaN, Double.NaN, Double.NaN));
+        // Idle: long enough for the collector to give memory back.
+        try {
+          Thread.sleep(40_000);
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+        }
+        double mebibytes = meridian.process().residentBytes() / 1048576.0;
+        resident.add(new Sample(mebibytes, Double.NaN, Double.NaN, Double.NaN));
+        out.printf(Locale.ROOT, "  start %.2f s, idle %.0f MiB%n", took, mebibytes);
+      }
+      Tools.delete(data);
+    }
+    single("import of all cities with indexes", imports, "%.1f s", 15);
+    single("cold start to first answer, all cities stored", starts, "%.2f s", 3);
+    single("resident memory, idle, all cities stored", resident, "%.0f MiB", 350);
+  }
+
+  private void single(String what, Series series, String unit, double target) {
+    double median = series.median(Sample::rate);
+    report.add(
+        new Report.Row(
+            what,
+            "Meridian",
+            String.format(
+                Locale.ROOT,
+                unit + " (" + unit + " - " + unit + ")",
+                median,
+                series.min(Sample::rate),
+                series.max(Sample::rate)),
+            null,
+            String.format(Locale.ROOT, "under " + unit, target),
+            median < target));
+  }
+
+  // --- What they share ---------------------------------------------------------------------------
+
+  /** Warms each contender up, then runs them in turns. */
+  private void turns(
+      String what, List<Series> series, List<IntFunction<Sample>> contenders, int warmups) {
+    for (int i = 0; i < contenders.size(); i++) {
+      for (int warmup = 0; warmup < warmups; warmup++) {
+        out.printf("%s: warming up %s%n", what, series.get(i).contender());
+        var _ = contenders.get(i).apply(seconds);
+      }
+    }
+    for (int run = 0; run < runs; run++) {
+      for (int i = 0; i < contenders.size(); i++) {
+        Sample sample = contenders.get(i).apply(seconds);
+        series.get(i).add(sample);
+        out.printf(
+            Locale.ROOT,
+            "%s: run %d/%d, %s: %,.0f/s%n",
+            what,
+            run + 1,
+            runs,
+            series.get(i).contender(),
+            sample.rate());
+      }
+    }
+  }
+
+  private void own(String what, Series own) {
+    report.add(new Report.Row(what, own.contender(), Report.figures(own), null, "", null));
+  }
+
+  private void peer(
+      String what, Series own, Series other, ToDoubleFunction<Sample> figure, double target) {
+    double ratio = own.ratio(other, figure);
+    report.add(
+        new Report.Row(
+            what,
+            other.contender(),
+            Report.figures(other),
+            String.format(Locale.ROOT, "%.2f", ratio),
+            Double.isNaN(target) ? "" : String.format(Locale.ROOT, "at least %.1f", target),
+            Double.isNaN(target) ? null : (Boolean) (ratio >= target)));
+  }
+
+  private static void put(Contender server, String path, String json) {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.port() + path))
+            .header("Content-Type", "application/json")
+            .PUT(HttpRequest.BodyPublishers.ofString(json))
+            .build();
+    int status = send(request);
+    if (status / 100 != 2) {
+      throw new IllegalStateException("PUT " + path + " answered " + status);
+    }
+  }
+
+  private static int status(Contender server, String path) {
+    return send(
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.port() + path)).build());
+  }
+
+  private static int send(HttpRequest request) {
+    try (HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
+      return client.send(request, HttpResponse.BodyHandlers.discarding()).statusCode();
+    } catch (IOException e) {
+      return 0;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return 0;
+    }
+  }
+
+  private void save() throws IOException {
+    String text =
+        """
+        # Results
+
+        Written by `./meridian bench` on %s. Medians of %d runs of %d s each after warm-up, contenders
+        in turns; minimum and maximum in brackets are this machine's noise. Load generators (wrk,
+        redis-benchmark, pgbench, dnsperf) run on the same machine and share its cores. Ratios are
+        medians of the ratios run by run. CPU is the server's own processor time for one operation.
+
+        Machine: %s
+
+        %s
+        """
+            .formatted(
+                LocalDate.now(java.time.ZoneId.systemDefault()),
+                runs,
+                seconds,
+                machine(),
+                report.markdown());
+    Files.writeString(home.resolve("benchmarks/RESULTS.md"), text, StandardCharsets.UTF_8);
+    out.println("\nSaved in benchmarks/RESULTS.md");
+  }
+
+  private static String machine() throws IOException {
+    String cpu =
+        Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
+            .filter(l -> l.startsWith("model name"))
+            .map(l -> l.substring(l.indexOf(':') + 2))
+            .findFirst()
+            .orElse("unknown processor");
+    return "%s, %d cores, %s %s, %s"
+        .formatted(
+            cpu,
+            Runtime.getRuntime().availableProcessors(),
+            System.getProperty("os.name"),
+            System.getProperty("os.version"),
+            System.getProperty("java.vendor") + " " + System.getProperty("java.runtime.version"));
+  }
+}

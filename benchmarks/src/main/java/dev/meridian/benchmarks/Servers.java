@@ -1,0 +1,247 @@
+package dev.meridian.benchmarks;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+
+/** How each server is configured and started: as its users would for the same promise. */
+final class Servers {
+  private static final Duration START = Duration.ofSeconds(60);
+  private final Path scratch;
+  private final Path home;
+
+  /**
+   * Prepares.
+   *
+   * @param home the checkout with {@code ./meridian}
+   * @param scratch a folder on a real disk; each server gets one of its own in it
+   */
+  Servers(Path home, Path scratch) {
+    this.home = home;
+    this.scratch = scratch;
+  }
+
+  private static Contender started(Contender server) {
+    Tools.await(
+        server.name(),
+        START,
+        () -> {
+          if (!server.isAlive()) {
+            throw new IllegalStateException(server.name() + " ended at once; see its log");
+          }
+          return Tools.accepts(server.port());
+        });
+    return server;
+  }
+
+  /** Ports of a Meridian that {@link #meridian} started. */
+  record Meridian(Contender process, int dns, int admin, Path data) implements AutoCloseable {
+    @Override
+    public void close() {
+      process.close();
+    }
+  }
+
+  /** Meridian with everything on, durable as always, serving {@code site}. */
+  Meridian meridian(Path site, Path data) {
+    int http = Tools.freePort();
+    int dns = Tools.freePort();
+    int admin = Tools.freePort();
+    int peer = Tools.freePort();
+    Contender process =
+        Contender.start(
+            "Meridian",
+            http,
+            scratch.resolve("meridian.log"),
+            List.of(
+                home.resolve("meridian").toString(),
+                "up",
+                site.toString(),
+                "--http",
+                "127.0.0.1:" + http,
+                "--dns",
+                "127.0.0.1:" + dns,
+                "--admin",
+                "127.0.0.1:" + admin,
+                "--peer",
+                "127.0.0.1:" + peer,
+                "--data",
+                data.toString(),
+                "--production"));
+    started(process);
+    return new Meridian(process, dns, admin, data);
+  }
+
+  /** nginx serving static files from {@code root}, one worker a core, keep-alive without end. */
+  Contender nginx(Path root) {
+    int port = Tools.freePort();
+    Path folder = scratch.resolve("nginx");
+    Path conf =
+        Tools.write(
+            folder.resolve("nginx.conf"),
+            """
+            daemon off;
+            worker_processes auto;
+            pid %1$s/nginx.pid;
+            error_log %1$s/error.log;
+            events { worker_connections 4096; }
+            http {
+              access_log off;
+              sendfile on;
+              tcp_nopush on;
+              open_file_cache max=1000;
+              keepalive_requests 1000000000;
+              default_type application/json;
+              client_body_temp_path %1$s/body;
+              proxy_temp_path %1$s/proxy;
+              fastcgi_temp_path %1$s/fastcgi;
+              uwsgi_temp_path %1$s/uwsgi;
+              scgi_temp_path %1$s/scgi;
+              server { listen 127.0.0.1:%2$d; root %3$s; }
+            }
+            """
+                .formatted(folder, port, root));
+    return started(
+        Contender.start(
+            "nginx",
+            port,
+            folder.resolve("out.log"),
+            List.of(tool("nginx"), "-p", folder.toString(), "-c", conf.toString())));
+  }
+
+  /** Redis that fsyncs its append-only file before it answers. */
+  Contender redis() {
+    int port = Tools.freePort();
+    Path folder = scratch.resolve("redis");
+    Tools.write(folder.resolve("empty"), "");
+    return started(
+        Contender.start(
+            "Redis (appendfsync always)",
+            port,
+            folder.resolve("out.log"),
+            List.of(
+                tool("redis-server"),
+                "--port",
+                "" + port,
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                folder.toString(),
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "always",
+                "--save",
+                "")));
+  }
+
+  /** PostgreSQL as it comes, fsync on; run by an ordinary user since it refuses root. */
+  Contender postgres() {
+    int port = Tools.freePort();
+    Path folder = scratch.resolve("postgres");
+    Path data = folder.resolve("data");
+    Tools.write(folder.resolve("empty"), "");
+    List<String> user = new ArrayList<>();
+    if (System.getProperty("user.name").equals("root")) {
+      Tools.run(START, List.of("chown", "-R", "postgres", folder.toString()));
+      user.addAll(List.of("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"));
+    }
+    List<String> init = new ArrayList<>(user);
+    init.addAll(
+        List.of(postgresTool("initdb"), "-D", data.toString(), "-U", "postgres", "-A", "trust"));
+    Tools.run(Duration.ofMinutes(2), init);
+    List<String> start = new ArrayList<>(user);
+    start.addAll(
+        List.of(
+            postgresTool("postgres"),
+            "-D",
+            data.toString(),
+            "-p",
+            "" + port,
+            "-h",
+            "127.0.0.1",
+            "-k",
+            folder.toString()));
+    Contender server =
+        started(Contender.start("PostgreSQL", port, scratch.resolve("postgres.log"), start));
+    Tools.await(
+        "PostgreSQL",
+        START,
+        () -> {
+          try {
+            psql(server, "select 1");
+            return true;
+          } catch (IllegalStateException e) {
+            return false;
+          }
+        });
+    return server;
+  }
+
+  /** Runs SQL. */
+  static void psql(Contender server, String sql) {
+    Tools.run(
+        START,
+        List.of("psql", "-h", "127.0.0.1", "-p", "" + server.port(), "-U", "postgres", "-qc", sql));
+  }
+
+  /** NSD with one zone, one server process a core. */
+  Contender nsd(String zone, Path zoneFile) {
+    int port = Tools.freePort();
+    Path folder = scratch.resolve("nsd");
+    Path conf =
+        Tools.write(
+            folder.resolve("nsd.conf"),
+            """
+            server:
+              ip-address: 127.0.0.1@%2$d
+              server-count: %3$d
+              reuseport: yes
+              username: ""
+              chroot: ""
+              zonesdir: "%1$s"
+              pidfile: "%1$s/nsd.pid"
+              xfrdfile: "%1$s/xfrd.state"
+              zonelistfile: "%1$s/zone.list"
+              xfrdir: "%1$s"
+              rrl-ratelimit: 0
+            remote-control:
+              control-enable: no
+            zone:
+              name: "%4$s"
+              zonefile: "%5$s"
+            """
+                .formatted(
+                    folder, port, Runtime.getRuntime().availableProcessors(), zone, zoneFile));
+    return started(
+        Contender.start(
+            "NSD",
+            port,
+            folder.resolve("out.log"),
+            List.of(tool("nsd"), "-d", "-c", conf.toString())));
+  }
+
+  private static String tool(String name) {
+    return Objects.requireNonNull(Tools.find(name), name).toString();
+  }
+
+  /** Debian keeps PostgreSQL's programs out of PATH, a folder for each version. */
+  static String postgresTool(String name) {
+    Path newest = null;
+    try (var versions =
+        Files.newDirectoryStream(Path.of("/usr/lib/postgresql"), Files::isDirectory)) {
+      for (Path version : versions) {
+        Path program = version.resolve("bin").resolve(name);
+        if (Files.isExecutable(program)) {
+          newest = program;
+        }
+      }
+    } catch (java.io.IOException e) {
+      // Not Debian's.
+    }
+    return newest != null ? newest.toString() : tool(name);
+  }
+}
