@@ -53,6 +53,8 @@ public abstract sealed class StoreException extends RuntimeException {
 
     /** Why a batch is refused. */
     public enum Reason {
+      /** It breaks a rule that the sender should have checked. */
+      INVALID,
       /** A patch needs a document that is not there. */
       NOT_FOUND,
       /** A patch does not fit the document's value. */

@@ -4,6 +4,9 @@ import dev.meridian.document.DocumentPath;
 
 /** One write of a {@link Batch}. */
 public sealed interface Write {
+  /** Largest value of a document, as minified JSON. */
+  int MAX_JSON_BYTES = 1 << 20;
+
   /** The document written. */
   DocumentPath path();
 

@@ -1,0 +1,181 @@
+package dev.meridian.store;
+
+import dev.meridian.document.CollectionPath;
+import dev.meridian.document.DocumentPath;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Wakes the feeds that a write concerns, and only those: a store may have thousands of feeds on
+ * single documents, and a write to another one must not cost anything for each of them.
+ *
+ * <p>A listener is told where the first change in its scope is since it last asked, so that it can
+ * skip everything before it without looking.
+ */
+final class Bell {
+  private final ReentrantLock lock = new ReentrantLock();
+  // All below, and the fields of listeners, are guarded by the lock.
+  private final Map<Object, Set<Listener>> listeners = new HashMap<>();
+  private long sequence;
+  private boolean closed;
+
+  private static final Object EVERYTHING = "everything";
+
+  Bell(long sequence) {
+    this.sequence = sequence;
+  }
+
+  /** Says that all changes up to {@code sequence} are visible, and which paths they were at. */
+  void ring(long sequence, List<Transition.Moved> moved) {
+    lock.lock();
+    try {
+      this.sequence = sequence;
+      if (listeners.isEmpty()) {
+        return;
+      }
+      for (Transition.Moved change : moved) {
+        ring(EVERYTHING, change.position());
+        ring(change.path(), change.position());
+        ring(change.path().collection(), change.position());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void ring(Object scope, long position) {
+    Set<Listener> concerned = listeners.get(scope);
+    if (concerned != null) {
+      for (Listener listener : concerned) {
+        listener.first = Math.min(listener.first, position);
+        listener.rung.signalAll();
+      }
+    }
+  }
+
+  /** Wakes everybody for good. */
+  void close() {
+    lock.lock();
+    try {
+      closed = true;
+      for (Set<Listener> all : listeners.values()) {
+        for (Listener listener : all) {
+          listener.rung.signalAll();
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Listens to a scope from now on, until it is closed. */
+  Listener listen(ChangeScope scope) {
+    Object key =
+        switch (scope) {
+          case ChangeScope.Everything _ -> EVERYTHING;
+          case ChangeScope.OneDocument(DocumentPath document) -> document;
+          case ChangeScope.OneCollection(CollectionPath collection) -> collection;
+        };
+    lock.lock();
+    try {
+      Listener listener = new Listener(key, sequence);
+      listeners.computeIfAbsent(key, _ -> new LinkedHashSet<>()).add(listener);
+      return listener;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** What one feed has heard. Used by one thread at a time. */
+  final class Listener implements AutoCloseable {
+    private static final long NOTHING = Long.MAX_VALUE;
+
+    private final Object scope;
+    private final Condition rung = lock.newCondition();
+    private final long opened;
+    private long first = NOTHING;
+
+    private Listener(Object scope, long opened) {
+      this.scope = scope;
+      this.opened = opened;
+    }
+
+    /** The newest change when this listener began: it has heard all later ones. */
+    long opened() {
+      return opened;
+    }
+
+    /** Where the bell is now, and the first change heard since the last call. */
+    Heard take() {
+      lock.lock();
+      try {
+        Heard heard = new Heard(sequence, first);
+        first = NOTHING;
+        return heard;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /**
+     * Waits until a change in scope is heard.
+     *
+     * @return false when the time ran out or the bell was closed
+     */
+    boolean await(long nanos) throws InterruptedException {
+      lock.lockInterruptibly();
+      try {
+        long left = nanos;
+        while (first == NOTHING && !closed) {
+          if (left <= 0) {
+            return false;
+          }
+          left = rung.awaitNanos(left);
+        }
+        return !closed;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Whether nothing was heard since the last {@link #take}. */
+    boolean isQuiet() {
+      lock.lock();
+      try {
+        return first == NOTHING;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    @Override
+    public void close() {
+      lock.lock();
+      try {
+        Set<Listener> all = listeners.get(scope);
+        if (all != null && all.remove(this) && all.isEmpty()) {
+          listeners.remove(scope);
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /**
+   * What a listener heard.
+   *
+   * @param sequence the newest change of all
+   * @param first the first change in scope; {@link Long#MAX_VALUE} for none
+   */
+  record Heard(long sequence, long first) {
+    boolean nothing() {
+      return first == Listener.NOTHING;
+    }
+  }
+}

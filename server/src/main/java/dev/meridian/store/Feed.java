@@ -1,0 +1,203 @@
+package dev.meridian.store;
+
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.store.StoreException.PositionLost;
+import dev.meridian.store.StoreException.Unavailable;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A change feed on a {@link Database}. Between polls it holds nothing but a place in the {@link
+ * Bell}'s book.
+ */
+final class Feed implements ChangeFeed {
+  /** Most entries of the change index that one look at the database walks over. */
+  private static final int MAX_STEPS = 10_000;
+
+  /** About how many bytes of documents one poll returns at most. */
+  private static final long MAX_BYTES = 8L << 20;
+
+  private static final long NOTHING = Long.MAX_VALUE;
+
+  private final Database database;
+  private final LongSupplier wallMillis;
+  private final ChangeScope scope;
+  private final Bell.Listener listener;
+  private final long floor;
+
+  private long epoch;
+  private long position; // everything up to here is done
+  private long pending; // where the next change in scope may be; NOTHING when there is none
+  private volatile boolean closed;
+
+  /**
+   * Opens a feed.
+   *
+   * @throws PositionLost if {@code query.since()} is of another history, or too old
+   */
+  Feed(Database database, Bell bell, LongSupplier wallMillis, ChangeQuery query) {
+    this.database = database;
+    this.wallMillis = wallMillis;
+    this.scope = query.scope();
+    listener = bell.listen(scope);
+    try {
+      Position since = query.since();
+      epoch = since.epoch();
+      position = since.sequence();
+      pending = position + 1;
+      // A full copy need not know of what was deleted before it began.
+      floor = since.equals(Position.START) ? listener.opened() : 0;
+      if (!since.equals(Position.START) && epoch == 0) {
+        throw otherHistory();
+      }
+      check(Meta.decode(database.get(Table.META, Meta.KEY)));
+    } catch (RuntimeException | Error e) {
+      listener.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public List<Change> poll(int max, Duration wait) throws InterruptedException {
+    if (max < 1) {
+      throw new IllegalArgumentException("max must be at least 1: " + max);
+    }
+    long deadline = System.nanoTime() + wait.toNanos();
+    while (true) {
+      if (closed) {
+        throw new Unavailable(Unavailable.Outcome.NOT_DONE, "The change feed is closed.", null);
+      }
+      Bell.Heard heard = listener.take();
+      pending = Math.min(pending, heard.first());
+      if (pending == NOTHING) {
+        position = Math.max(position, heard.sequence());
+      } else {
+        position = Math.max(position, pending - 1);
+        List<Change> changes = read(max, heard.sequence());
+        if (!changes.isEmpty()) {
+          return changes;
+        }
+      }
+      long left = deadline - System.nanoTime();
+      if (pending == NOTHING) {
+        if (!listener.await(left) && database.isClosed()) {
+          throw new Unavailable(Unavailable.Outcome.NOT_DONE, "The store is closed.", null);
+        }
+        if (deadline - System.nanoTime() <= 0 && listener.isQuiet()) {
+          position = Math.max(position, listener.take().sequence());
+          return List.of();
+        }
+      } else if (left <= 0) {
+        return List.of();
+      } else if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
+    }
+  }
+
+  private List<Change> read(int max, long heardSequence) {
+    try (Database.View view = database.view()) {
+      check(Meta.decode(view.get(Table.META, Meta.KEY)));
+      return scope instanceof ChangeScope.OneDocument(DocumentPath document)
+          ? readDocument(view, document, heardSequence)
+          : readChanges(view, max, heardSequence);
+    }
+  }
+
+  /** One document: no need to walk over the changes of all others. */
+  private List<Change> readDocument(Database.View view, DocumentPath path, long heardSequence) {
+    Stored stored = stored(view, Keys.of(path));
+    long before = position;
+    pending = NOTHING;
+    position = Math.max(position, heardSequence);
+    if (stored == null || stored.position() <= before) {
+      return List.of();
+    }
+    position = Math.max(position, stored.position());
+    return List.of(change(path, stored));
+  }
+
+  private List<Change> readChanges(Database.View view, int max, long heardSequence) {
+    List<Change> changes = new ArrayList<>();
+    long bytes = 0;
+    int steps = 0;
+    Database.Scan scan =
+        view.scan(Table.CHANGES, Keys.ofLong(position + 1), Keys.ofLong(Long.MAX_VALUE)).first();
+    for (; scan.valid(); scan.next()) {
+      if (changes.size() == max || bytes > MAX_BYTES || steps++ == MAX_STEPS) {
+        pending = position + 1;
+        return changes;
+      }
+      view.check();
+      position = Keys.toLong(scan.key(), 0);
+      byte[] key = scan.value();
+      DocumentPath path = Keys.path(key);
+      if (scope.contains(path)) {
+        Stored stored = stored(view, key);
+        if (stored == null || stored.position() != position) {
+          throw Database.damaged("the change index does not agree with '" + path + "'", null);
+        }
+        changes.add(change(path, stored));
+        bytes += stored instanceof Stored.Live live ? live.jsonLength() : 0;
+      }
+    }
+    pending = NOTHING;
+    position = Math.max(position, heardSequence);
+    return changes;
+  }
+
+  private Change change(DocumentPath path, Stored stored) {
+    Document document =
+        stored instanceof Stored.Live live && !live.isExpiredAt(wallMillis.getAsLong())
+            ? live.document(path)
+            : null;
+    return new Change(path, stored.version(), new Position(epoch, stored.position()), document);
+  }
+
+  private static @Nullable Stored stored(Database.View view, byte[] key) {
+    byte[] document = view.get(Table.DOCUMENTS, key);
+    if (document != null) {
+      return Stored.Live.decode(document);
+    }
+    byte[] tombstone = view.get(Table.TOMBSTONES, Keys.ofKind('p', key));
+    return tombstone == null ? null : Stored.Tombstone.decode(tombstone);
+  }
+
+  private void check(Meta meta) {
+    if (epoch == 0) {
+      epoch = meta.epoch();
+    }
+    if (epoch != meta.epoch()) {
+      throw otherHistory();
+    }
+    if (meta.forgotten() > Math.max(position, floor)) {
+      throw new PositionLost(
+          "Deletes after position "
+              + position()
+              + " have been forgotten since; copy everything anew, from the start.");
+    }
+  }
+
+  private PositionLost otherHistory() {
+    return new PositionLost(
+        "Position "
+            + position()
+            + " belongs to another history of this data (before a restore, or of another store);"
+            + " copy everything anew, from the start.");
+  }
+
+  @Override
+  public Position position() {
+    return epoch == 0 ? Position.START : new Position(epoch, position);
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    listener.close();
+  }
+}

@@ -1,0 +1,293 @@
+package dev.meridian.store;
+
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
+import dev.meridian.store.StoreException.Unavailable;
+import dev.meridian.store.proto.Command;
+import dev.meridian.store.proto.LogEntry;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+
+/**
+ * A store in one RocksDB: the state that a replicated log drives.
+ *
+ * <p>Entries of the log are applied in order by one caller at a time; each is applied whole, and
+ * what it does depends on the entries before it alone, so that all replicas agree. Nothing applied
+ * is durable before {@link #flush}: the log is what must be, and is applied again from {@link
+ * #applied} after a crash.
+ *
+ * <p>Reads see every entry applied before they began, and ignore {@link ReadOptions}: whether this
+ * replica is fresh enough for them is for its driver to say.
+ */
+public final class RocksStore implements Store {
+  /** How long deletes are remembered for those who follow the change feed. */
+  public static final Duration TOMBSTONE_GRACE = Duration.ofDays(7);
+
+  /** Most expired documents that one proposed sweep removes. */
+  public static final int SWEEP_LIMIT = 1_000;
+
+  /**
+   * How to open a store.
+   *
+   * @param engine the process's memory for databases
+   * @param region written into versions by {@link RocksStore#write}
+   * @param wallMillis milliseconds since 1970, by which reads judge expiry
+   * @param maxOpenFiles most files held open
+   */
+  public record Options(Engine engine, int region, LongSupplier wallMillis, int maxOpenFiles) {
+    /** Most open files, unless told otherwise. */
+    public static final int DEFAULT_MAX_OPEN_FILES = 512;
+
+    /** With the system's clock, in region 0. */
+    public static Options of(Engine engine) {
+      return new Options(engine, 0, System::currentTimeMillis, DEFAULT_MAX_OPEN_FILES);
+    }
+  }
+
+  private final Options options;
+  private final Database database;
+  private final Indexes indexes;
+  private final Listing listing;
+  private final Bell bell;
+  private final HybridClock clock;
+
+  /** Held while anything is written; {@link #meta} changes under it. */
+  private final ReentrantLock writing = new ReentrantLock();
+
+  private volatile Meta meta;
+
+  private RocksStore(Options options, Database database, List<IndexDefinition> definitions) {
+    this.options = options;
+    this.database = database;
+    meta = Meta.decode(database.get(Table.META, Meta.KEY));
+    indexes = new Indexes();
+    indexes.define(definitions);
+    listing = new Listing(database, options.wallMillis());
+    bell = new Bell(meta.sequence());
+    clock = new HybridClock(options.wallMillis(), meta.timestamp());
+  }
+
+  /**
+   * Opens the store in {@code folder}, made when it is not there. Indexes that are new are built in
+   * the background; those no longer defined are dropped.
+   *
+   * @throws Unavailable if it cannot be opened: damaged, in use, not writable; the message says
+   *     what to do
+   */
+  public static RocksStore open(Path folder, Options options, List<IndexDefinition> indexes) {
+    Database database = new Database(folder, options.engine(), options.maxOpenFiles());
+    try {
+      return new RocksStore(options, database, indexes);
+    } catch (RuntimeException | Error e) {
+      database.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public Optional<Document> get(DocumentPath path, ReadOptions read) {
+    byte[] raw = database.get(Table.DOCUMENTS, Keys.of(path));
+    if (raw == null) {
+      return Optional.empty();
+    }
+    Stored.Live live = Stored.Live.decode(raw);
+    return live.isExpiredAt(options.wallMillis().getAsLong())
+        ? Optional.empty()
+        : Optional.of(live.document(path));
+  }
+
+  @Override
+  public Page list(Query query, ReadOptions read) {
+    return listing.page(query);
+  }
+
+  /**
+   * Applies the batch directly, without a log: for tests and tools. It is durable after {@link
+   * #flush} or {@link #close}.
+   */
+  @Override
+  public Commit write(Batch batch) {
+    writing.lock();
+    try {
+      LogEntry entry =
+          LogEntry.newBuilder()
+              .setTimestamp(clock.next())
+              .setRegion(options.region())
+              .addCommands(LogCodec.command(batch))
+              .build();
+      LogIndex at = new LogIndex(meta.applied().term(), meta.applied().index() + 1);
+      return switch (apply(at, entry).getFirst()) {
+        case Outcome.Done(Commit commit) -> commit;
+        case Outcome.Failed(StoreException problem) -> throw problem;
+        case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
+      };
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  /**
+   * Applies an entry of the log.
+   *
+   * @param at the entry's place; an entry at or before {@link #applied} is skipped
+   * @param entry as {@link LogCodec#entry} made it
+   * @return one outcome for each command, in their order; empty when the entry was skipped
+   * @throws LogException if this build cannot apply the entry: the replica must stop
+   * @throws Unavailable if the database failed: the replica must stop, and the entry be applied
+   *     again after it is opened anew
+   */
+  public List<Outcome> apply(LogIndex at, ByteBuffer entry) {
+    LogEntry decoded = LogCodec.decode(entry);
+    writing.lock();
+    try {
+      return at.compareTo(meta.applied()) <= 0 ? List.of() : apply(at, decoded);
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  private List<Outcome> apply(LogIndex at, LogEntry entry) {
+    Transition transition = new Transition(database, indexes, meta, entry);
+    List<Outcome> outcomes = new ArrayList<>(entry.getCommandsCount());
+    for (Command command : entry.getCommandsList()) {
+      outcomes.add(transition.evaluate(command));
+    }
+    Transition.Result result = transition.commit(at);
+    meta = result.after();
+    clock.observe(meta.timestamp());
+    bell.ring(meta.sequence(), result.moved());
+    return outcomes;
+  }
+
+  /** Notes that the entry at this place, which is not the store's, has been passed. */
+  public void skip(LogIndex at) {
+    writing.lock();
+    try {
+      if (at.compareTo(meta.applied()) > 0) {
+        write(new Meta(at, meta.epoch(), meta.sequence(), meta.timestamp(), meta.forgotten()));
+      }
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  /**
+   * Begins a new history, so that positions of the old one are noticed: after a backup was
+   * restored, when what followed it is gone.
+   *
+   * @param epoch names it; chosen at random, not 0
+   */
+  public void beginHistory(long epoch) {
+    if (epoch == 0) {
+      throw new IllegalArgumentException("0 is the epoch of a store without changes");
+    }
+    writing.lock();
+    try {
+      write(new Meta(meta.applied(), epoch, meta.sequence(), meta.timestamp(), meta.forgotten()));
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  /**
+   * Forgets how far the log was applied, for data that begin a log of their own: a restored backup.
+   */
+  public void beginLog() {
+    writing.lock();
+    try {
+      write(
+          new Meta(
+              LogIndex.NONE, meta.epoch(), meta.sequence(), meta.timestamp(), meta.forgotten()));
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  private void write(Meta changed) {
+    try (Database.Change change = database.change()) {
+      change.put(Table.META, Meta.KEY, changed.encode()).commit();
+    }
+    meta = changed;
+  }
+
+  /** The newest entry of the log that was applied; {@link LogIndex#NONE} when there was none. */
+  public LogIndex applied() {
+    return meta.applied();
+  }
+
+  /** The highest timestamp applied: every version in the store is at or below it; 0 for none. */
+  public long lastTimestamp() {
+    return meta.timestamp();
+  }
+
+  /**
+   * The command that removes what has expired and forgets what is past its grace, for the primary
+   * to put into its log.
+   *
+   * @param timestamp the primary's clock
+   * @return empty when there is nothing to do
+   */
+  public Optional<Command> sweepCommand(long timestamp) {
+    long tombstonesBefore = timestamp - Version.timestampAt(TOMBSTONE_GRACE.toMillis());
+    long keysBefore = timestamp - Version.timestampAt(UsedKeys.WINDOW.toMillis());
+    return Sweeps.isDue(database, timestamp, tombstonesBefore, keysBefore)
+        ? Optional.of(LogCodec.sweep(SWEEP_LIMIT, tombstonesBefore, keysBefore))
+        : Optional.empty();
+  }
+
+  @Override
+  public ChangeFeed changes(ChangeQuery query) {
+    return new Feed(database, bell, options.wallMillis(), query);
+  }
+
+  @Override
+  public Position position() {
+    return meta.position();
+  }
+
+  /** Replaces the secondary indexes: new ones are built in the background, others are dropped. */
+  public void defineIndexes(List<IndexDefinition> definitions) {
+    indexes.define(definitions);
+  }
+
+  /** Makes everything applied so far durable. */
+  public void flush() {
+    database.flush();
+  }
+
+  /**
+   * Copies the store, flushed, into {@code target} by hard links: quick, and small until the store
+   * changes.
+   *
+   * @param target a folder that does not exist, on the same file system
+   * @return the newest log entry in the copy
+   */
+  public LogIndex checkpoint(Path target) {
+    writing.lock();
+    try {
+      database.flush();
+      database.checkpoint(target);
+      return meta.applied();
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  @Override
+  public void close() {
+    bell.close();
+    writing.lock();
+    try {
+      database.close();
+    } finally {
+      writing.unlock();
+    }
+  }
+}

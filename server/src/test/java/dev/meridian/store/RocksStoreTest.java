@@ -1,0 +1,343 @@
+package dev.meridian.store;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.meridian.document.CollectionPath;
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
+import dev.meridian.store.StoreException.PositionLost;
+import dev.meridian.store.StoreException.PreconditionFailed;
+import dev.meridian.store.StoreException.Rejected;
+import dev.meridian.store.StoreException.Unavailable;
+import dev.meridian.store.proto.Command;
+import dev.meridian.store.proto.LogEntry;
+import dev.meridian.store.proto.WriteCommand;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RocksStoreTest {
+  private static final long START = 1_800_000_000_000L;
+
+  @TempDir Path temp;
+  private final Engine engine = new Engine(8 << 20, 8 << 20);
+  private final AtomicLong wall = new AtomicLong(START);
+  private RocksStore store;
+
+  @BeforeEach
+  void open() {
+    store = open("db");
+  }
+
+  @AfterEach
+  void close() {
+    store.close();
+    engine.close();
+  }
+
+  private RocksStore open(String folder) {
+    return RocksStore.open(
+        temp.resolve(folder), new RocksStore.Options(engine, 7, wall::get, 64), List.of());
+  }
+
+  private static DocumentPath path(String text) {
+    return DocumentPath.parse(text);
+  }
+
+  private static Write.Put put(String path, String json) {
+    return new Write.Put(path(path), json.getBytes(UTF_8), Condition.NONE, Expiry.NEVER);
+  }
+
+  private static Write.Delete delete(String path) {
+    return new Write.Delete(path(path), Condition.NONE);
+  }
+
+  private String json(String path) {
+    return store
+        .get(path(path), ReadOptions.STRONG)
+        .map(document -> new String(document.json(), UTF_8))
+        .orElse("absent");
+  }
+
+  private List<String> ids(Page page) {
+    return page.documents().stream().map(document -> document.path().id()).toList();
+  }
+
+  private Commit commit(String path, String json) {
+    return store.write(Batch.of(put(path, json)));
+  }
+
+  private static ByteBuffer entry(long millis, Command... commands) {
+    return LogCodec.entry(List.of(commands), Version.timestampAt(millis), 7);
+  }
+
+  private static Commit done(Outcome outcome) {
+    return switch (outcome) {
+      case Outcome.Done(Commit commit) -> commit;
+      case Outcome.Failed(StoreException problem) -> throw problem;
+      case Outcome.Swept swept -> throw new AssertionError(swept);
+    };
+  }
+
+  @Test
+  void whatWasWrittenIsReadAndSurvivesReopening() {
+    Commit first = commit("cities/reykjavik", "{\"a\":1}");
+    assertThat(json("cities/reykjavik")).isEqualTo("{\"a\":1}");
+    Document document = store.get(path("cities/reykjavik"), ReadOptions.STRONG).orElseThrow();
+    assertThat(document.version()).isEqualTo(first.version());
+    assertThat(document.version().region()).isEqualTo(7);
+    LogIndex applied = store.applied();
+    Position position = store.position();
+    store.close();
+    store = open("db");
+    assertThat(json("cities/reykjavik")).isEqualTo("{\"a\":1}");
+    assertThat(store.applied()).isEqualTo(applied);
+    assertThat(store.position()).isEqualTo(position);
+    assertThat(store.lastTimestamp()).isEqualTo(first.version().timestamp());
+  }
+
+  @Test
+  void batchIsAppliedWholeOrNotAtAll() {
+    commit("a/1", "1");
+    assertThatThrownBy(
+            () ->
+                store.write(
+                    Batch.of(
+                        put("a/1/b/1", "2"),
+                        new Write.Put(
+                            path("a/1"), "3".getBytes(UTF_8), Condition.ABSENT, Expiry.NEVER))))
+        .isInstanceOf(PreconditionFailed.class);
+    assertThat(json("a/1/b/1")).isEqualTo("absent");
+    assertThat(json("a/1")).isEqualTo("1");
+  }
+
+  @Test
+  void laterCommandsOfAnEntrySeeEarlierOnes() {
+    Command create =
+        LogCodec.command(
+            Batch.of(
+                new Write.Put(path("a/1"), "1".getBytes(UTF_8), Condition.ABSENT, Expiry.NEVER)));
+    List<Outcome> outcomes = store.apply(new LogIndex(1, 1), entry(START, create, create));
+    assertThat(outcomes.get(0)).isInstanceOf(Outcome.Done.class);
+    assertThat(outcomes.get(1))
+        .isInstanceOfSatisfying(
+            Outcome.Failed.class,
+            failed -> assertThat(failed.problem()).isInstanceOf(PreconditionFailed.class));
+  }
+
+  @Test
+  void entryAppliedBeforeIsSkipped() {
+    ByteBuffer entry = entry(START, LogCodec.command(Batch.of(put("a/1", "1"))));
+    Version version = done(store.apply(new LogIndex(1, 5), entry.duplicate()).getFirst()).version();
+    assertThat(store.apply(new LogIndex(1, 5), entry.duplicate())).isEmpty();
+    assertThat(store.get(path("a/1"), ReadOptions.STRONG).orElseThrow().version())
+        .isEqualTo(version);
+    store.skip(new LogIndex(2, 9));
+    assertThat(store.applied()).isEqualTo(new LogIndex(2, 9));
+    store.skip(new LogIndex(2, 3));
+    assertThat(store.applied()).isEqualTo(new LogIndex(2, 9));
+  }
+
+  @Test
+  void versionsGrowEvenWhenTheClockStepsBack() {
+    Version first = commit("a/1", "1").version();
+    wall.addAndGet(-60_000);
+    Version second = commit("a/1", "2").version();
+    store.close();
+    store = open("db");
+    Version third = commit("a/1", "3").version();
+    assertThat(List.of(first, second, third)).isSorted().doesNotHaveDuplicates();
+  }
+
+  @Test
+  void expiredDocumentIsNeitherServedNorSeenByConditionsAndIsSweptThroughTheLog() throws Exception {
+    store.write(
+        Batch.of(
+            new Write.Put(
+                path("a/1"), "1".getBytes(UTF_8), Condition.NONE, new Expiry.At(START + 1_000))));
+    commit("a/2", "2");
+    assertThat(json("a/1")).isEqualTo("1");
+    assertThat(store.sweepCommand(Version.timestampAt(wall.get()))).isEmpty();
+    wall.addAndGet(1_000);
+    assertThat(json("a/1")).isEqualTo("absent");
+    assertThat(ids(store.list(Query.of(CollectionPath.parse("a"), 10), ReadOptions.STRONG)))
+        .containsExactly("2");
+    Position before = store.position();
+    Command sweep = store.sweepCommand(Version.timestampAt(wall.get())).orElseThrow();
+    List<Outcome> outcomes =
+        store.apply(new LogIndex(1, store.applied().index() + 1), entry(wall.get(), sweep));
+    assertThat(outcomes).containsExactly(new Outcome.Swept(1, 0, 0));
+    assertThat(store.sweepCommand(Version.timestampAt(wall.get()))).isEmpty();
+    try (ChangeFeed feed = store.changes(new ChangeQuery(new ChangeScope.Everything(), before))) {
+      List<Change> changes = feed.poll(10, Duration.ZERO);
+      assertThat(changes).hasSize(1);
+      assertThat(changes.getFirst().path()).isEqualTo(path("a/1"));
+      assertThat(changes.getFirst().document()).isNull();
+    }
+    assertThat(
+            store
+                .write(
+                    Batch.of(
+                        new Write.Put(
+                            path("a/1"), "3".getBytes(UTF_8), Condition.ABSENT, Expiry.NEVER)))
+                .results()
+                .getFirst()
+                .existed())
+        .isFalse();
+  }
+
+  @Test
+  void retryWithTheSameKeyIsAnsweredAndNotAppliedAgain() {
+    IdempotencyKey key = new IdempotencyKey("k1", new byte[] {1});
+    Batch batch = new Batch(List.of(put("a/1", "{\"n\":1}")), key, true);
+    Commit first = store.write(batch);
+    commit("a/1", "{\"n\":2}");
+    Commit again = store.write(batch);
+    assertThat(again.replayed()).isTrue();
+    assertThat(again.version()).isEqualTo(first.version());
+    assertThat(again.results().getFirst().json()).isEqualTo("{\"n\":1}".getBytes(UTF_8));
+    assertThat(json("a/1")).isEqualTo("{\"n\":2}");
+    IdempotencyKey reused = new IdempotencyKey("k1", new byte[] {2});
+    assertThatThrownBy(() -> store.write(new Batch(List.of(put("a/1", "9")), reused, false)))
+        .isInstanceOfSatisfying(
+            Rejected.class, e -> assertThat(e.reason()).isEqualTo(Rejected.Reason.KEY_REUSED));
+    wall.addAndGet(Duration.ofHours(25).toMillis());
+    Command sweep = store.sweepCommand(Version.timestampAt(wall.get())).orElseThrow();
+    assertThat(store.apply(new LogIndex(1, store.applied().index() + 1), entry(wall.get(), sweep)))
+        .containsExactly(new Outcome.Swept(0, 0, 1));
+    assertThat(store.write(batch).replayed()).isFalse();
+  }
+
+  @Test
+  void listingStepsOverWhatLiesBelowDocuments() {
+    for (String path :
+        List.of("a/k", "a/k/b/1", "a/k/b/2", "a/k!", "a/ka", "a/m/b/1", "a/z", "ab/1", "a/é")) {
+      commit(path, "{}");
+    }
+    CollectionPath a = CollectionPath.parse("a");
+    assertThat(ids(store.list(Query.of(a, 10), ReadOptions.STRONG)))
+        .containsExactly("k", "k!", "ka", "z", "é");
+    assertThat(ids(store.list(Query.of(CollectionPath.parse("a/k/b"), 10), ReadOptions.STRONG)))
+        .containsExactly("1", "2");
+    Page first = store.list(Query.of(a, 2), ReadOptions.STRONG);
+    Page second = store.list(new Query(a, null, null, 3, first.next(), 0), ReadOptions.STRONG);
+    assertThat(ids(first)).containsExactly("k", "k!");
+    assertThat(ids(second)).containsExactly("ka", "z", "é");
+    assertThat(second.next()).isNull();
+  }
+
+  @Test
+  void feedReportsOnlyTheNewestChangeOfEachPathAndThenWhatFollows() throws Exception {
+    commit("a/1", "1");
+    commit("a/2", "2");
+    commit("a/1", "3");
+    store.write(Batch.of(delete("a/2")));
+    try (ChangeFeed feed =
+        store.changes(new ChangeQuery(new ChangeScope.Everything(), Position.START))) {
+      List<Change> changes = feed.poll(10, Duration.ZERO);
+      assertThat(changes)
+          .extracting(change -> change.path().toString())
+          .containsExactly("a/1", "a/2");
+      assertThat(changes.get(1).document()).isNull();
+      assertThat(feed.position()).isEqualTo(store.position());
+      assertThat(feed.poll(10, Duration.ZERO)).isEmpty();
+      Thread writer = Thread.ofVirtual().start(() -> commit("a/3", "3"));
+      assertThat(feed.poll(10, Duration.ofMinutes(1))).hasSize(1);
+      writer.join();
+    }
+  }
+
+  @Test
+  void positionBeforeAForgottenDeleteIsLostAndAFullCopyIsNot() throws Exception {
+    commit("a/1", "1");
+    Position before = store.position();
+    store.write(Batch.of(delete("a/1")));
+    Position after = store.position();
+    wall.addAndGet(RocksStore.TOMBSTONE_GRACE.toMillis() + 1);
+    commit("a/2", "2");
+    commit("a/3", "3");
+    Command sweep = store.sweepCommand(Version.timestampAt(wall.get())).orElseThrow();
+    assertThat(store.apply(new LogIndex(1, 100), entry(wall.get(), sweep)))
+        .containsExactly(new Outcome.Swept(0, 1, 0));
+    ChangeScope all = new ChangeScope.Everything();
+    assertThatThrownBy(() -> store.changes(new ChangeQuery(all, before)))
+        .isInstanceOf(PositionLost.class);
+    store.changes(new ChangeQuery(all, after)).close();
+    try (ChangeFeed copy = store.changes(new ChangeQuery(all, Position.START))) {
+      assertThat(copy.poll(1, Duration.ZERO)).hasSize(1);
+      assertThat(copy.poll(1, Duration.ZERO)).hasSize(1);
+      assertThat(copy.poll(1, Duration.ZERO)).isEmpty();
+    }
+    assertThatThrownBy(
+            () -> store.changes(new ChangeQuery(all, new Position(after.epoch() + 1, 1))))
+        .isInstanceOf(PositionLost.class);
+  }
+
+  @Test
+  void checkpointOpensAsTheStoreWas() {
+    commit("a/1", "1");
+    LogIndex applied = store.checkpoint(temp.resolve("copy"));
+    commit("a/1", "2");
+    try (RocksStore copy = open("copy")) {
+      assertThat(copy.applied()).isEqualTo(applied);
+      assertThat(copy.get(path("a/1"), ReadOptions.STRONG).orElseThrow().json())
+          .isEqualTo("1".getBytes(UTF_8));
+    }
+  }
+
+  @Test
+  void entryOfANewerVersionStopsTheReplica() {
+    LogEntry unknown =
+        LogEntry.newBuilder()
+            .setTimestamp(Version.timestampAt(START))
+            .addCommands(LogCodec.command(Batch.of(put("a/1", "1"))))
+            .addCommands(Command.getDefaultInstance())
+            .build();
+    assertThatThrownBy(
+            () -> store.apply(new LogIndex(1, 1), unknown.toByteString().asReadOnlyByteBuffer()))
+        .isInstanceOf(LogException.class);
+    assertThat(json("a/1")).isEqualTo("absent");
+    assertThat(store.applied()).isEqualTo(LogIndex.NONE);
+  }
+
+  @Test
+  void invalidBatchInTheLogFailsAloneAndTheSameEverywhere() {
+    Command good = LogCodec.command(Batch.of(put("a/1", "1")));
+    Command bad =
+        Command.newBuilder()
+            .setBatch(
+                good.getBatch().toBuilder()
+                    .setWrites(
+                        0, WriteCommand.newBuilder(good.getBatch().getWrites(0)).setPath("a/../b")))
+            .build();
+    List<Outcome> outcomes = store.apply(new LogIndex(1, 1), entry(START, bad, good));
+    assertThat(outcomes.get(0)).isInstanceOf(Outcome.Failed.class);
+    assertThat(outcomes.get(1)).isInstanceOf(Outcome.Done.class);
+  }
+
+  @Test
+  void damagedDatabaseIsRefusedWithWhatToDo() throws Exception {
+    commit("a/1", "1");
+    store.close();
+    try (var files = Files.list(temp.resolve("db"))) {
+      for (Path file : files.filter(f -> f.toString().endsWith(".sst")).toList()) {
+        Files.write(file, new byte[100]);
+      }
+    }
+    assertThatThrownBy(() -> store = open("db"))
+        .isInstanceOf(Unavailable.class)
+        .hasMessageContaining("estore a backup");
+    assertThatThrownBy(() -> store.get(path("a/1"), ReadOptions.STRONG))
+        .isInstanceOf(Unavailable.class);
+  }
+}
