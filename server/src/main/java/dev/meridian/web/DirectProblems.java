@@ -1,0 +1,60 @@
+package dev.meridian.web;
+
+import io.helidon.http.DirectHandler;
+import io.helidon.http.HeaderValues;
+import io.helidon.http.ServerResponseHeaders;
+import io.helidon.http.Status;
+
+/**
+ * Problem documents for requests that never reach the front door, because they are not HTTP, or
+ * over a limit of the engine's.
+ */
+final class DirectProblems implements DirectHandler {
+  @Override
+  public TransportResponse handle(
+      TransportRequest request,
+      EventType eventType,
+      Status status,
+      ServerResponseHeaders headers,
+      String message) {
+    Problem problem =
+        switch (status.code()) {
+          case 414 ->
+              Problem.of(
+                  status,
+                  "uri-too-long",
+                  "The address is too long",
+                  "The request line is longer than "
+                      + WebTier.MAX_REQUEST_LINE
+                      + " bytes; send long queries in smaller parts.");
+          case 431 ->
+              Problem.of(
+                  status,
+                  "headers-too-large",
+                  "The headers are too large",
+                  "The request's headers are larger than "
+                      + WebTier.MAX_HEADERS
+                      + " bytes; drop cookies or headers that are not needed.");
+          case 505 ->
+              Problem.of(
+                  status,
+                  "http-version",
+                  "HTTP version not supported",
+                  "This server speaks HTTP/1.1 and HTTP/2.");
+          case 500 -> Problem.internal();
+          default -> Problem.fromHttp(status, message);
+        };
+    TransportResponse.Builder response =
+        TransportResponse.builder()
+            .status(problem.status())
+            .header(Names.PROBLEM)
+            .header(Names.NOSNIFF)
+            .header(Names.NO_STORE);
+    headers.forEach(response::header);
+    return response
+        .header(HeaderValues.CONNECTION_CLOSE)
+        .entity(problem.json("unread"))
+        .keepAlive(false)
+        .build();
+  }
+}

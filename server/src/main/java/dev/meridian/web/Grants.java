@@ -1,0 +1,212 @@
+package dev.meridian.web;
+
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.store.Batch;
+import dev.meridian.store.Condition;
+import dev.meridian.store.Expiry;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.Store;
+import dev.meridian.store.StoreException;
+import dev.meridian.store.Write;
+import java.nio.charset.StandardCharsets;
+import java.security.InvalidKeyException;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Locale;
+import java.util.Optional;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Capabilities that the site's own pages hand to their visitors: each allows one kind of write to
+ * one path until it expires, and nothing else. A page carries it and its script sends it back in
+ * the header {@code Meridian-Grant}; access rules see it as {@code auth.page}.
+ *
+ * <p>A grant is not bound to a visitor and works more than once, so what it allows is what any
+ * visitor of the page may do. It keeps scripts that never saw the page, and other writes, out.
+ *
+ * <p>Safe for any thread.
+ */
+public final class Grants {
+  /** What a grant allows. */
+  public enum Kind {
+    /** Adding to the fields of a document, which is made if there is none. */
+    INCREMENT,
+    /** Patching a document, with either patch language. */
+    PATCH,
+    /** Creating or replacing a document. */
+    PUT,
+    /** Deleting a document. */
+    DELETE,
+    /** Adding documents to a collection, with ids of the server's. */
+    CREATE;
+
+    private final String word = name().toLowerCase(Locale.ROOT);
+
+    /**
+     * Reads {@code increment}, {@code patch}, {@code put}, {@code delete} or {@code create}.
+     *
+     * @throws InvalidInputException if it is none of them
+     */
+    public static Kind parse(String word) {
+      for (Kind kind : values()) {
+        if (kind.word.equals(word)) {
+          return kind;
+        }
+      }
+      throw new InvalidInputException(
+          "'" + word + "' is no kind of grant; write increment, patch, put, delete or create.");
+    }
+  }
+
+  /** How long a grant lasts unless its page says otherwise. */
+  public static final Duration DEFAULT_LIFETIME = Duration.ofHours(1);
+
+  /** Longest that a grant may last. */
+  public static final Duration MAX_LIFETIME = Duration.ofDays(7);
+
+  /** Longest grant in characters: a path of 1 KiB in Base64, its signature, and the rest. */
+  static final int MAX_CHARS = 1600;
+
+  /**
+   * Expiries are rounded up to this, so that a page rendered twice in a while carries the same
+   * grant and keeps its ETag.
+   */
+  private static final long ROUND_SECONDS = 300;
+
+  private static final DocumentPath SECRET = DocumentPath.parse("_secrets/grants");
+  private static final String ALGORITHM = "HmacSHA256";
+  private static final int SECRET_BYTES = 32;
+  private static final String PREFIX = "g1";
+  private static final Base64.Encoder ENCODER = Base64.getUrlEncoder().withoutPadding();
+
+  private final Store store;
+  private final Clock clock;
+  private volatile @Nullable SecretKeySpec secret;
+
+  /** Grants signed with the secret in {@code store}, which every node shares. */
+  public Grants(Store store, Clock clock) {
+    this.store = store;
+    this.clock = clock;
+  }
+
+  /**
+   * A grant for {@code kind} of write to {@code path}.
+   *
+   * @param path a document's path; for {@link Kind#CREATE} a collection's
+   * @param lifetime how long it is good, rounded up by at most five minutes
+   * @throws InvalidInputException if the path or the lifetime is out of bounds
+   * @throws StoreException if the secret cannot be read
+   */
+  public String mint(Kind kind, String path, Duration lifetime) {
+    if (lifetime.isNegative() || lifetime.isZero() || lifetime.compareTo(MAX_LIFETIME) > 0) {
+      throw new InvalidInputException(
+          "A grant lasts more than nothing and at most " + MAX_LIFETIME.toDays() + " days.");
+    }
+    if (kind != Kind.CREATE) {
+      DocumentPath.parse(path);
+    }
+    long expires = clock.millis() / 1000 + lifetime.toSeconds();
+    long rounded = (expires + ROUND_SECONDS - 1) / ROUND_SECONDS * ROUND_SECONDS;
+    String body =
+        PREFIX
+            + "."
+            + kind.word
+            + "."
+            + Long.toString(rounded, Character.MAX_RADIX)
+            + "."
+            + ENCODER.encodeToString(path.getBytes(StandardCharsets.UTF_8));
+    return body + "." + ENCODER.encodeToString(sign(body));
+  }
+
+  /** {@link #mint(Kind, String, Duration)} for {@link #DEFAULT_LIFETIME}. */
+  public String mint(Kind kind, String path) {
+    return mint(kind, path, DEFAULT_LIFETIME);
+  }
+
+  /**
+   * Whether {@code grant} allows {@code kind} of write to {@code path} now. Whatever is not a grant
+   * of this site's allows nothing.
+   *
+   * @throws StoreException if the secret cannot be read
+   */
+  public boolean allows(@Nullable String grant, Kind kind, String path) {
+    if (grant == null || grant.length() > MAX_CHARS) {
+      return false;
+    }
+    String[] parts = grant.split("\\.", 6);
+    if (parts.length != 5 || !parts[0].equals(PREFIX) || !parts[1].equals(kind.word)) {
+      return false;
+    }
+    try {
+      String signed = grant.substring(0, grant.lastIndexOf('.'));
+      byte[] signature = Base64.getUrlDecoder().decode(parts[4]);
+      if (!MessageDigest.isEqual(signature, sign(signed))) {
+        return false;
+      }
+      // Signed, so the rest is what mint wrote.
+      long expires = Long.parseLong(parts[2], Character.MAX_RADIX);
+      byte[] granted = Base64.getUrlDecoder().decode(parts[3]);
+      return clock.millis() / 1000 < expires
+          && Arrays.equals(granted, path.getBytes(StandardCharsets.UTF_8));
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
+  }
+
+  private byte[] sign(String body) {
+    try {
+      Mac mac = Mac.getInstance(ALGORITHM);
+      mac.init(secret());
+      return mac.doFinal(body.getBytes(StandardCharsets.UTF_8));
+    } catch (NoSuchAlgorithmException | InvalidKeyException e) {
+      throw new IllegalStateException("Every Java platform has " + ALGORITHM, e);
+    }
+  }
+
+  private SecretKeySpec secret() {
+    SecretKeySpec known = secret;
+    if (known == null) {
+      // Threads that come here at once read the same document.
+      known = new SecretKeySpec(readOrMake(), ALGORITHM);
+      secret = known;
+    }
+    return known;
+  }
+
+  private byte[] readOrMake() {
+    Optional<Document> found = store.get(SECRET, ReadOptions.STRONG);
+    if (found.isEmpty()) {
+      byte[] made = new byte[SECRET_BYTES];
+      new SecureRandom().nextBytes(made);
+      byte[] json =
+          ("{\"hmac\":\"" + ENCODER.encodeToString(made) + "\"}").getBytes(StandardCharsets.UTF_8);
+      try {
+        store.write(Batch.of(new Write.Put(SECRET, json, Condition.ABSENT, Expiry.NEVER)));
+        return made;
+      } catch (StoreException.PreconditionFailed e) {
+        found = store.get(SECRET, ReadOptions.STRONG);
+      }
+    }
+    String json =
+        new String(
+            found
+                .orElseThrow(() -> new IllegalStateException("'" + SECRET + "' was deleted"))
+                .json(),
+            StandardCharsets.UTF_8);
+    String start = "{\"hmac\":\"";
+    if (!json.startsWith(start) || !json.endsWith("\"}")) {
+      throw new IllegalStateException(
+          "'" + SECRET + "' is not what Meridian wrote; delete it, and grants given out end.");
+    }
+    return Base64.getUrlDecoder().decode(json.substring(start.length(), json.length() - 2));
+  }
+}

@@ -1,0 +1,116 @@
+package dev.meridian.web;
+
+import dev.meridian.site.Site;
+import io.helidon.http.HeaderName;
+import io.helidon.webserver.http.RoutingRequest;
+import io.helidon.webserver.http.RoutingResponse;
+import java.util.Objects;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request on its way: the HTTP messages and what is known besides. Confined to the request's
+ * thread.
+ */
+public final class RequestContext {
+  /** The request being handled, for code below the front door. */
+  static final ScopedValue<RequestContext> CURRENT = ScopedValue.newInstance();
+
+  private static final AtomicLong NEXT_ID = new AtomicLong();
+  private static final String PROCESS =
+      Integer.toHexString(ThreadLocalRandom.current().nextInt() | 0x80000000);
+  private static final int MAX_ID_CHARS = 128;
+
+  private final RoutingRequest request;
+  private final RoutingResponse response;
+  private final @Nullable Site site;
+  private final long startNanos;
+  private @Nullable String id;
+  private Route route = Route.OTHER;
+
+  RequestContext(
+      RoutingRequest request, RoutingResponse response, @Nullable Site site, long startNanos) {
+    this.request = request;
+    this.response = response;
+    this.site = site;
+    this.startNanos = startNanos;
+    String sent = header(Names.REQUEST_ID);
+    this.id = sent != null && isHarmless(sent) ? sent : null;
+  }
+
+  /**
+   * The request that the current thread handles.
+   *
+   * @throws java.util.NoSuchElementException outside of a request
+   */
+  public static RequestContext current() {
+    return CURRENT.get();
+  }
+
+  /** A request of the operator's listener, which needs no site. */
+  static RequestContext admin(RoutingRequest request, RoutingResponse response) {
+    RequestContext context = new RequestContext(request, response, null, System.nanoTime());
+    context.route(Route.ADMIN);
+    return context;
+  }
+
+  /** The site as it was when the request came; the same for the whole request. */
+  public Site site() {
+    return Objects.requireNonNull(site, "the operator's listener has no site");
+  }
+
+  /**
+   * Identifies the request in logs and problem documents: what the client sent as {@code
+   * X-Request-Id}, when that is 1 to 128 letters, digits and {@code -._~:+/=@}, or else a new one.
+   */
+  public String id() {
+    String known = id;
+    if (known == null) {
+      known = PROCESS + "-" + Long.toHexString(NEXT_ID.getAndIncrement());
+      id = known;
+    }
+    return known;
+  }
+
+  /** Says what kind of request it is, for metrics and the access log. */
+  public void route(Route route) {
+    this.route = route;
+  }
+
+  Route route() {
+    return route;
+  }
+
+  long startNanos() {
+    return startNanos;
+  }
+
+  RoutingRequest request() {
+    return request;
+  }
+
+  RoutingResponse response() {
+    return response;
+  }
+
+  /** The first value of a request header, or null when it was not sent. */
+  @Nullable String header(HeaderName name) {
+    var headers = request.headers();
+    return headers.contains(name) ? headers.get(name).get() : null;
+  }
+
+  private static boolean isHarmless(String id) {
+    if (id.isEmpty() || id.length() > MAX_ID_CHARS) {
+      return false;
+    }
+    for (int i = 0; i < id.length(); i++) {
+      char c = id.charAt(i);
+      boolean plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+      if (!plain && "-._~:+/=@".indexOf(c) < 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

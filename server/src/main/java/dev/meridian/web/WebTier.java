@@ -1,0 +1,133 @@
+package dev.meridian.web;
+
+import dev.meridian.site.Site;
+import dev.meridian.store.Store;
+import io.helidon.common.socket.SocketOptions;
+import io.helidon.http.DirectHandler.EventType;
+import io.helidon.webserver.WebServer;
+import io.helidon.webserver.http.DirectHandlers;
+import io.helidon.webserver.http.HttpRouting;
+import io.helidon.webserver.http.HttpService;
+import io.helidon.webserver.http1.Http1Config;
+import io.helidon.webserver.http2.Http2Config;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The public side of a node: plain HTTP and HTTP over TLS, each speaking HTTP/1.1 and HTTP/2, with
+ * the data API under {@code /data}, its description at {@code /openapi.json}, and the services
+ * given for everything else. Requests run on virtual threads.
+ */
+public final class WebTier implements AutoCloseable {
+  /** Longest request line in bytes: a path of 1 KiB, all of it escaped, and a long query. */
+  static final int MAX_REQUEST_LINE = 16 * 1024;
+
+  /** Most bytes of request headers. */
+  static final int MAX_HEADERS = 32 * 1024;
+
+  private final List<WebServer> running = new ArrayList<>();
+  private final @Nullable WebServer http;
+  private final @Nullable WebServer https;
+
+  private WebTier(
+      WebOptions options,
+      Store store,
+      Supplier<Site> site,
+      MeterRegistry registry,
+      Access access,
+      List<? extends HttpService> services,
+      ErrorPages errorPages) {
+    WebMetrics metrics = new WebMetrics(registry);
+    Answers answers = new Answers(errorPages);
+    DataApi data = new DataApi(store, access);
+    FrontDoor door = new FrontDoor(site, data, answers, metrics);
+    this.http =
+        options
+            .http()
+            .map(address -> listen("http", address, options, door, services))
+            .orElse(null);
+    this.https = null;
+  }
+
+  /**
+   * Listens and serves, until {@link #close}.
+   *
+   * @param site the site as it now is; asked once a request
+   * @param services what answers outside the data API, asked in their order; each may pass a
+   *     request on with {@code response.next()}
+   * @throws java.io.UncheckedIOException if an address cannot be listened on
+   */
+  public static WebTier start(
+      WebOptions options,
+      Store store,
+      Supplier<Site> site,
+      MeterRegistry metrics,
+      Access access,
+      List<? extends HttpService> services,
+      ErrorPages errorPages) {
+    return new WebTier(options, store, site, metrics, access, services, errorPages);
+  }
+
+  /** The port of the plain listener, or empty when it is off. */
+  public OptionalInt httpPort() {
+    return http == null ? OptionalInt.empty() : OptionalInt.of(http.port());
+  }
+
+  /** The port of the TLS listener, or empty when it is off. */
+  public OptionalInt httpsPort() {
+    return https == null ? OptionalInt.empty() : OptionalInt.of(https.port());
+  }
+
+  private WebServer listen(
+      String name,
+      InetSocketAddress address,
+      WebOptions options,
+      FrontDoor door,
+      List<? extends HttpService> services) {
+    HttpRouting.Builder routing = HttpRouting.builder();
+    routing.addFilter(door);
+    routing.error(Throwable.class, door::pageFailed);
+    for (HttpService service : services) {
+      routing.register("/", service);
+    }
+    DirectHandlers.Builder direct = DirectHandlers.builder();
+    for (EventType type : EventType.values()) {
+      direct.addHandler(type, new DirectProblems());
+    }
+    WebServer server =
+        WebServer.builder()
+            .address(address.getAddress())
+            .port(address.getPort())
+            .shutdownHook(false)
+            .shutdownGracePeriod(options.shutdownGrace())
+            .maxTcpConnections(options.maxConnections())
+            .connectionOptions(SocketOptions.builder().tcpNoDelay(true).build())
+            .addProtocol(
+                Http1Config.builder()
+                    .maxPrologueLength(MAX_REQUEST_LINE)
+                    .maxHeadersSize(MAX_HEADERS)
+                    .sendKeepAliveHeader(false)
+                    .build())
+            .addProtocol(Http2Config.builder().maxHeaderListSize(MAX_HEADERS).build())
+            .directHandlers(direct.build())
+            .routing(routing)
+            .build()
+            .start();
+    running.add(server);
+    return server;
+  }
+
+  /**
+   * Stops taking requests, lets those in flight finish for as long as the grace allows, then cuts
+   * them off. Does not throw.
+   */
+  @Override
+  public void close() {
+    running.forEach(WebServer::stop);
+  }
+}
