@@ -116,6 +116,7 @@ public record Problem(
       }
       case StoreException.Rejected e ->
           switch (e.reason()) {
+            case INVALID -> badRequest(detail);
             case NOT_FOUND -> notFound(detail);
             case PATCH_FAILED ->
                 of(
