@@ -97,6 +97,105 @@ final class JsonReader {
     // What follows is not looked at: the text is a stored one.
   }
 
+  /**
+   * Where a value stands in the text.
+   *
+   * @param from its first byte
+   * @param to after its last
+   */
+  record Span(int from, int to) {}
+
+  /** Where the field's value stands, or null when there is none. */
+  @Nullable Span find(FieldPath field) {
+    start();
+    for (String name : field.names()) {
+      byte[] utf8 = name.getBytes(StandardCharsets.UTF_8);
+      if (peek() != '{' || !open('}') || !enter(name, utf8)) {
+        return null;
+      }
+    }
+    int from = pos;
+    skip();
+    return new Span(from, pos);
+  }
+
+  /** Goes on to the value of that member; false when there is none. */
+  private boolean enter(String name, byte[] utf8) {
+    do {
+      string();
+      boolean met =
+          escaped
+              ? text().equals(name)
+              : Arrays.equals(utf8, 0, utf8.length, in, stringStart, stringEnd);
+      colon();
+      if (met) {
+        return true;
+      }
+      skip();
+    } while (more('}'));
+    return false;
+  }
+
+  /** The value with only what is wanted of it; see {@link Projection}. */
+  byte[] project(FieldReader.Node wanted) {
+    byte[] target = new byte[in.length + 2];
+    out = target;
+    start();
+    if (peek() != '{' || !projectObject(wanted, target)) {
+      return new byte[] {'{', '}'};
+    }
+    return Arrays.copyOf(target, outLength);
+  }
+
+  /** Writes what is wanted of an object; false, and nothing is written, when that is nothing. */
+  private boolean projectObject(FieldReader.Node wanted, byte[] target) {
+    int start = outLength;
+    target[outLength++] = '{';
+    boolean any = false;
+    if (open('}')) {
+      do {
+        int nameStart = pos;
+        string();
+        int nameEnd = pos;
+        FieldReader.Node child =
+            escaped ? wanted.child(text()) : wanted.child(in, stringStart, stringEnd);
+        colon();
+        int undo = outLength;
+        if (child != null) {
+          if (any) {
+            target[outLength++] = ',';
+          }
+          copy(nameStart, nameEnd, target);
+          target[outLength++] = ':';
+        }
+        int valueStart = pos;
+        boolean kept = false;
+        if (child != null && !child.isWanted() && peek() == '{') {
+          kept = projectObject(child, target);
+        } else {
+          skip();
+          if (child != null && child.isWanted()) {
+            copy(valueStart, pos, target);
+            kept = true;
+          }
+        }
+        outLength = kept ? outLength : undo;
+        any |= kept;
+      } while (more('}'));
+    }
+    if (!any) {
+      outLength = start;
+      return false;
+    }
+    target[outLength++] = '}';
+    return true;
+  }
+
+  private void copy(int from, int to, byte[] target) {
+    System.arraycopy(in, from, target, outLength, to - from);
+    outLength += to - from;
+  }
+
   private void start() {
     limits.checkBytes(in.length);
     if (in.length >= 3 && in[0] == (byte) 0xef && in[1] == (byte) 0xbb && in[2] == (byte) 0xbf) {
