@@ -1,0 +1,97 @@
+package dev.meridian.replica;
+
+import dev.meridian.document.Version;
+import dev.meridian.store.HybridClock;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Gives timestamps above everything given or seen, and refuses to follow a wall clock that jumped
+ * by more than {@link HybridClock#MAX_LEAD}: forwards, it would expire documents before their time
+ * and drag every later version along; backwards, versions would run ahead of the time they claim.
+ *
+ * <p>A jump shows as a difference between what the wall clock and the machine's uptime say has
+ * passed. It is refused until the two agree again, or until a restart, which takes the wall clock
+ * at its word, as long as that does not lie before the newest write.
+ */
+final class ClockGuard {
+  private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+  private final LongSupplier wallMillis;
+  private final LongSupplier uptimeMillis;
+  private final HybridClock clock;
+
+  /** Wall clock minus uptime as it was when last trusted. Guarded by this. */
+  private long offset;
+
+  private long lookedNanos;
+  private @Nullable String refusal;
+
+  ClockGuard(LongSupplier wallMillis, LongSupplier uptimeMillis) {
+    this.wallMillis = wallMillis;
+    this.uptimeMillis = uptimeMillis;
+    this.clock = new HybridClock(wallMillis, 0);
+    this.offset = wallMillis.getAsLong() - uptimeMillis.getAsLong();
+    this.lookedNanos = System.nanoTime();
+  }
+
+  /**
+   * Why no timestamp can be given now, or null when it can.
+   *
+   * @param newest the newest timestamp in the store; later ones are above it
+   */
+  synchronized @Nullable String refusal(long newest) {
+    if (refusal != null || System.nanoTime() - lookedNanos > LOOK_NANOS) {
+      lookedNanos = System.nanoTime();
+      refusal = jump();
+    }
+    if (refusal != null) {
+      return refusal;
+    }
+    if (!clock.observe(newest)) {
+      return "The clock of this machine says "
+          + java.time.Instant.ofEpochMilli(wallMillis.getAsLong())
+          + ", but the newest write is of "
+          + java.time.Instant.ofEpochMilli(newest >>> Version.COUNTER_BITS)
+          + ". Set the clock right; writes then go on by themselves.";
+    }
+    return null;
+  }
+
+  private @Nullable String jump() {
+    long now = wallMillis.getAsLong() - uptimeMillis.getAsLong();
+    Duration jumped = Duration.ofMillis(now - offset);
+    if (jumped.abs().compareTo(HybridClock.MAX_LEAD) <= 0) {
+      // Small corrections (NTP slewing, leap seconds) are followed, or they would add up.
+      offset = now;
+      return null;
+    }
+    return "The clock of this machine jumped "
+        + (jumped.isNegative() ? "back by " : "forward by ")
+        + jumped.abs().toSeconds()
+        + " s. If it is wrong, set it right and writes go on by themselves; if it is right now,"
+        + " restart this node.";
+  }
+
+  /** A timestamp above all given and seen. Call it right after {@link #refusal} said null. */
+  long next() {
+    return clock.next();
+  }
+
+  /** About now: not below any timestamp given or seen. */
+  long now() {
+    return clock.now();
+  }
+
+  /** Takes note of what a reader has seen; one from too far ahead is not followed. */
+  void observe(long timestamp) {
+    clock.observe(timestamp);
+  }
+
+  /** How far timestamps lead the wall clock. */
+  long leadMillis() {
+    return clock.leadMillis();
+  }
+}

@@ -1,0 +1,317 @@
+package dev.meridian.replica;
+
+import dev.meridian.store.LogCodec;
+import dev.meridian.store.Outcome;
+import dev.meridian.store.StoreException;
+import dev.meridian.store.StoreException.Unavailable;
+import dev.meridian.store.proto.Command;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets writes that arrive while an entry is in flight share the next one, so that one fsync serves
+ * them all. Commands are proposed in the order in which they came, by one thread, so timestamps
+ * grow along the log.
+ *
+ * <p>Bounded everywhere: so many writes and bytes may wait, so many share an entry, so many entries
+ * are in flight. Whoever finds the queue full is told at once, while nothing has happened yet.
+ */
+final class GroupCommit implements AutoCloseable {
+  /** Where entries go. */
+  interface Log {
+    /** Why nothing can be proposed now, or null. Called before each entry. */
+    @Nullable String refusal();
+
+    /** A timestamp above all before. Called right after {@link #refusal} said null. */
+    long nextTimestamp();
+
+    /**
+     * Hands the entry over. The log calls {@link LogGroup#applied} or {@link LogGroup#failed}, on
+     * any thread, maybe before this returns; entries are applied in the order of these calls.
+     */
+    void submit(LogGroup group);
+  }
+
+  private final ReplicaOptions options;
+  private final Log log;
+  private final ReplicaMetrics metrics;
+  private final Thread proposer;
+
+  private final ReentrantLock lock = new ReentrantLock();
+
+  /** Something to propose, room in flight, or the end. */
+  private final Condition changed = lock.newCondition();
+
+  private final Condition idle = lock.newCondition();
+
+  /** All below are guarded by {@link #lock}. */
+  private final Queue<PendingWrite> queue = new ArrayDeque<>();
+
+  private final Set<LogGroup> inFlight = new HashSet<>();
+  private long queuedBytes;
+
+  /** Why nothing is taken any more; null while it is. */
+  private @Nullable String stopped;
+
+  GroupCommit(ReplicaOptions options, Log log, ReplicaMetrics metrics) {
+    this.options = options;
+    this.log = log;
+    this.metrics = metrics;
+    this.proposer = Thread.ofPlatform().name("meridian-commit").daemon().unstarted(this::run);
+    proposer.start();
+  }
+
+  /**
+   * Proposes a command and waits for its outcome, at most {@code deadline}.
+   *
+   * @throws StoreException what is known when there is no outcome
+   */
+  Outcome commit(Command command, Duration deadline) {
+    PendingWrite write = new PendingWrite(command);
+    if (write.bytes() > ReplicaOptions.MAX_ENTRY_BYTES) {
+      throw new StoreException.Rejected(
+          StoreException.Rejected.Reason.TOO_LARGE,
+          "The batch has "
+              + write.bytes()
+              + " bytes; at most "
+              + ReplicaOptions.MAX_ENTRY_BYTES
+              + " can be written at once. Split it.");
+    }
+    enqueue(write);
+    return write.await(deadline);
+  }
+
+  private void enqueue(PendingWrite write) {
+    lock.lock();
+    try {
+      if (stopped != null) {
+        throw notDone(stopped);
+      }
+      // An empty queue takes any write, or one above the bound could never pass.
+      if (queue.size() >= options.queuedWrites()
+          || (!queue.isEmpty() && queuedBytes + write.bytes() > options.queuedBytes())) {
+        metrics.refused();
+        throw notDone(
+            "Too many writes are waiting ("
+                + queue.size()
+                + " writes, "
+                + queuedBytes
+                + " bytes). Slow down and try again.");
+      }
+      queue.add(write);
+      queuedBytes += write.bytes();
+      changed.signal();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void run() {
+    while (true) {
+      List<PendingWrite> writes;
+      try {
+        writes = take();
+      } catch (InterruptedException e) {
+        // Nobody interrupts this thread; if somebody does, writes are refused, not lost.
+        stop("The write queue was interrupted; restart this node.");
+        return;
+      }
+      if (writes.isEmpty()) {
+        return;
+      }
+      propose(writes);
+    }
+  }
+
+  /** The next writes to share an entry; empty when stopped. */
+  private List<PendingWrite> take() throws InterruptedException {
+    lock.lock();
+    try {
+      while (true) {
+        while (stopped == null
+            && (queue.isEmpty() || inFlight.size() >= options.entriesInFlight())) {
+          changed.await();
+        }
+        if (stopped != null) {
+          return List.of();
+        }
+        List<PendingWrite> writes = new ArrayList<>();
+        long bytes = 0;
+        for (PendingWrite next; (next = queue.peek()) != null; ) {
+          if (!writes.isEmpty()
+              && (writes.size() == options.entryWrites()
+                  || bytes + next.bytes() > options.entryBytes())) {
+            break;
+          }
+          queue.remove();
+          queuedBytes -= next.bytes();
+          if (next.submit()) {
+            writes.add(next);
+            bytes += next.bytes();
+          }
+        }
+        if (!writes.isEmpty()) {
+          return writes;
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void propose(List<PendingWrite> writes) {
+    String refusal = log.refusal();
+    if (refusal != null) {
+      RuntimeException problem = notDone(refusal);
+      writes.forEach(write -> write.fail(problem));
+      return;
+    }
+    ByteBuffer entry =
+        LogCodec.entry(
+            writes.stream().map(PendingWrite::command).toList(),
+            log.nextTimestamp(),
+            options.region());
+    Settling settling = new Settling(System.nanoTime());
+    LogGroup group = new LogGroup(writes, entry, settling);
+    settling.group = group;
+    lock.lock();
+    try {
+      inFlight.add(group);
+    } finally {
+      lock.unlock();
+    }
+    metrics.proposed(writes.size(), entry.remaining());
+    try {
+      log.submit(group);
+    } catch (RuntimeException e) {
+      group.failed(g -> unavailable(g, "The log did not take the write: " + e.getMessage(), e));
+    }
+  }
+
+  /** Makes room for the next entry when its group has been answered. */
+  private final class Settling implements Runnable {
+    private final long since;
+    private @Nullable LogGroup group;
+
+    Settling(long since) {
+      this.since = since;
+    }
+
+    @Override
+    public void run() {
+      metrics.settled(System.nanoTime() - since);
+      lock.lock();
+      try {
+        inFlight.remove(group);
+        changed.signal();
+        if (inFlight.isEmpty()) {
+          idle.signalAll();
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /** What is known about a group's writes when something went wrong with its entry. */
+  static Unavailable unavailable(LogGroup group, String message, @Nullable Throwable cause) {
+    return group.isAppended()
+        ? new Unavailable(
+            Unavailable.Outcome.UNKNOWN, message + " The write may have been done.", cause)
+        : new Unavailable(
+            Unavailable.Outcome.NOT_DONE, message + " The write was not done.", cause);
+  }
+
+  private static Unavailable notDone(String message) {
+    return new Unavailable(Unavailable.Outcome.NOT_DONE, message, null);
+  }
+
+  /** Writes waiting for their turn. */
+  int queued() {
+    lock.lock();
+    try {
+      return queue.size();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Entries handed to the log and not yet applied. */
+  int inFlight() {
+    lock.lock();
+    try {
+      return inFlight.size();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes no more writes; those that wait are told that they were not done. */
+  void stop(String why) {
+    List<PendingWrite> waiting;
+    lock.lock();
+    try {
+      if (stopped == null) {
+        stopped = why;
+      }
+      waiting = List.copyOf(queue);
+      queue.clear();
+      queuedBytes = 0;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    RuntimeException problem = notDone(why);
+    waiting.forEach(write -> write.fail(problem));
+  }
+
+  /** Waits until nothing is in flight; false if that takes longer. */
+  boolean awaitIdle(Duration limit) throws InterruptedException {
+    long nanos = limit.toNanos();
+    lock.lock();
+    try {
+      while (!inFlight.isEmpty()) {
+        if (nanos <= 0) {
+          return false;
+        }
+        nanos = idle.awaitNanos(nanos);
+      }
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Answers everything in flight: nobody will any more. */
+  void abandon(String why, @Nullable Throwable cause) {
+    List<LogGroup> groups;
+    lock.lock();
+    try {
+      groups = List.copyOf(inFlight);
+    } finally {
+      lock.unlock();
+    }
+    groups.forEach(group -> group.failed(g -> unavailable(g, why, cause)));
+  }
+
+  @Override
+  public void close() {
+    stop("This store was closed.");
+    abandon("This store was closed.", null);
+    try {
+      proposer.join(TimeUnit.SECONDS.toMillis(5));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

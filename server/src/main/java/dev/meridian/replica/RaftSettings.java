@@ -1,0 +1,107 @@
+package dev.meridian.replica;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.apache.ratis.RaftConfigKeys;
+import org.apache.ratis.conf.RaftProperties;
+import org.apache.ratis.grpc.GrpcConfigKeys;
+import org.apache.ratis.rpc.SupportedRpcType;
+import org.apache.ratis.server.RaftServerConfigKeys;
+import org.apache.ratis.util.SizeInBytes;
+import org.apache.ratis.util.TimeDuration;
+
+/** How Ratis is set up, and why it is not left at its defaults. */
+final class RaftSettings {
+  /** What Ratis puts around the data of an entry: ids, numbers, tags. */
+  static final int ENTRY_OVERHEAD_BYTES = 4096;
+
+  /** The length before an entry and the checksum after it. */
+  private static final int FRAME_BYTES = 8;
+
+  private static final TimeDuration NEVER = TimeDuration.valueOf(365, TimeUnit.DAYS);
+
+  private RaftSettings() {}
+
+  /**
+   * The properties of one server.
+   *
+   * @param raft the folder of its log
+   * @param members how many members its group has
+   */
+  static RaftProperties of(Path raft, ReplicaOptions options, int members) {
+    RaftProperties p = new RaftProperties();
+    RaftConfigKeys.Rpc.setType(p, SupportedRpcType.GRPC);
+    GrpcConfigKeys.Server.setHost(p, options.peer().getHostString());
+    GrpcConfigKeys.Server.setPort(p, options.peer().getPort());
+    // Event loops default to twice the cores, for each of several pools.
+    GrpcConfigKeys.Server.setAsyncRequestThreadPoolSize(p, 4);
+
+    // The default lies under /tmp.
+    RaftServerConfigKeys.setStorageDir(p, List.of(raft.toFile()));
+    log(p, options);
+    snapshots(p);
+    elections(p, members);
+
+    // Linearizable reads are only that with the leader lease: without it a leader that was paused
+    // and came back answered from the past.
+    RaftServerConfigKeys.Read.setOption(p, RaftServerConfigKeys.Read.Option.LINEARIZABLE);
+    RaftServerConfigKeys.Read.setLeaderLeaseEnabled(p, true);
+    RaftServerConfigKeys.Read.setTimeout(p, duration(options.readDeadline()));
+
+    // Every write has a client call of its own, told about once: Ratis' memory of replies is of no
+    // use (idempotency is the store's), only of cost.
+    RaftServerConfigKeys.RetryCache.setExpiryTime(p, TimeDuration.valueOf(1, TimeUnit.SECONDS));
+    return p;
+  }
+
+  private static void log(RaftProperties p, ReplicaOptions options) {
+    SizeInBytes largest =
+        SizeInBytes.valueOf(ReplicaOptions.MAX_ENTRY_BYTES + ENTRY_OVERHEAD_BYTES);
+    RaftServerConfigKeys.Log.Appender.setBufferByteLimit(p, largest);
+    // Memory outside the heap of which only the part that entries reach is ever touched.
+    RaftServerConfigKeys.Log.setWriteBufferSize(
+        p, SizeInBytes.valueOf(largest.getSize() + FRAME_BYTES));
+    RaftServerConfigKeys.Log.setSegmentSizeMax(p, SizeInBytes.valueOf(options.segmentBytes()));
+    RaftServerConfigKeys.Log.setPreallocatedSize(
+        p, SizeInBytes.valueOf(Math.min(256 << 10, options.segmentBytes())));
+    // Applied entries of closed files are not needed in memory.
+    RaftServerConfigKeys.Log.setSegmentCacheNumMax(p, 1);
+    RaftServerConfigKeys.Log.setSegmentCacheSizeMax(
+        p, SizeInBytes.valueOf(2 * options.segmentBytes()));
+    // An entry that tells the commit index, and its fsync, after every entry: nothing here needs
+    // it.
+    RaftServerConfigKeys.Log.setLogMetadataEnabled(p, false);
+    RaftServerConfigKeys.Log.setPurgeUptoSnapshotIndex(p, true);
+    RaftServerConfigKeys.Log.setPurgeGap(p, 1);
+    // A damaged log stops the replica. What a crash may leave at its end, LogTail has cut off.
+    RaftServerConfigKeys.Log.setCorruptionPolicy(
+        p, RaftServerConfigKeys.Log.CorruptionPolicy.EXCEPTION);
+  }
+
+  private static void snapshots(RaftProperties p) {
+    // Ratis counts entries only; the state machine counts bytes and time as well and asks itself.
+    RaftServerConfigKeys.Snapshot.setAutoTriggerEnabled(p, false);
+    RaftServerConfigKeys.Snapshot.setTriggerWhenStopEnabled(p, false);
+    RaftServerConfigKeys.Snapshot.setCreationGap(p, 1);
+  }
+
+  private static void elections(RaftProperties p, int members) {
+    if (members == 1) {
+      // Nobody to hear from first: become primary at once.
+      RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMin(p, TimeDuration.valueOf(5, MILLIS));
+      RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMax(p, TimeDuration.valueOf(10, MILLIS));
+      // And nobody to hand over to: a pause is no reason to step down.
+      RaftServerConfigKeys.LeaderElection.setLeaderStepDownWaitTime(p, NEVER);
+    }
+    // A process that was stopped for a minute, or a laptop that slept, goes on; it does not close.
+    RaftServerConfigKeys.setCloseThreshold(p, NEVER);
+  }
+
+  private static final TimeUnit MILLIS = TimeUnit.MILLISECONDS;
+
+  private static TimeDuration duration(Duration d) {
+    return TimeDuration.valueOf(d.toMillis(), TimeUnit.MILLISECONDS);
+  }
+}

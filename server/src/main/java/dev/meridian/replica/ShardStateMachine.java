@@ -1,0 +1,331 @@
+package dev.meridian.replica;
+
+import dev.meridian.store.LogIndex;
+import dev.meridian.store.Outcome;
+import dev.meridian.store.RocksStore;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.apache.ratis.proto.RaftProtos.LogEntryProto;
+import org.apache.ratis.protocol.Message;
+import org.apache.ratis.protocol.RaftClientRequest;
+import org.apache.ratis.protocol.RaftGroupId;
+import org.apache.ratis.server.RaftServer;
+import org.apache.ratis.server.protocol.TermIndex;
+import org.apache.ratis.server.storage.RaftStorage;
+import org.apache.ratis.statemachine.SnapshotInfo;
+import org.apache.ratis.statemachine.StateMachineStorage;
+import org.apache.ratis.statemachine.TransactionContext;
+import org.apache.ratis.statemachine.impl.BaseStateMachine;
+import org.apache.ratis.util.LifeCycle;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Applies the log to the database, in order, each entry once: the database knows the last entry it
+ * holds, so a restart goes on after that one.
+ *
+ * <p>Whatever goes wrong while an entry is applied stops this replica for good: one that went on
+ * without the entry would differ from the others and never know.
+ *
+ * <p>Ratis calls it on one thread, except where said otherwise.
+ */
+final class ShardStateMachine extends BaseStateMachine {
+  private static final Logger LOG = LoggerFactory.getLogger(ShardStateMachine.class);
+  private static final CompletableFuture<Message> DONE =
+      CompletableFuture.completedFuture(Message.EMPTY);
+
+  /** Opens the database in a folder. */
+  interface Opener {
+    RocksStore open(Path folder) throws IOException;
+  }
+
+  private final Path folder;
+  private final Opener opener;
+  private final Snapshots snapshots;
+  private final Consumer<Throwable> onFailure;
+  private final Consumer<ShardStateMachine> onApplied;
+  private final ReplicaMetrics metrics;
+
+  /** Replaced when another member's snapshot is installed. */
+  private volatile RocksStore store;
+
+  private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+
+  /** Log applied since the last snapshot. */
+  private final AtomicLong bytesSinceSnapshot = new AtomicLong();
+
+  private final AtomicLong entriesSinceSnapshot = new AtomicLong();
+
+  /**
+   * Opens the database.
+   *
+   * @param folder of the database
+   * @param onFailure told once when this replica can go no further
+   * @param onApplied called after each entry
+   */
+  ShardStateMachine(
+      Path folder,
+      Opener opener,
+      int snapshotsKept,
+      Consumer<Throwable> onFailure,
+      Consumer<ShardStateMachine> onApplied,
+      ReplicaMetrics metrics)
+      throws IOException {
+    this.folder = folder;
+    this.opener = opener;
+    this.snapshots = new Snapshots(snapshotsKept);
+    this.onFailure = onFailure;
+    this.onApplied = onApplied;
+    this.metrics = metrics;
+    recoverFolder();
+    this.store = opener.open(folder);
+    showApplied();
+  }
+
+  RocksStore store() {
+    return store;
+  }
+
+  long bytesSinceSnapshot() {
+    return bytesSinceSnapshot.get();
+  }
+
+  long entriesSinceSnapshot() {
+    return entriesSinceSnapshot.get();
+  }
+
+  @Override
+  public void initialize(RaftServer server, RaftGroupId groupId, RaftStorage storage)
+      throws IOException {
+    super.initialize(server, groupId, storage);
+    getLifeCycle().transition(LifeCycle.State.STARTING);
+    snapshots.init(storage);
+    if (!store.applied().equals(LogIndex.NONE)) {
+      // Ratis begins after the newest snapshot. With one of the database as it is, it does so after
+      // the last applied entry, also when the log ends before that.
+      snapshots.take(store);
+    }
+    getLifeCycle().transition(LifeCycle.State.RUNNING);
+  }
+
+  @Override
+  public StateMachineStorage getStateMachineStorage() {
+    return snapshots;
+  }
+
+  @Override
+  public @Nullable SnapshotInfo getLatestSnapshot() {
+    return snapshots.getLatestSnapshot();
+  }
+
+  /** Called on the thread that submits. */
+  @Override
+  public TransactionContext startTransaction(RaftClientRequest request) throws IOException {
+    if (!(request.getMessage() instanceof LogGroup group)) {
+      throw new IOException("Only this process writes to its log; got " + request);
+    }
+    return TransactionContext.newBuilder()
+        .setStateMachine(this)
+        .setClientRequest(request)
+        .setLogData(group.getContent())
+        .setStateMachineContext(group)
+        .build();
+  }
+
+  /** Called on the thread that submits, when the entry has got its place in the log. */
+  @Override
+  public TransactionContext preAppendTransaction(TransactionContext transaction) {
+    if (transaction.getStateMachineContext() instanceof LogGroup group) {
+      group.appending();
+    }
+    return transaction;
+  }
+
+  @Override
+  public CompletableFuture<Message> applyTransaction(TransactionContext transaction) {
+    LogEntryProto entry = transaction.getLogEntry();
+    LogIndex at = new LogIndex(entry.getTerm(), entry.getIndex());
+    var data = entry.getStateMachineLogEntry().getLogData();
+    List<Outcome> outcomes;
+    try {
+      checkNext(at);
+      outcomes = store.apply(at, data.asReadOnlyByteBuffer());
+    } catch (Throwable e) {
+      throw stop(at, e);
+    }
+    updateLastAppliedTermIndex(at.term(), at.index());
+    bytesSinceSnapshot.addAndGet(data.size());
+    entriesSinceSnapshot.incrementAndGet();
+    if (transaction.getStateMachineContext() instanceof LogGroup group) {
+      group.applied(outcomes);
+    }
+    onApplied.accept(this);
+    return DONE;
+  }
+
+  /** Entries that are Raft's own count as applied, too. */
+  @Override
+  public void notifyTermIndexUpdated(long term, long index) {
+    LogIndex at = new LogIndex(term, index);
+    try {
+      // Raft counts from 0, and its first entry is always one of its own.
+      if (index > 0) {
+        checkNext(at);
+        store.skip(at);
+      }
+    } catch (Throwable e) {
+      throw stop(at, e);
+    }
+    updateLastAppliedTermIndex(term, index);
+    entriesSinceSnapshot.incrementAndGet();
+  }
+
+  private void checkNext(LogIndex at) {
+    LogIndex applied = store.applied();
+    if (at.index() != applied.index() + 1) {
+      throw new IllegalStateException(
+          "The log continues at " + at.index() + ", but the database ends at " + applied.index());
+    }
+  }
+
+  private IllegalStateException stop(LogIndex at, Throwable cause) {
+    IllegalStateException e =
+        new IllegalStateException(
+            "This replica stopped: entry "
+                + at.index()
+                + " of the log could not be applied to "
+                + folder
+                + " ("
+                + cause.getMessage()
+                + ")",
+            cause);
+    fail(e);
+    return e;
+  }
+
+  /** Called on any thread. */
+  private void fail(Throwable e) {
+    if (failure.compareAndSet(null, e)) {
+      LOG.error("{}", e.getMessage(), e);
+      onFailure.accept(e);
+    }
+  }
+
+  /** Called on the thread that writes the log. */
+  @Override
+  public void notifyLogFailed(Throwable cause, @Nullable LogEntryProto entry) {
+    fail(
+        new IllegalStateException(
+            "This replica stopped: its log could not be written (" + cause.getMessage() + ")",
+            cause));
+  }
+
+  /** Reads go to the database; asking Ratis only makes sure that they may. Any thread. */
+  @Override
+  public CompletableFuture<Message> query(Message request) {
+    return DONE;
+  }
+
+  @Override
+  public long takeSnapshot() throws IOException {
+    long since = System.nanoTime();
+    try {
+      TermIndex at = snapshots.take(store);
+      bytesSinceSnapshot.set(0);
+      entriesSinceSnapshot.set(0);
+      metrics.snapshotTaken(System.nanoTime() - since);
+      return at.getIndex();
+    } catch (RuntimeException e) {
+      // Without a snapshot the log grows, but nothing is wrong yet.
+      throw new IOException("No snapshot could be taken: " + e.getMessage(), e);
+    }
+  }
+
+  /** Another member's snapshot is about to be installed. Ratis insists on seeing PAUSED after. */
+  @Override
+  public void pause() {
+    getLifeCycle().transition(LifeCycle.State.PAUSING);
+    store.close();
+    getLifeCycle().transition(LifeCycle.State.PAUSED);
+  }
+
+  /** Takes over the newest snapshot, which is another member's, or the database as it was. */
+  @Override
+  public void reinitialize() throws IOException {
+    getLifeCycle().transition(LifeCycle.State.STARTING);
+    store.close();
+    snapshots.find();
+    Snapshots.Snapshot latest = snapshots.getLatestSnapshot();
+    if (latest != null) {
+      install(latest.folder());
+    }
+    store = opener.open(folder);
+    setLastAppliedTermIndex(TermIndex.INITIAL_VALUE);
+    showApplied();
+    if (latest != null && !latest.at().equals(getLastAppliedTermIndex())) {
+      throw new IOException(
+          "The snapshot "
+              + latest.folder()
+              + " holds the entries up to "
+              + getLastAppliedTermIndex()
+              + ", not what its name says");
+    }
+    bytesSinceSnapshot.set(0);
+    entriesSinceSnapshot.set(0);
+    getLifeCycle().transition(LifeCycle.State.RUNNING);
+  }
+
+  /** Puts a snapshot in the database's place: built beside it, then swapped by two renames. */
+  private void install(Path snapshot) throws IOException {
+    Path next = sibling(".next");
+    Path previous = sibling(".previous");
+    Folders.delete(next);
+    Folders.delete(previous);
+    Folders.link(snapshot, next);
+    for (Path file : Folders.files(next)) {
+      if (Snapshots.isChecksum(file)) {
+        Files.delete(file);
+      }
+    }
+    Folders.move(folder, previous);
+    Folders.move(next, folder);
+    Folders.delete(previous);
+  }
+
+  /** Finishes what a crash within {@link #install} left. */
+  private void recoverFolder() throws IOException {
+    Path next = sibling(".next");
+    Path previous = sibling(".previous");
+    if (!Files.exists(folder) && Files.exists(previous)) {
+      // The old one is moved away only when the new one is complete.
+      Folders.move(Files.exists(next) ? next : previous, folder);
+    }
+    Folders.delete(next);
+    Folders.delete(previous);
+  }
+
+  private Path sibling(String suffix) {
+    return folder.resolveSibling(folder.getFileName() + suffix);
+  }
+
+  private void showApplied() {
+    LogIndex applied = store.applied();
+    if (!applied.equals(LogIndex.NONE)) {
+      setLastAppliedTermIndex(TermIndex.valueOf(applied.term(), applied.index()));
+    }
+  }
+
+  /** Called by Ratis when it stops, and by whoever started it when it did not get that far. */
+  @Override
+  public void close() {
+    store.close();
+    getLifeCycle().checkStateAndClose();
+  }
+}
