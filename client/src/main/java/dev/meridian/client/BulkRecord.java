@@ -1,0 +1,34 @@
+package dev.meridian.client;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import tools.jackson.core.io.JsonStringEncoder;
+
+/**
+ * One document of {@link MeridianClient#putAll}.
+ *
+ * @param id its id in the collection
+ * @param json its value as JSON in UTF-8, on one line
+ */
+@SuppressWarnings("ArrayRecordComponent") // shared, never changed
+public record BulkRecord(String id, byte[] json) {
+  /** The records as NDJSON, a line {@code {"id":…,"value":…}} for each. */
+  static byte[] lines(List<BulkRecord> records) {
+    int size = 0;
+    for (BulkRecord record : records) {
+      size += record.json.length + record.id.length() + 24;
+    }
+    ByteArrayOutputStream lines = new ByteArrayOutputStream(size);
+    for (BulkRecord record : records) {
+      StringBuilder head = new StringBuilder("{\"id\":\"");
+      JsonStringEncoder.getInstance().quoteAsString(record.id, head);
+      head.append("\",\"value\":");
+      lines.writeBytes(head.toString().getBytes(StandardCharsets.UTF_8));
+      lines.writeBytes(record.json);
+      lines.write('}');
+      lines.write('\n');
+    }
+    return lines.toByteArray();
+  }
+}
