@@ -1,10 +1,149 @@
 package dev.meridian.cli;
 
-/** x. */
-public final class Meridian {
-  private Meridian() {}
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The program: finds the command that is meant and runs it. */
+@Command(
+    name = "meridian",
+    description = "A website's whole back end in one process, from its domain name to its data.",
+    synopsisSubcommandLabel = "COMMAND",
+    commandListHeading = "%nCommands:%n",
+    optionListHeading = "%nOptions:%n",
+    subcommands = {
+      UpCommand.class,
+      DataCommand.class,
+      VersionCommand.class,
+      CompletionCommand.class,
+      HelpCommand.class,
+    },
+    footer = {
+      "%nThe first minute:",
+      "  ./meridian up examples/cities            start the example; then open"
+          + " http://127.0.0.1:8080",
+      "  ./meridian new my-site                   make a site of your own",
+      "  ./meridian data import cities f.ndjson   fill a collection",
+      "",
+      "'./meridian COMMAND --help' shows a command's options and examples. Of this folder rather"
+          + " than of the server are './meridian build', 'test', 'format' and 'bench'."
+    })
+public final class Meridian implements Runnable {
+  @Spec CommandSpec spec = CommandSpec.create();
+
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      scope = ScopeType.INHERIT,
+      description = "Show this help.")
+  boolean help;
+
+  @Option(
+      names = "--verbose",
+      scope = ScopeType.INHERIT,
+      description = "Show where an error came from.")
+  boolean verbose;
+
+  @Option(
+      names = {"-V", "--version"},
+      description = "Show the version.")
+  boolean version;
+
+  private final Console console;
+
+  Meridian(Console console) {
+    this.console = console;
+  }
 
   static void main(String[] args) {
-    System.out.println("hi");
+    // A terminal's own encoding may be ASCII; what we print is UTF-8, as everywhere else.
+    Console console = Console.system();
+    int code = run(console, args);
+    console.out().flush();
+    console.err().flush();
+    System.exit(code);
+  }
+
+  /** Runs one command line and returns its exit code. Never throws. */
+  static int run(Console console, String... args) {
+    Failures failures = new Failures(console);
+    try {
+      int code = commandLine(console, failures).execute(args);
+      console.out().flush();
+      if (console.out().checkError()) {
+        // The reader went away, as `head` does: there is nobody left to tell.
+        return code == ExitCode.OK ? ExitCode.FAILED : code;
+      }
+      return code;
+    } catch (Throwable e) { // the last resort: a stack trace is no answer to a user
+      return failures.report(e, false);
+    }
+  }
+
+  static CommandLine commandLine(Console console, Failures failures) {
+    CommandLine commands = new CommandLine(new Meridian(console), new Factory(console));
+    commands
+        .setExpandAtFiles(false)
+        .setExecutionExceptionHandler(failures)
+        .setParameterExceptionHandler(failures)
+        .setColorScheme(CommandLine.Help.defaultColorScheme(console.ansi()))
+        .setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8))
+        .setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8))
+        .setUsageHelpWidth(Math.clamp(console.width(), 60, 120))
+        .setCaseInsensitiveEnumValuesAllowed(true);
+    document(commands);
+    return commands;
+  }
+
+  /** What every help text has: its parts in the same order, and the exit codes. */
+  private static void document(CommandLine command) {
+    command
+        .getCommandSpec()
+        .usageMessage()
+        .exitCodeListHeading("%nExit codes:%n")
+        .exitCodeList(ExitCode.DOCUMENTED);
+    command.getSubcommands().values().forEach(Meridian::document);
+  }
+
+  /** Whether {@code --verbose} was given anywhere on the command line. */
+  static boolean verbose(CommandLine commandLine) {
+    for (CommandLine at = commandLine; at != null; at = at.getParent()) {
+      ParseResult parsed = at.getParseResult();
+      if (parsed != null && parsed.hasMatchedOption("--verbose")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Without a command: the version if it was asked for, otherwise the help. */
+  @Override
+  public void run() {
+    if (version) {
+      console.out().println(VersionCommand.text());
+      return;
+    }
+    spec.commandLine().usage(console.out());
+  }
+
+  /** Hands the console to commands that want it. */
+  private record Factory(Console console) implements CommandLine.IFactory {
+    @Override
+    public <K> @Nullable K create(Class<K> type) throws Exception {
+      for (var constructor : type.getDeclaredConstructors()) {
+        if (constructor.getParameterCount() == 1
+            && constructor.getParameterTypes()[0] == Console.class) {
+          return type.cast(constructor.newInstance(console));
+        }
+      }
+      return CommandLine.defaultFactory().create(type);
+    }
   }
 }

@@ -1,0 +1,29 @@
+package dev.meridian.cli;
+
+import picocli.CommandLine.Command;
+
+@Command(name = "version", description = "Show the version of Meridian and of Java.")
+final class VersionCommand implements Runnable {
+  private final Console console;
+
+  VersionCommand(Console console) {
+    this.console = console;
+  }
+
+  static String text() {
+    String version = Meridian.class.getPackage().getImplementationVersion();
+    return "meridian "
+        + (version == null ? "(not packaged)" : version)
+        + " on Java "
+        + Runtime.version()
+        + ", "
+        + System.getProperty("os.name")
+        + " "
+        + System.getProperty("os.arch");
+  }
+
+  @Override
+  public void run() {
+    console.out().println(text());
+  }
+}
