@@ -1,55 +1,194 @@
 package dev.meridian.store;
 
 import dev.meridian.document.Document;
+import dev.meridian.document.FieldReader;
+import dev.meridian.document.Filter;
+import dev.meridian.store.StoreException.NoIndex;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.PriorityQueue;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
-/** Reads pages of collections. */
+/** Reads pages of collections, each from one consistent view. */
 final class Listing {
+  /** Most documents that a page of a query served by an index looks at. */
+  static final int MAX_WORK = 10_000;
+
+  /** About how many bytes of documents a page returns at most. */
   private static final long MAX_PAGE_BYTES = 8L << 20;
+
   private final Database database;
+  private final Indexes indexes;
   private final LongSupplier wallMillis;
 
-  Listing(Database database, LongSupplier wallMillis) {
+  Listing(Database database, Indexes indexes, LongSupplier wallMillis) {
     this.database = database;
+    this.indexes = indexes;
     this.wallMillis = wallMillis;
   }
 
+  /** One page; see {@link Store#list}. */
   Page page(Query query) {
-    if (query.where() != null || query.sort() != null) {
-      throw new StoreException.NoIndex("No index.");
+    Planner planner = new Planner(query);
+    try (Database.View view = database.view()) {
+      Start start = start(planner, query, usable(view, query));
+      Plan plan = start.plan;
+      if (!plan.serves(query) && query.scan() == 0) {
+        throw new NoIndex(IndexAdvice.message(query, planner.order(), building(query)));
+      }
+      Sort order = planner.order();
+      return plan.ordered() || order == null
+          ? walk(view, query, start)
+          : sort(view, query, start, order);
     }
-    byte[] prefix = Keys.prefix(query.collection());
+  }
+
+  /** The plan, and where it begins. */
+  @SuppressWarnings("ArrayRecordComponent") // local
+  private record Start(Plan plan, byte @Nullable [] after) {}
+
+  private static Start start(Planner planner, Query query, List<Index> usable) {
+    Plan best = planner.plan(usable);
+    String cursor = query.after();
+    if (cursor == null) {
+      return new Start(best, null);
+    }
+    byte[] after = PageCursor.decode(query, best, cursor);
+    if (after != null) {
+      return new Start(best, checked(best, after));
+    }
+    // An index may have become better since; the list goes on by the one it began with.
+    List<Plan> others = new ArrayList<>();
+    others.add(planner.primary());
+    usable.forEach(index -> others.add(planner.plan(index)));
+    for (Plan plan : others) {
+      after = PageCursor.decode(query, plan, cursor);
+      if (after != null) {
+        return new Start(plan, checked(plan, after));
+      }
+    }
+    throw PageCursor.refused();
+  }
+
+  private static byte[] checked(Plan plan, byte[] after) {
+    if (plan.by() == Plan.OrderKey.ID) {
+      try {
+        IndexKeys.rawId(after, 0, false);
+      } catch (IllegalArgumentException | ArrayIndexOutOfBoundsException e) {
+        throw PageCursor.refused();
+      }
+    }
+    return after;
+  }
+
+  /** The indexes that are complete in {@code view}. */
+  private List<Index> usable(Database.View view, Query query) {
+    List<Index> usable = new ArrayList<>();
+    for (Index index : indexes.of(query.collection().pattern())) {
+      // What the view holds decides, since the index may be dropped or finished meanwhile.
+      byte[] state = index.ready() ? view.get(Table.META, Index.metaKey(index.definition())) : null;
+      if (state != null && Index.decode(state).getReady()) {
+        usable.add(index);
+      }
+    }
+    return usable;
+  }
+
+  private List<IndexDefinition> building(Query query) {
+    return indexes.of(query.collection().pattern()).stream()
+        .filter(index -> !index.ready())
+        .map(Index::definition)
+        .toList();
+  }
+
+  /** The walk meets documents in order: take them until the page is full. */
+  private Page walk(Database.View view, Query query, Start start) {
     long now = wallMillis.getAsLong();
+    int work = start.plan.serves(query) ? MAX_WORK : Math.max(query.scan(), query.limit());
     List<Document> documents = new ArrayList<>();
     long bytes = 0;
-    try (Database.View view = database.view()) {
-      byte[] from = prefix;
-      String after = query.after();
-      if (after != null) {
-        from = Keys.concat(Keys.of(query.collection().document(after)), new byte[] {1});
+    Walk walk = Walk.open(view, start.plan, query, start.after);
+    byte[] last = null;
+    for (int steps = 0; walk.next(); steps++) {
+      if (last != null
+          && (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES || steps >= work)) {
+        return new Page(documents, PageCursor.encode(query, start.plan, last));
       }
-      Database.Scan scan = view.scan(Table.DOCUMENTS, from, Keys.afterPrefix(prefix)).first();
-      while (scan.valid()) {
-        view.check();
-        byte[] key = scan.key();
-        int separator = Keys.separator(key, prefix.length);
-        if (separator >= 0) {
-          scan.seek(Keys.afterSubtree(key, separator));
-          continue;
+      view.check();
+      last = walk.order();
+      Stored.Live live = walk.document();
+      if (live != null && !live.isExpiredAt(now)) {
+        Document document = live.document(Keys.path(walk.documentKey()));
+        if (matches(query.where(), document)) {
+          documents.add(document);
+          bytes += document.json().length;
         }
-        Stored.Live live = Stored.Live.decode(scan.value());
-        if (!live.isExpiredAt(now)) {
-          if (documents.size() == query.limit() || bytes > MAX_PAGE_BYTES) {
-            return new Page(documents, documents.getLast().path().id());
-          }
-          documents.add(live.document(Keys.path(key)));
-          bytes += live.jsonLength();
-        }
-        scan.next();
       }
     }
     return new Page(documents, null);
+  }
+
+  /** The walk has another order: look at everything and keep the first few places. */
+  private Page sort(Database.View view, Query query, Start start, Sort order) {
+    long now = wallMillis.getAsLong();
+    boolean byField = start.plan.by() == Plan.OrderKey.FIELD;
+    FieldReader reader = FieldReader.of(List.of(order.field()));
+    Comparator<byte[]> upwards = Arrays::compareUnsigned;
+    Comparator<byte[]> wanted = order.descending() ? upwards.reversed() : upwards;
+    // The greatest on top, to be thrown out. One more than the page, to know whether there is more.
+    PriorityQueue<Place> first = new PriorityQueue<>((a, b) -> wanted.compare(b.order, a.order));
+    Walk walk = Walk.open(view, start.plan, query, null);
+    for (int steps = 1; walk.next(); steps++) {
+      if (steps > query.scan()) {
+        throw new NoIndex(IndexAdvice.tooMuch(query, order));
+      }
+      view.check();
+      Stored.Live live = walk.document();
+      if (live == null || live.isExpiredAt(now)) {
+        continue;
+      }
+      byte[] key = walk.documentKey();
+      Document document = live.document(Keys.path(key));
+      if (!matches(query.where(), document)) {
+        continue;
+      }
+      byte[] id = IndexKeys.id(document.path().id(), false);
+      byte[] place =
+          byField ? Keys.concat(IndexKeys.field(reader.read(document.json())[0], false), id) : id;
+      if (start.after == null || wanted.compare(place, start.after) > 0) {
+        first.add(new Place(place, key));
+        if (first.size() > query.limit() + 1) {
+          first.remove();
+        }
+      }
+    }
+    List<Place> places = new ArrayList<>(first);
+    places.sort((a, b) -> wanted.compare(a.order, b.order));
+    List<Document> documents = new ArrayList<>();
+    long bytes = 0;
+    for (Place place : places) {
+      if (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES) {
+        byte[] last = places.get(documents.size() - 1).order;
+        return new Page(documents, PageCursor.encode(query, start.plan, last));
+      }
+      byte[] raw = view.get(Table.DOCUMENTS, place.key);
+      if (raw == null) {
+        throw new IllegalStateException("a view does not change");
+      }
+      Document document = Stored.Live.decode(raw).document(Keys.path(place.key));
+      documents.add(document);
+      bytes += document.json().length;
+    }
+    return new Page(documents, null);
+  }
+
+  @SuppressWarnings("ArrayRecordComponent") // local
+  private record Place(byte[] order, byte[] key) {}
+
+  private static boolean matches(@Nullable Filter where, Document document) {
+    return where == null || where.matches(document.path().id(), document.json());
   }
 }

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param collection what to list
  * @param where which documents; null for all
- * @param sort in what order; null for by id
+ * @param sort in what order; null for by id, or when an index answers {@code where}, by the fields
+ *     of that index
  * @param limit most documents in the page, 1 to {@link #MAX_LIMIT}
  * @param after {@link Page#next} of the page before; null for the first
  * @param scan most documents that may be read and thrown away when no index serves the query; 0

@@ -2,6 +2,7 @@ package dev.meridian.store;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Version;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.proto.Command;
@@ -11,9 +12,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 
 /**
  * A store in one RocksDB: the state that a replicated log drives.
@@ -54,6 +57,7 @@ public final class RocksStore implements Store {
   private final Options options;
   private final Database database;
   private final Indexes indexes;
+  private final IndexBuilder builder;
   private final Listing listing;
   private final Bell bell;
   private final HybridClock clock;
@@ -67,11 +71,12 @@ public final class RocksStore implements Store {
     this.options = options;
     this.database = database;
     meta = Meta.decode(database.get(Table.META, Meta.KEY));
-    indexes = new Indexes();
-    indexes.define(definitions);
-    listing = new Listing(database, options.wallMillis());
+    indexes = new Indexes(database);
+    builder = new IndexBuilder(database, indexes, writing);
+    listing = new Listing(database, indexes, options.wallMillis());
     bell = new Bell(meta.sequence());
     clock = new HybridClock(options.wallMillis(), meta.timestamp());
+    defineIndexes(definitions);
   }
 
   /**
@@ -252,9 +257,33 @@ public final class RocksStore implements Store {
     return meta.position();
   }
 
-  /** Replaces the secondary indexes: new ones are built in the background, others are dropped. */
+  /**
+   * Replaces the secondary indexes: new ones are built in the background, others are dropped.
+   *
+   * @throws InvalidInputException if there are too many
+   */
   public void defineIndexes(List<IndexDefinition> definitions) {
-    indexes.define(definitions);
+    writing.lock();
+    try {
+      indexes.define(definitions, meta.sequence() == 0);
+      builder.start();
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  /** The secondary indexes, and whether each is complete and serves queries. */
+  public Map<IndexDefinition, Boolean> indexes() {
+    return indexes.all().stream().collect(Collectors.toMap(Index::definition, Index::ready));
+  }
+
+  /**
+   * Waits until all indexes are complete.
+   *
+   * @return false when the time ran out, or building failed
+   */
+  public boolean awaitIndexes(Duration bound) throws InterruptedException {
+    return builder.await(bound);
   }
 
   /** Makes everything applied so far durable. */
@@ -280,9 +309,18 @@ public final class RocksStore implements Store {
     }
   }
 
+  /**
+   * Checks that all tables agree with the documents, and reads every document. Takes as long as
+   * reading the whole store; reads and writes go on meanwhile.
+   */
+  public Verification verify() {
+    return Verification.of(database, indexes);
+  }
+
   @Override
   public void close() {
     bell.close();
+    builder.close();
     writing.lock();
     try {
       database.close();

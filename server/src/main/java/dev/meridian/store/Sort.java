@@ -4,7 +4,8 @@ import dev.meridian.document.FieldPath;
 
 /**
  * The order of a list by one field. Missing fields and null come first, then false, true, numbers,
- * strings (by code point), then arrays and objects as equals; ties are broken by id.
+ * strings (the first 256 characters by code point), then arrays and objects as equals; ties are
+ * broken by id, in the same direction.
  *
  * @param field what to order by
  * @param descending greatest first
