@@ -1,0 +1,238 @@
+package dev.meridian.dns;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.BindException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.StandardSocketOptions;
+import java.nio.channels.DatagramChannel;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The authoritative name server, over UDP and TCP. It answers from a snapshot of zones that is
+ * swapped whole ({@link #serve}), so a reload drops no query. Nothing a client sends stops it.
+ */
+public final class NameServer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(NameServer.class);
+
+  /** How often a port free for both UDP and TCP is looked for when any will do. */
+  private static final int PORT_TRIES = 20;
+
+  private final InetSocketAddress address;
+  private final List<UdpListener> udp = new ArrayList<>();
+  private final List<Thread> threads = new ArrayList<>();
+  private final TcpListener tcp;
+  private volatile Zones zones;
+  private volatile boolean closed;
+
+  /**
+   * Bounds on what the server spends.
+   *
+   * @param udpThreads threads, each with a socket of its own
+   * @param connections most TCP connections at once
+   * @param connectionsPerClient most of them from one address
+   * @param idle how long a TCP client may take to send a query or to take its response
+   * @param grace how long {@link NameServer#close} waits for answers under way
+   */
+  record Options(
+      int udpThreads, int connections, int connectionsPerClient, Duration idle, Duration grace) {
+    static final Options DEFAULT =
+        new Options(
+            Math.clamp(Runtime.getRuntime().availableProcessors(), 1, 64),
+            1024,
+            64,
+            Duration.ofSeconds(10),
+            Duration.ofSeconds(2));
+  }
+
+  private NameServer(
+      InetSocketAddress address,
+      ServerSocket server,
+      Zones zones,
+      MeterRegistry registry,
+      Options options)
+      throws IOException {
+    this.address = address;
+    this.zones = zones;
+    Timer timer = Tally.timer(registry);
+    List<Tally> tallies = new ArrayList<>();
+    try {
+      for (int i = 0; i < options.udpThreads(); i++) {
+        Tally tally = new Tally(false);
+        tallies.add(tally);
+        UdpListener listener =
+            UdpListener.open(address, new UdpHandler(new Responder(this::zones, tally), timer));
+        udp.add(listener);
+        threads.add(Thread.ofPlatform().daemon().name("dns-udp-" + i).unstarted(listener));
+      }
+    } catch (IOException e) {
+      udp.forEach(UdpListener::close);
+      throw e;
+    }
+    Tally overTcp = new Tally(true);
+    tcp =
+        new TcpListener(
+            server, options, overTcp, counters -> new Responder(this::zones, counters), registry);
+    Tally.register(registry, "udp", tallies);
+    Tally.register(registry, "tcp", List.of(overTcp));
+  }
+
+  /**
+   * Starts answering. On return queries are answered.
+   *
+   * @param address where to listen, UDP and TCP; with port 0, on a port free for both
+   * @throws UncheckedIOException if the address cannot be had; the message says how to mend it
+   */
+  public static NameServer start(InetSocketAddress address, Zones zones, MeterRegistry registry) {
+    return start(address, zones, registry, Options.DEFAULT);
+  }
+
+  static NameServer start(
+      InetSocketAddress address, Zones zones, MeterRegistry registry, Options options) {
+    if (address.isUnresolved()) {
+      throw new UncheckedIOException(
+          new BindException(
+              "the name server cannot listen on '"
+                  + address.getHostString()
+                  + "', which has no address; give one, such as --dns 127.0.0.1:5353."));
+    }
+    for (int tries = 1; ; tries++) {
+      try {
+        return tryStart(address, zones, registry, options);
+      } catch (IOException e) {
+        if (address.getPort() != 0 || tries == PORT_TRIES) {
+          throw new UncheckedIOException(e.getMessage(), e);
+        }
+      }
+    }
+  }
+
+  private static NameServer tryStart(
+      InetSocketAddress asked, Zones zones, MeterRegistry registry, Options options)
+      throws IOException {
+    // TCP first: its port has one owner, while UDP sockets that share theirs would let a second
+    // server of the same user take half of the queries unnoticed.
+    ServerSocket server = new ServerSocket();
+    try {
+      bindTcp(server, asked);
+      InetSocketAddress bound = new InetSocketAddress(asked.getAddress(), server.getLocalPort());
+      probeUdp(bound);
+      NameServer started = new NameServer(bound, server, zones, registry, options);
+      started.threads.forEach(Thread::start);
+      started.tcp.start();
+      LOG.info("Names are answered on {} (UDP and TCP) for {}.", text(bound), zones.apexes());
+      return started;
+    } catch (IOException | RuntimeException e) {
+      server.close();
+      throw e;
+    }
+  }
+
+  private static void bindTcp(ServerSocket server, InetSocketAddress address) throws IOException {
+    try {
+      server.bind(address, 256);
+    } catch (IOException e) {
+      throw bindFailure("TCP", address, e);
+    }
+  }
+
+  /** Binds alone once: the sockets that serve share their port, and would share it with others. */
+  private static void probeUdp(InetSocketAddress address) throws IOException {
+    try (DatagramChannel probe = DatagramChannel.open()) {
+      // Multicast DNS (avahi, browsers) listens on 5353 of all addresses, and lets others in; what
+      // is sent to our own address reaches the socket bound to just that.
+      probe.setOption(
+          StandardSocketOptions.SO_REUSEADDR, !address.getAddress().isAnyLocalAddress());
+      probe.bind(address);
+    } catch (IOException e) {
+      throw bindFailure("UDP", address, e);
+    }
+  }
+
+  private static IOException bindFailure(
+      String transport, InetSocketAddress address, IOException cause) {
+    int port = address.getPort();
+    String reason = String.valueOf(cause.getMessage());
+    String mend;
+    if (port > 0 && port < 1024 && reason.contains("ermission")) {
+      mend =
+          "ports below 1024 need a right; give it (sudo sysctl net.ipv4.ip_unprivileged_port_start="
+              + port
+              + ") or another port, such as --dns 127.0.0.1:5353";
+    } else if (reason.contains("annot assign")) {
+      mend =
+          "this machine does not have that address; give one it has, such as --dns 127.0.0.1:5353";
+    } else {
+      String other = port == 5353 ? "5354" : "5353";
+      mend =
+          "another program has the port"
+              + (port == 5353
+                  ? " (multicast DNS does on many machines, or another Meridian)"
+                  : port == 53 ? " (systemd-resolved does on many machines)" : "")
+              + "; give another, such as --dns 127.0.0.1:"
+              + other;
+    }
+    return new BindException(
+        "the name server cannot listen on "
+            + transport
+            + " "
+            + text(address)
+            + " ("
+            + reason
+            + "): "
+            + mend
+            + ".");
+  }
+
+  private static String text(InetSocketAddress address) {
+    String host = address.getAddress().getHostAddress();
+    return (host.contains(":") ? "[" + host + "]" : host) + ":" + address.getPort();
+  }
+
+  /** Where it listens. */
+  public InetSocketAddress address() {
+    return address;
+  }
+
+  /** What it answers from. */
+  public Zones zones() {
+    return zones;
+  }
+
+  /** Answers from {@code next} from now on; queries under way finish with what they began with. */
+  public void serve(Zones next) {
+    zones = next;
+    LOG.info("Names are now answered from {} names in {}.", next.names(), next.apexes());
+  }
+
+  /** Whether all of its threads are answering. */
+  public boolean ready() {
+    return !closed && tcp.isAlive() && threads.stream().allMatch(Thread::isAlive);
+  }
+
+  /** Stops listening; answers under way over TCP are finished, within a bound. Does not throw. */
+  @Override
+  public void close() {
+    closed = true;
+    udp.forEach(UdpListener::close);
+    tcp.close();
+    boolean interrupted = false;
+    for (Thread thread : threads) {
+      try {
+        thread.join(Duration.ofSeconds(2));
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

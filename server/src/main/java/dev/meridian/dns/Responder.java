@@ -1,0 +1,234 @@
+package dev.meridian.dns;
+
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.xbill.DNS.DClass;
+import org.xbill.DNS.Type;
+
+/**
+ * Turns a query into its response, without allocating. It never throws, whatever the bytes are: the
+ * response to garbage is FORMERR if there is a header, else nothing. For one thread at a time.
+ */
+final class Responder {
+  private final Supplier<Zones> zones;
+  private final Counters counters;
+  private final Question question = new Question();
+
+  // What the OPT record of the query under way says (RFC 6891).
+  private boolean edns;
+  private int ednsVersion;
+  private int ednsPayload;
+  private boolean dnssecOk;
+
+  Responder(Supplier<Zones> zones, Counters counters) {
+    this.zones = zones;
+    this.counters = counters;
+  }
+
+  /** Bytes of {@code out} that any response over TCP may need now. */
+  int largestResponse() {
+    return zones.get().largestResponse();
+  }
+
+  /**
+   * Answers one query.
+   *
+   * @param in holds the query at {@code from}
+   * @param out takes the response at {@code to}; has room for {@link Wire#MAX_UDP} bytes, or over
+   *     TCP for {@link #largestResponse}
+   * @return the response's length, or 0 for silence
+   */
+  int respond(byte[] in, int from, int length, byte[] out, int to, boolean tcp) {
+    if (length < Wire.HEADER_LENGTH) {
+      return silence();
+    }
+    int flags = Wire.getShort(in, from + 2);
+    if ((flags & Wire.QR) != 0) {
+      // Answering a response is how two servers fall into talking to each other forever.
+      return silence();
+    }
+    Wire.putShort(out, to, Wire.getShort(in, from));
+    if ((flags & Wire.OPCODE) != 0) {
+      return headerOnly(out, to, flags, Wire.NOTIMP);
+    }
+    int end = from + length;
+    int questionEnd = parse(in, from, end);
+    if (questionEnd < 0) {
+      return headerOnly(out, to, flags, Wire.FORMERR);
+    }
+    int questionLength = questionEnd - from;
+    System.arraycopy(
+        in,
+        from + Wire.HEADER_LENGTH,
+        out,
+        to + Wire.HEADER_LENGTH,
+        questionLength - Wire.HEADER_LENGTH);
+    Wire.putShort(out, to + 4, 1);
+    counters.query(question.type);
+
+    int limit =
+        tcp
+            ? Wire.MAX_TCP
+            : edns ? Math.clamp(ednsPayload, Wire.MIN_UDP, Wire.MAX_UDP) : Wire.MIN_UDP;
+    int copied = Wire.QR | (flags & (Wire.RD | Wire.CD));
+    @Nullable Answer answer = null;
+    int rcode;
+    if (edns && ednsVersion != 0) {
+      rcode = Wire.BADVERS;
+    } else if (Wire.getShort(in, questionEnd - 2) != DClass.IN
+        || question.type == Type.AXFR
+        || question.type == Type.IXFR) {
+      rcode = Wire.REFUSED;
+    } else if (question.type == Type.OPT || question.type == 0) {
+      rcode = Wire.FORMERR;
+    } else {
+      answer = zones.get().answer(question);
+      rcode = Wire.REFUSED;
+    }
+    int written;
+    if (answer == null) {
+      Wire.putShort(out, to + 2, copied | (rcode & 0xf));
+      Wire.putInt(out, to + 6, 0);
+      Wire.putShort(out, to + 10, 0);
+      written = questionLength;
+    } else {
+      rcode = answer.flags() & 0xf;
+      Wire.putShort(out, to + 2, copied | answer.flags());
+      written = answer.write(out, to, questionLength, edns ? limit - Wire.OPT_LENGTH : limit);
+      if ((out[to + 2] & (Wire.TC >> 8)) != 0) {
+        counters.truncated();
+      }
+    }
+    counters.response(rcode);
+    return edns ? appendOpt(out, to, written, rcode) : written;
+  }
+
+  private int silence() {
+    counters.dropped();
+    return 0;
+  }
+
+  private int headerOnly(byte[] out, int to, int flags, int rcode) {
+    Wire.putShort(out, to + 2, Wire.QR | (flags & (Wire.OPCODE | Wire.RD | Wire.CD)) | rcode);
+    Wire.putInt(out, to + 4, 0);
+    Wire.putInt(out, to + 8, 0);
+    counters.response(rcode);
+    return Wire.HEADER_LENGTH;
+  }
+
+  private int appendOpt(byte[] out, int to, int written, int rcode) {
+    int at = to + written;
+    out[at] = 0;
+    Wire.putShort(out, at + 1, Type.OPT);
+    Wire.putShort(out, at + 3, Wire.MAX_UDP);
+    // Extended response code, version 0, and DO as asked (RFC 3225, section 3).
+    Wire.putInt(out, at + 5, ((rcode >> 4) << 24) | (dnssecOk ? 0x8000 : 0));
+    Wire.putShort(out, at + 9, 0);
+    Wire.putShort(out, to + 10, Wire.getShort(out, to + 10) + 1);
+    return written + Wire.OPT_LENGTH;
+  }
+
+  /** Reads the whole query; returns where the question ends, or -1 if it is malformed. */
+  private int parse(byte[] in, int from, int end) {
+    edns = false;
+    if (Wire.getShort(in, from + 4) != 1 || Wire.getShort(in, from + 6) != 0) {
+      return -1;
+    }
+    int authorities = Wire.getShort(in, from + 8);
+    int additionals = Wire.getShort(in, from + 10);
+    int nameEnd = question.readName(in, from + Wire.HEADER_LENGTH, end);
+    if (nameEnd < 0 || nameEnd + Wire.TYPE_AND_CLASS > end) {
+      return -1;
+    }
+    question.type = Wire.getShort(in, nameEnd);
+    if (authorities != 0 && question.type != Type.IXFR) {
+      return -1;
+    }
+    int at = nameEnd + Wire.TYPE_AND_CLASS;
+    // Every record takes at least 11 bytes, so the message's length bounds both loops.
+    for (int i = 0; i < authorities && at >= 0; i++) {
+      at = skipRecord(in, at, end);
+    }
+    for (int i = 0; i < additionals && at >= 0; i++) {
+      at = readAdditional(in, at, end);
+    }
+    return at == end ? nameEnd + Wire.TYPE_AND_CLASS : -1;
+  }
+
+  private int readAdditional(byte[] in, int at, int end) {
+    int next = skipRecord(in, at, end);
+    if (next < 0) {
+      return -1;
+    }
+    int type = Wire.getShort(in, next - recordDataLength - 10);
+    if (type != Type.OPT) {
+      return next;
+    }
+    // RFC 6891, section 6.1.1 and 6.1.2: at most one, owned by the root.
+    if (edns || in[at] != 0) {
+      return -1;
+    }
+    edns = true;
+    ednsPayload = Wire.getShort(in, at + 3);
+    ednsVersion = in[at + 6] & 0xff;
+    dnssecOk = (in[at + 7] & 0x80) != 0;
+    return ednsVersion == 0 && !optionsWellFormed(in, at + 11, next) ? -1 : next;
+  }
+
+  private static boolean optionsWellFormed(byte[] in, int start, int end) {
+    int at = start;
+    while (at < end) {
+      if (at + 4 > end) {
+        return false;
+      }
+      at += 4 + Wire.getShort(in, at + 2);
+    }
+    return at == end;
+  }
+
+  private int recordDataLength;
+
+  private int skipRecord(byte[] in, int start, int end) {
+    int at = skipName(in, start, end);
+    if (at < 0 || at + 10 > end) {
+      return -1;
+    }
+    recordDataLength = Wire.getShort(in, at + 8);
+    at += 10 + recordDataLength;
+    return at <= end ? at : -1;
+  }
+
+  /** Where a name ends that nobody needs to read; a pointer, wherever it leads, ends it. */
+  private static int skipName(byte[] in, int start, int end) {
+    int at = start;
+    while (at < end && at - start <= WireName.MAX_LENGTH) {
+      int label = in[at] & 0xff;
+      if (label == 0) {
+        return at + 1;
+      }
+      if (label >= 0xc0) {
+        return at + 2 <= end ? at + 2 : -1;
+      }
+      if (label > 63) {
+        return -1;
+      }
+      at += label + 1;
+    }
+    return -1;
+  }
+
+  /** What a thread counts; implementations are for one thread. */
+  interface Counters {
+    /** A well-formed query for {@code type}. */
+    void query(int type);
+
+    /** A response with {@code rcode}. */
+    void response(int rcode);
+
+    /** A response cut short. */
+    void truncated();
+
+    /** A packet that got no response. */
+    void dropped();
+  }
+}

@@ -1,0 +1,77 @@
+package dev.meridian.dns;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.xbill.DNS.Type;
+
+/** The records of one name and type (RFC 2181, section 5). Built by one thread. */
+final class RrSet {
+  private final WireName owner;
+  private final int type;
+  private final ZoneException.Place place;
+  private final List<byte[]> rdata = new ArrayList<>(1);
+  private long ttl;
+
+  RrSet(ZoneRecord first) {
+    owner = first.owner();
+    type = first.type();
+    place = first.place();
+    ttl = first.ttl();
+    rdata.add(first.rdata());
+  }
+
+  /** Adds a record; one that is there already changes nothing (RFC 2181, section 5). */
+  void add(ZoneRecord record) {
+    // One set has one TTL (RFC 2181, section 5.2): the smallest keeps every promise made.
+    ttl = Math.min(ttl, record.ttl());
+    for (byte[] known : rdata) {
+      if (Arrays.equals(known, record.rdata())) {
+        return;
+      }
+    }
+    rdata.add(record.rdata());
+  }
+
+  WireName owner() {
+    return owner;
+  }
+
+  int type() {
+    return type;
+  }
+
+  long ttl() {
+    return ttl;
+  }
+
+  ZoneException.Place place() {
+    return place;
+  }
+
+  List<byte[]> rdata() {
+    return rdata;
+  }
+
+  /**
+   * The names in the data that a client is likely to ask for next (RFC 1035, section 3.3.9; RFC
+   * 2782), and for CNAME and NS the names they stand for.
+   */
+  List<WireName> targets() {
+    int at =
+        switch (type) {
+          case Type.NS, Type.CNAME, Type.PTR -> 0;
+          case Type.MX, Type.SVCB, Type.HTTPS -> 2;
+          case Type.SRV -> 6;
+          default -> -1;
+        };
+    if (at < 0) {
+      return List.of();
+    }
+    List<WireName> targets = new ArrayList<>(rdata.size());
+    for (byte[] data : rdata) {
+      targets.add(WireName.of(data, at));
+    }
+    return targets;
+  }
+}

@@ -1,0 +1,180 @@
+package dev.meridian.dns;
+
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.List;
+import org.xbill.DNS.Rcode;
+import org.xbill.DNS.Type;
+
+/**
+ * Counts queries by type and responses by code. Each UDP thread has its own, so counting is a plain
+ * addition; the scraper adds them up.
+ */
+final class Tally implements Responder.Counters {
+  /** The types counted by name; all others are "other". */
+  private static final int[] TYPES = {
+    Type.A,
+    Type.NS,
+    Type.CNAME,
+    Type.SOA,
+    Type.PTR,
+    Type.MX,
+    Type.TXT,
+    Type.AAAA,
+    Type.SRV,
+    Type.NAPTR,
+    Type.DS,
+    Type.DNSKEY,
+    Type.TLSA,
+    Type.SVCB,
+    Type.HTTPS,
+    Type.ANY,
+    Type.CAA,
+  };
+
+  private static final int[] RCODES = {
+    Wire.NOERROR, Wire.FORMERR, Wire.NXDOMAIN, Wire.NOTIMP, Wire.REFUSED, Wire.BADVERS,
+  };
+
+  private static final int OTHER_TYPE = TYPES.length;
+  private static final int FIRST_RCODE = TYPES.length + 1;
+  private static final int TRUNCATED = FIRST_RCODE + RCODES.length;
+  private static final int DROPPED = TRUNCATED + 1;
+  private static final int SIZE = DROPPED + 1;
+
+  /** Where a type is counted; types above the table are "other". */
+  private static final byte[] TYPE_INDEX = new byte[Type.CAA + 1];
+
+  private static final byte[] RCODE_INDEX = new byte[Wire.BADVERS + 1];
+
+  static {
+    java.util.Arrays.fill(TYPE_INDEX, (byte) OTHER_TYPE);
+    for (int i = 0; i < TYPES.length; i++) {
+      TYPE_INDEX[TYPES[i]] = (byte) i;
+    }
+    for (int i = 0; i < RCODES.length; i++) {
+      RCODE_INDEX[RCODES[i]] = (byte) (FIRST_RCODE + i);
+    }
+  }
+
+  private static final VarHandle COUNT = MethodHandles.arrayElementVarHandle(long[].class);
+
+  private final long[] counts = new long[SIZE];
+  private final boolean shared;
+
+  /**
+   * Creates it.
+   *
+   * @param shared whether many threads count with it, rather than one
+   */
+  Tally(boolean shared) {
+    this.shared = shared;
+  }
+
+  @Override
+  public void query(int type) {
+    count(type < TYPE_INDEX.length ? TYPE_INDEX[type] : OTHER_TYPE);
+  }
+
+  @Override
+  public void response(int rcode) {
+    count(RCODE_INDEX[rcode]);
+  }
+
+  @Override
+  public void truncated() {
+    count(TRUNCATED);
+  }
+
+  @Override
+  public void dropped() {
+    count(DROPPED);
+  }
+
+  private void count(int index) {
+    if (shared) {
+      COUNT.getAndAdd(counts, index, 1L);
+    } else {
+      COUNT.setOpaque(counts, index, counts[index] + 1);
+    }
+  }
+
+  private long get(int index) {
+    return (long) COUNT.getOpaque(counts, index);
+  }
+
+  /** Shows what the tallies of one transport have counted. */
+  static void register(MeterRegistry registry, String transport, List<Tally> tallies) {
+    for (int i = 0; i <= OTHER_TYPE; i++) {
+      String type = i == OTHER_TYPE ? "other" : Type.string(TYPES[i]);
+      register(
+          registry,
+          "meridian.dns.queries",
+          "Well-formed queries",
+          i,
+          tallies,
+          "transport",
+          transport,
+          "type",
+          type);
+    }
+    for (int i = 0; i < RCODES.length; i++) {
+      register(
+          registry,
+          "meridian.dns.responses",
+          "Responses",
+          FIRST_RCODE + i,
+          tallies,
+          "transport",
+          transport,
+          "rcode",
+          rcode(RCODES[i]));
+    }
+    register(
+        registry,
+        "meridian.dns.truncated",
+        "Responses cut short, to be asked again over TCP",
+        TRUNCATED,
+        tallies,
+        "transport",
+        transport);
+    register(
+        registry,
+        "meridian.dns.dropped",
+        "Packets that got no response",
+        DROPPED,
+        tallies,
+        "transport",
+        transport);
+  }
+
+  private static String rcode(int code) {
+    // In an OPT record 16 is BADVERS, in a TSIG record BADSIG; only the first is ours.
+    return code == Wire.BADVERS ? "BADVERS" : Rcode.string(code);
+  }
+
+  private static void register(
+      MeterRegistry registry,
+      String name,
+      String description,
+      int index,
+      List<Tally> tallies,
+      String... tags) {
+    FunctionCounter.builder(
+            name, tallies, all -> all.stream().mapToLong(tally -> tally.get(index)).sum())
+        .description(description)
+        .tags(tags)
+        .register(registry);
+  }
+
+  /** The time it takes to make a response, without the network; sampled. */
+  static Timer timer(MeterRegistry registry) {
+    return Timer.builder("meridian.dns.respond")
+        .description("Time to make one response, network excluded (a sample)")
+        .publishPercentiles(0.5, 0.99)
+        .register(registry);
+  }
+}

@@ -1,0 +1,65 @@
+package dev.meridian.dns;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
+/** Numbers of the wire format (RFC 1035, section 4.1; RFC 6891). */
+final class Wire {
+  static final int HEADER_LENGTH = 12;
+  static final int TYPE_AND_CLASS = 4;
+
+  /** Header and question at their longest. */
+  static final int MAX_QUESTION_END = HEADER_LENGTH + WireName.MAX_LENGTH + TYPE_AND_CLASS;
+
+  /** An OPT record without options. */
+  static final int OPT_LENGTH = 11;
+
+  /** The largest UDP response to a client that does not say what it takes (RFC 1035, 2.3.4). */
+  static final int MIN_UDP = 512;
+
+  /**
+   * The largest UDP response at all: what fits an IPv6 packet of the smallest MTU, so that no
+   * response is fragmented or amplifies more than it must (DNS flag day 2020; RFC 9715).
+   */
+  static final int MAX_UDP = 1232;
+
+  static final int MAX_TCP = 65_535;
+
+  static final int QR = 0x8000;
+  static final int OPCODE = 0x7800;
+  static final int AA = 0x0400;
+  static final int TC = 0x0200;
+  static final int RD = 0x0100;
+  static final int CD = 0x0010;
+
+  static final int NOERROR = 0;
+  static final int FORMERR = 1;
+  static final int NXDOMAIN = 3;
+  static final int NOTIMP = 4;
+  static final int REFUSED = 5;
+  static final int BADVERS = 16;
+
+  private static final VarHandle SHORT =
+      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);
+  private static final VarHandle INT =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
+
+  private Wire() {}
+
+  static int getShort(byte[] bytes, int at) {
+    return (short) SHORT.get(bytes, at) & 0xffff;
+  }
+
+  static void putShort(byte[] bytes, int at, int value) {
+    SHORT.set(bytes, at, (short) value);
+  }
+
+  static void putInt(byte[] bytes, int at, int value) {
+    INT.set(bytes, at, value);
+  }
+
+  static int getInt(byte[] bytes, int at) {
+    return (int) INT.get(bytes, at);
+  }
+}

@@ -1,0 +1,333 @@
+package dev.meridian.dns;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.xbill.DNS.Type;
+
+/**
+ * Encodes the answer to every question a zone can be asked, so that answering is a look-up and a
+ * copy. For one thread.
+ */
+final class ZoneCompiler {
+  /** Longest chain of CNAMEs followed; a longer one is a mistake, and resolvers give up too. */
+  static final int MAX_CHAIN = 12;
+
+  /** Most names whose addresses are added to one answer. */
+  private static final int MAX_ADDITIONAL_NAMES = 16;
+
+  private static final Answer[] NO_ANSWERS = {};
+  private static final char[] NO_TYPES = {};
+
+  private final AnswerWriter writer = new AnswerWriter();
+
+  /** What compiling keeps about one zone while it does. */
+  private final class Zone {
+    private final ZoneContents contents;
+    private final RrSet soa;
+    private final Answer noData;
+    private final Answer noName;
+    private final Map<WireName, Answer> referrals = new HashMap<>();
+
+    Zone(ZoneContents contents) {
+      this.contents = contents;
+      RrSet found = contents.find(contents.apex(), Type.SOA);
+      if (found == null) {
+        throw new IllegalStateException("a zone without SOA was not refused");
+      }
+      soa = found;
+      writer.begin(contents.apex(), false);
+      addNegative(this);
+      noData = writer.finish(Wire.AA);
+      noName = noData.withFlags(Wire.AA | Wire.NXDOMAIN);
+    }
+  }
+
+  /**
+   * Compiles one zone.
+   *
+   * @param children apexes of other zones we serve below this one: their names are theirs
+   * @param delegationSigner answers to DS at this apex on behalf of the zone above (RFC 4035,
+   *     section 3.1.4.1), or null if that is not ours
+   * @param nodes takes the nodes
+   * @return the answers to DS at the children's apexes
+   */
+  Map<WireName, Answer> compile(
+      ZoneContents contents,
+      Set<WireName> children,
+      @Nullable Answer delegationSigner,
+      Consumer<Node> nodes) {
+    Zone zone = new Zone(contents);
+    for (Map.Entry<WireName, List<RrSet>> entry : contents.names().entrySet()) {
+      WireName name = entry.getKey();
+      if (!isWithinAny(name, children, contents.apex())) {
+        Answer signer = name.equals(contents.apex()) ? delegationSigner : null;
+        nodes.accept(node(zone, name, entry.getValue(), signer));
+      }
+    }
+    Map<WireName, Answer> signers = new HashMap<>();
+    for (WireName child : children) {
+      WireName cut = contents.cutAbove(child);
+      if (cut == null || cut.equals(child)) {
+        RrSet set = contents.find(child, Type.DS);
+        signers.put(child, set == null ? zone.noData : positive(zone, child, false, set));
+      }
+    }
+    return signers;
+  }
+
+  private static boolean isWithinAny(WireName name, Set<WireName> children, WireName apex) {
+    if (children.isEmpty()) {
+      return false;
+    }
+    for (WireName at = name; !at.equals(apex); at = at.parent()) {
+      if (children.contains(at)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private Node node(Zone zone, WireName name, List<RrSet> sets, @Nullable Answer signer) {
+    WireName cut = zone.contents.cutAbove(name);
+    if (cut != null) {
+      return delegated(zone, name, cut, sets);
+    }
+    Node wildcard = null;
+    if (name.length() + 2 <= WireName.MAX_LENGTH) {
+      WireName star = name.wildcardChild();
+      List<RrSet> starSets = zone.contents.names().get(star);
+      if (starSets != null) {
+        wildcard = own(zone, star, name, starSets, null, null);
+      }
+    }
+    return own(zone, name, name, sets, wildcard, signer);
+  }
+
+  /** A name at or below a delegation: whatever is asked, its servers know (RFC 1034, 4.3.2). */
+  private Node delegated(Zone zone, WireName name, WireName cut, List<RrSet> sets) {
+    Answer referral = zone.referrals.computeIfAbsent(cut, at -> referral(zone, at));
+    if (!name.equals(cut)) {
+      return new Node(name, NO_TYPES, NO_ANSWERS, referral, referral, null, referral);
+    }
+    // Only whether the delegation is signed is known on this side (RFC 4035, section 3.1.4.1).
+    RrSet signer = ZoneContents.find(sets, Type.DS);
+    Answer answer = signer == null ? zone.noData : positive(zone, name, false, signer);
+    return new Node(
+        name, new char[] {Type.DS}, new Answer[] {answer}, referral, referral, null, referral);
+  }
+
+  /**
+   * A name we have the data of.
+   *
+   * @param question the name it answers for: {@code name}, or for a wildcard the name above it
+   */
+  private Node own(
+      Zone zone,
+      WireName name,
+      WireName question,
+      List<RrSet> sets,
+      @Nullable Node wildcard,
+      @Nullable Answer signer) {
+    boolean synthesised = name != question;
+    RrSet alias = ZoneContents.find(sets, Type.CNAME);
+    if (alias != null) {
+      return alias(zone, name, question, alias, wildcard);
+    }
+    List<RrSet> served = new ArrayList<>(sets);
+    int extra = signer == null ? 0 : 1;
+    if (signer != null) {
+      served.removeIf(set -> set.type() == Type.DS);
+    }
+    char[] types = new char[served.size() + extra];
+    Answer[] answers = new Answer[types.length];
+    Answer any = zone.noData;
+    for (int i = 0; i < served.size(); i++) {
+      types[i] = (char) served.get(i).type();
+      answers[i] = positive(zone, question, synthesised, served.get(i));
+      // RFC 8482, section 4.1: one RRset is answer enough, and the smallest amplifies least.
+      if (any == zone.noData || answers[i].length() < any.length()) {
+        any = answers[i];
+      }
+    }
+    if (signer != null) {
+      types[served.size()] = Type.DS;
+      answers[served.size()] = signer;
+    }
+    return new Node(name, types, answers, zone.noData, any, wildcard, zone.noName);
+  }
+
+  /** A CNAME owner: its answer to each type is the chain and what is at its end. */
+  private Node alias(
+      Zone zone, WireName name, WireName question, RrSet alias, @Nullable Node wildcard) {
+    boolean synthesised = name != question;
+    List<RrSet> chain = new ArrayList<>();
+    List<RrSet> found = List.of();
+    Answer end = null;
+    WireName referred = null;
+    RrSet link = alias;
+    WireName linkOwner = name;
+    List<WireName> owners = new ArrayList<>();
+    while (link != null) {
+      if (chain.size() == MAX_CHAIN) {
+        throw new ZoneException(
+            alias.place(),
+            "the CNAMEs from '"
+                + name
+                + "' lead in a circle or on for more than "
+                + MAX_CHAIN
+                + " names; point it at the name that has the data.");
+      }
+      chain.add(link);
+      owners.add(linkOwner);
+      WireName target = link.targets().getFirst();
+      link = null;
+      if (!target.isWithin(zone.contents.apex())) {
+        break;
+      }
+      referred = zone.contents.cutAbove(target);
+      if (referred != null) {
+        break;
+      }
+      List<RrSet> sets = setsFor(zone, target);
+      end = sets == null ? zone.noName : zone.noData;
+      found = sets == null ? List.of() : sets;
+      link = ZoneContents.find(found, Type.CNAME);
+      linkOwner = target;
+      if (link != null) {
+        found = List.of();
+        end = null;
+      }
+    }
+
+    List<Answer> answers = new ArrayList<>();
+    char[] types = new char[found.size() + 1];
+    Answer only = chain(question, synthesised, chain.subList(0, 1), owners);
+    types[0] = Type.CNAME;
+    answers.add(only);
+    for (RrSet set : found) {
+      types[answers.size()] = (char) set.type();
+      beginChain(question, synthesised, chain, owners);
+      writer.add(Answer.Parts.ANSWER, set, linkOwner, set.ttl());
+      addAdditional(zone, List.of(set), Set.of());
+      answers.add(writer.finish(Wire.AA));
+    }
+    beginChain(question, synthesised, chain, owners);
+    int flags = Wire.AA;
+    if (end != null) {
+      addNegative(zone);
+      flags = end.flags();
+    } else if (referred != null) {
+      addReferral(zone, referred);
+    }
+    Answer otherwise = writer.finish(flags);
+    return new Node(
+        name, types, answers.toArray(NO_ANSWERS), otherwise, only, wildcard, zone.noName);
+  }
+
+  private Answer chain(
+      WireName question, boolean synthesised, List<RrSet> chain, List<WireName> owners) {
+    beginChain(question, synthesised, chain, owners);
+    return writer.finish(Wire.AA);
+  }
+
+  private void beginChain(
+      WireName question, boolean synthesised, List<RrSet> chain, List<WireName> owners) {
+    writer.begin(question, synthesised);
+    for (int i = 0; i < chain.size(); i++) {
+      writer.add(Answer.Parts.ANSWER, chain.get(i), owners.get(i), chain.get(i).ttl());
+    }
+  }
+
+  /** The data at {@code name} or at the wildcard that stands for it; null if there is neither. */
+  private static @Nullable List<RrSet> setsFor(Zone zone, WireName name) {
+    Map<WireName, List<RrSet>> names = zone.contents.names();
+    for (WireName at = name; ; at = at.parent()) {
+      List<RrSet> sets = names.get(at);
+      if (sets != null) {
+        if (at == name) {
+          return sets;
+        }
+        return at.length() + 2 <= WireName.MAX_LENGTH ? names.get(at.wildcardChild()) : null;
+      }
+    }
+  }
+
+  private Answer positive(Zone zone, WireName question, boolean synthesised, RrSet set) {
+    writer.begin(question, synthesised);
+    writer.add(Answer.Parts.ANSWER, set);
+    addAdditional(zone, List.of(set), Set.of());
+    return writer.finish(Wire.AA);
+  }
+
+  private Answer referral(Zone zone, WireName cut) {
+    writer.begin(cut, false);
+    addReferral(zone, cut);
+    return writer.finish(0);
+  }
+
+  private void addReferral(Zone zone, WireName cut) {
+    RrSet servers = zone.contents.find(cut, Type.NS);
+    if (servers == null) {
+      throw new IllegalStateException("a delegation without name servers");
+    }
+    writer.add(Answer.Parts.AUTHORITY, servers);
+    RrSet signer = zone.contents.find(cut, Type.DS);
+    if (signer != null) {
+      writer.add(Answer.Parts.AUTHORITY, signer);
+    }
+    // Glue below the cut must not be missing without TC (RFC 9471); other addresses may.
+    Set<WireName> glue = new LinkedHashSet<>();
+    for (WireName server : servers.targets()) {
+      if (server.isWithin(cut) && glue.size() < MAX_ADDITIONAL_NAMES) {
+        glue.add(server);
+      }
+    }
+    for (WireName server : glue) {
+      addAddresses(zone, server);
+    }
+    addAdditional(zone, List.of(servers), glue);
+  }
+
+  /** RFC 2308, sections 3 and 5: the SOA, with the time a negative answer may be kept. */
+  private void addNegative(Zone zone) {
+    byte[] data = zone.soa.rdata().getFirst();
+    long minimum = Wire.getInt(data, data.length - 4) & 0xffff_ffffL;
+    writer.add(
+        Answer.Parts.AUTHORITY, zone.soa, zone.soa.owner(), Math.min(zone.soa.ttl(), minimum));
+  }
+
+  private void addAdditional(Zone zone, List<RrSet> from, Set<WireName> already) {
+    writer.usefulFromHere();
+    Set<WireName> names = new LinkedHashSet<>();
+    for (RrSet set : from) {
+      if (set.type() != Type.CNAME && set.type() != Type.PTR) {
+        for (WireName target : set.targets()) {
+          if (names.size() < MAX_ADDITIONAL_NAMES && !already.contains(target)) {
+            names.add(target);
+          }
+        }
+      }
+    }
+    for (WireName name : names) {
+      if (name.isWithin(zone.contents.apex())) {
+        addAddresses(zone, name);
+      }
+    }
+  }
+
+  private void addAddresses(Zone zone, WireName name) {
+    List<RrSet> sets = zone.contents.names().getOrDefault(name, List.of());
+    sets.stream()
+        .filter(set -> set.type() == Type.A || set.type() == Type.AAAA)
+        .sorted(Comparator.comparingInt(RrSet::type))
+        .filter(_ -> writer.hasRoomFor(1))
+        .forEach(set -> writer.add(Answer.Parts.ADDITIONAL, set));
+  }
+}

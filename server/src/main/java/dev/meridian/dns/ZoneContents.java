@@ -1,0 +1,185 @@
+package dev.meridian.dns;
+
+import dev.meridian.dns.ZoneException.Place;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.xbill.DNS.Type;
+
+/** The records of one zone, by name, and the rules they must keep. Built by one thread. */
+final class ZoneContents {
+  private final WireName apex;
+  private final Map<WireName, List<RrSet>> names = new HashMap<>();
+  private final Set<WireName> cuts = new HashSet<>();
+
+  ZoneContents(WireName apex) {
+    this.apex = apex;
+  }
+
+  WireName apex() {
+    return apex;
+  }
+
+  /**
+   * Every name with records, and after {@link #complete} also every empty one above such a name.
+   */
+  Map<WireName, List<RrSet>> names() {
+    return names;
+  }
+
+  /**
+   * Adds a record of this zone.
+   *
+   * @throws ZoneException if it is out of the zone or a second SOA
+   */
+  void add(ZoneRecord record) {
+    if (!record.owner().isWithin(apex)) {
+      throw new ZoneException(
+          record.place(),
+          "'"
+              + record.owner()
+              + "' is out of the zone '"
+              + apex
+              + "'; a name that does not end in a dot is relative to $ORIGIN.");
+    }
+    List<RrSet> sets = names.computeIfAbsent(record.owner(), _ -> new ArrayList<>(2));
+    RrSet set = find(sets, record.type());
+    if (set == null) {
+      sets.add(new RrSet(record));
+    } else if (record.type() == Type.SOA) {
+      throw new ZoneException(
+          record.place(),
+          "a zone has one SOA, and its first is at " + set.place() + "; remove one.");
+    } else {
+      set.add(record);
+    }
+    if (record.type() == Type.NS && !record.owner().equals(apex)) {
+      cuts.add(record.owner());
+    }
+  }
+
+  @Nullable RrSet find(WireName name, int type) {
+    List<RrSet> sets = names.get(name);
+    return sets == null ? null : find(sets, type);
+  }
+
+  static @Nullable RrSet find(List<RrSet> sets, int type) {
+    for (RrSet set : sets) {
+      if (set.type() == type) {
+        return set;
+      }
+    }
+    return null;
+  }
+
+  /** The delegation that {@code name} is at or below, or null. */
+  @Nullable WireName cutAbove(WireName name) {
+    if (cuts.isEmpty()) {
+      return null;
+    }
+    // The highest cut decides: what is below it is not ours.
+    WireName highest = null;
+    for (WireName at = name; !at.equals(apex); at = at.parent()) {
+      if (cuts.contains(at)) {
+        highest = at;
+      }
+    }
+    return highest;
+  }
+
+  boolean hasAddress(WireName name) {
+    return find(name, Type.A) != null || find(name, Type.AAAA) != null;
+  }
+
+  /**
+   * Adds the empty names between the apex and those with records (RFC 4592, section 2.2.2) and
+   * checks the whole.
+   *
+   * @throws ZoneException for what no client could be answered rightly from
+   */
+  void complete() {
+    for (WireName name : List.copyOf(names.keySet())) {
+      for (WireName above = name; !above.equals(apex); ) {
+        above = above.parent();
+        if (names.putIfAbsent(above, List.of()) != null) {
+          break;
+        }
+      }
+    }
+    for (Map.Entry<WireName, List<RrSet>> entry : names.entrySet()) {
+      check(entry.getKey(), entry.getValue());
+    }
+  }
+
+  private void check(WireName name, List<RrSet> sets) {
+    RrSet alias = find(sets, Type.CNAME);
+    if (alias != null && sets.size() > 1) {
+      RrSet other = sets.getFirst() == alias ? sets.getLast() : sets.getFirst();
+      throw new ZoneException(
+          alias.place(),
+          "'"
+              + name
+              + "' has a CNAME, and beside one there can be no other data (RFC 1034, section 3.6.2);"
+              + " remove it or the "
+              + Type.string(other.type())
+              + " at "
+              + other.place()
+              + ".");
+    }
+    if (alias != null && alias.rdata().size() > 1) {
+      throw new ZoneException(alias.place(), "'" + name + "' has more than one CNAME; keep one.");
+    }
+    RrSet servers = find(sets, Type.NS);
+    if (servers != null) {
+      checkServers(name, servers);
+    }
+    RrSet soa = find(sets, Type.SOA);
+    if (soa != null && !name.equals(apex)) {
+      throw new ZoneException(
+          soa.place(),
+          "the zone '" + apex + "' has its SOA at its own name only; give '" + name + "' a file.");
+    }
+  }
+
+  private void checkServers(WireName name, RrSet servers) {
+    if (name.isWildcard()) {
+      throw new ZoneException(
+          servers.place(),
+          "a wildcard cannot be delegated (RFC 4592, section 4.2); name each zone.");
+    }
+    boolean atApex = name.equals(apex);
+    for (WireName server : servers.targets()) {
+      RrSet alias = find(server, Type.CNAME);
+      if (alias != null) {
+        throw new ZoneException(
+            servers.place(),
+            "the name server '"
+                + server
+                + "' is a CNAME (at "
+                + alias.place()
+                + "), which resolvers refuse (RFC 2181, section 10.3); name it by its address.");
+      }
+      boolean needed =
+          atApex ? server.isWithin(apex) && cutAbove(server) == null : server.isWithin(name);
+      if (needed && !hasAddress(server)) {
+        throw new ZoneException(
+            servers.place(),
+            "the name server '"
+                + server
+                + "' has no address here, so nobody could reach it (missing glue); add '"
+                + server
+                + ". A' with its address.");
+      }
+    }
+  }
+
+  /** For error messages about the zone as a whole. */
+  Place place() {
+    RrSet soa = find(apex, Type.SOA);
+    return soa == null ? new Place("site.yaml", 0) : soa.place();
+  }
+}

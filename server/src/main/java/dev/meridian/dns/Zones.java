@@ -1,0 +1,159 @@
+package dev.meridian.dns;
+
+import dev.meridian.site.Site;
+import java.net.InetSocketAddress;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The zones a name server answers from: an immutable snapshot, compiled so that every question is
+ * one look-up in a hash table and its answer one copy. A changed site makes a new one ({@link
+ * #next}), which the server takes at once and whole.
+ */
+public final class Zones {
+  /** Zones of no site: every question is refused. */
+  public static final Zones NONE = new Zones(List.of(), Map.of());
+
+  private final @Nullable Node[] table;
+  private final int mask;
+  private final int largest;
+  private final int names;
+  private final List<String> apexes;
+  private final Map<WireName, SiteZones.Revision> revisions;
+
+  /** Compiles checked contents; {@code revisions} are kept for {@link #next}. */
+  Zones(Collection<ZoneContents> contents, Map<WireName, SiteZones.Revision> revisions) {
+    int total = 0;
+    for (ZoneContents zone : contents) {
+      total += zone.names().size();
+    }
+    // At most half full, so that a probe ends soon.
+    table = new @Nullable Node[Integer.highestOneBit(Math.max(4, total) * 2 - 1) << 1];
+    mask = table.length - 1;
+    this.revisions = Map.copyOf(revisions);
+    apexes = contents.stream().map(zone -> zone.apex().toString()).sorted().toList();
+
+    ZoneCompiler compiler = new ZoneCompiler();
+    Set<WireName> all = new HashSet<>();
+    contents.forEach(zone -> all.add(zone.apex()));
+    Map<WireName, Answer> signers = new HashMap<>();
+    int[] seen = new int[2];
+    // From the top down, as a zone gives the one below it the answer to DS.
+    contents.stream()
+        .sorted((a, b) -> Integer.compare(a.apex().labels(), b.apex().labels()))
+        .forEach(
+            zone -> {
+              Set<WireName> children = new HashSet<>();
+              for (WireName apex : all) {
+                if (!apex.equals(zone.apex()) && apex.isWithin(zone.apex())) {
+                  children.add(apex);
+                }
+              }
+              signers.putAll(
+                  compiler.compile(
+                      zone,
+                      children,
+                      signers.get(zone.apex()),
+                      node -> {
+                        put(node);
+                        seen[0] = Math.max(seen[0], node.largestAnswer());
+                        seen[1]++;
+                      }));
+            });
+    largest = seen[0];
+    names = seen[1];
+  }
+
+  /**
+   * The zones of a site: one for each of its zone files with an SOA, and one for each of its
+   * domains that none of them holds. A domain without addresses of its own gets the web listener's.
+   *
+   * @param web where the web listener is, if it is on
+   * @throws ZoneException if a zone cannot be served as written; it names the line
+   */
+  public static Zones of(Site site, Optional<InetSocketAddress> web) {
+    return NONE.next(site, web);
+  }
+
+  /**
+   * The zones of the site as it is now, with serial numbers above these zones' own where anything
+   * changed. Blocking; for any thread.
+   *
+   * @throws ZoneException if a zone cannot be served as written; it names the line
+   */
+  public Zones next(Site site, Optional<InetSocketAddress> web) {
+    return SiteZones.read(site, web, revisions);
+  }
+
+  /** The names of the zones, without the last dot. */
+  public List<String> apexes() {
+    return apexes;
+  }
+
+  /** How many names are known, those included that only have names below them. */
+  public int names() {
+    return names;
+  }
+
+  /** Bytes the largest response can have. */
+  int largestResponse() {
+    return Math.max(Wire.MAX_UDP, Wire.MAX_QUESTION_END + largest + Wire.OPT_LENGTH);
+  }
+
+  /** The answer to a question, or null if its name is in none of the zones. */
+  @Nullable Answer answer(Question question) {
+    Node exact = find(question.name, 0, question.nameLength, question.hash());
+    if (exact != null) {
+      return exact.answer(question.type);
+    }
+    question.hashLabels();
+    for (int label = 1; label < question.labels; label++) {
+      Node encloser =
+          find(
+              question.name,
+              question.labelStarts[label],
+              question.nameLength,
+              question.hashes[label]);
+      if (encloser != null) {
+        return encloser.answerBelow(question.type);
+      }
+    }
+    // The hash of the root is that of its one zero byte.
+    Node root =
+        question.labels == 0
+            ? null
+            : find(question.name, question.nameLength - 1, question.nameLength, 0);
+    return root == null ? null : root.answerBelow(question.type);
+  }
+
+  private @Nullable Node find(byte[] name, int from, int to, int hash) {
+    for (int slot = slot(hash); ; slot = (slot + 1) & mask) {
+      Node node = table[slot];
+      if (node == null) {
+        return null;
+      }
+      if (node.hash() == hash && node.isNamed(name, from, to)) {
+        return node;
+      }
+    }
+  }
+
+  private void put(Node node) {
+    int slot = slot(node.hash());
+    while (table[slot] != null) {
+      slot = (slot + 1) & mask;
+    }
+    table[slot] = node;
+  }
+
+  private int slot(int hash) {
+    int h = hash * 0x9E3779B1;
+    return (h ^ (h >>> 15)) & mask;
+  }
+}
