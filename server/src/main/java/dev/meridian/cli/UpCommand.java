@@ -1,6 +1,13 @@
 package dev.meridian.cli;
 
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.node.Node;
+import dev.meridian.node.NodeOptions;
+import dev.meridian.site.ListenAddress;
+import dev.meridian.site.Listeners;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -78,6 +85,13 @@ final class UpCommand implements Callable<Integer> {
     boolean production;
   }
 
+  @Option(
+      names = "--log",
+      paramLabel = "FORM",
+      description =
+          "Logs as text or as json, a line each (default: text in a terminal, else json).")
+  @Nullable String log;
+
   private final Console console;
 
   UpCommand(Console console) {
@@ -86,6 +100,56 @@ final class UpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    if (log != null && !log.equals("text") && !log.equals("json")) {
+      throw new CliException(ExitCode.USAGE, "--log is text or json; it was '" + log + "'");
+    }
+    boolean json = log == null ? !console.errIsTerminal() : log.equals("json");
+    if (json) {
+      System.setProperty("meridian.log.encoder", "ch.qos.logback.classic.encoder.JsonEncoder");
+    }
+    System.setProperty("meridian.log.level", "INFO");
+    System.setProperty("meridian.log.access", mode != null && mode.production ? "INFO" : "WARN");
+    NodeOptions options =
+        new NodeOptions(
+            site, data, this::listeners, mode == null || !mode.production, VersionCommand.number());
+    long begun = System.nanoTime();
+    Node node = Node.start(options);
+    // Ctrl-C and SIGTERM end here; main waits for what is being finished.
+    Thread stop = Thread.ofPlatform().name("stop").unstarted(node::close);
+    Runtime.getRuntime().addShutdownHook(stop);
+    new UpBanner(console, node, data).show(System.nanoTime() - begun);
+    Thread.currentThread().join(); // for ever; the signal ends the process
     return ExitCode.OK;
+  }
+
+  /** The site's listeners with what the flags say instead. */
+  private Listeners listeners(Listeners listeners) {
+    return new Listeners(
+        optional(http, "--http", listeners.http()),
+        optional(https, "--https", listeners.https()),
+        optional(dns, "--dns", listeners.dns()),
+        required(admin, "--admin", listeners.admin()),
+        required(peer, "--peer", listeners.peer()));
+  }
+
+  private static Optional<InetSocketAddress> optional(
+      @Nullable String text, String option, Optional<InetSocketAddress> otherwise) {
+    if (text == null) {
+      return otherwise;
+    }
+    return text.equals("off") ? Optional.empty() : Optional.of(address(text, option));
+  }
+
+  private static InetSocketAddress required(
+      @Nullable String text, String option, InetSocketAddress otherwise) {
+    return text == null ? otherwise : address(text, option);
+  }
+
+  private static InetSocketAddress address(String text, String option) {
+    try {
+      return ListenAddress.parse(text);
+    } catch (InvalidInputException e) {
+      throw new CliException(ExitCode.USAGE, option + ": " + e.getMessage(), e);
+    }
   }
 }

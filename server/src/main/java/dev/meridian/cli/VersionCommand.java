@@ -10,10 +10,15 @@ final class VersionCommand implements Runnable {
     this.console = console;
   }
 
-  static String text() {
+  /** Of the product. */
+  static String number() {
     String version = Meridian.class.getPackage().getImplementationVersion();
+    return version == null ? "(not packaged)" : version;
+  }
+
+  static String text() {
     return "meridian "
-        + (version == null ? "(not packaged)" : version)
+        + number()
         + " on Java "
         + Runtime.version()
         + ", "

@@ -7,7 +7,6 @@ import dev.meridian.site.CollectionSettings.CachePolicy;
 import dev.meridian.site.DomainNames.BadName;
 import dev.meridian.site.YamlReader.Field;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -235,41 +234,11 @@ final class SiteReader {
       }
       return Optional.empty();
     }
-    int colon = text.lastIndexOf(':');
-    InetAddress host = colon < 0 ? null : address(text.substring(0, colon));
-    String port = text.substring(colon + 1);
-    if (host == null || !port.matches("[0-9]{1,5}") || Integer.parseInt(port) > 65535) {
-      yaml.problem(
-          node,
-          "'"
-              + YamlReader.shorten(text)
-              + "' is no address to listen at; write it as 127.0.0.1:8080, '[::1]:8080', '*:8080'"
-              + " (every address of the machine) or off.");
-      return otherwise;
-    }
-    return Optional.of(new InetSocketAddress(host, Integer.parseInt(port)));
-  }
-
-  /** An address given as a literal: names are not looked up, so that reading never waits. */
-  private static @Nullable InetAddress address(String text) {
     try {
-      if (text.equals("*")) {
-        return new InetSocketAddress(0).getAddress();
-      }
-      if (text.equals("localhost")) {
-        return InetAddress.ofLiteral("127.0.0.1");
-      }
-      String ipv4 = RecordsReader.ipv4(text);
-      if (ipv4 != null) {
-        return InetAddress.ofLiteral(ipv4);
-      }
-      String ipv6 =
-          text.startsWith("[") && text.endsWith("]")
-              ? RecordsReader.ipv6(text.substring(1, text.length() - 1))
-              : null;
-      return ipv6 == null ? null : InetAddress.ofLiteral(ipv6);
-    } catch (IllegalArgumentException e) {
-      return null;
+      return Optional.of(ListenAddress.parse(text));
+    } catch (InvalidInputException e) {
+      yaml.problem(node, String.valueOf(e.getMessage()));
+      return otherwise;
     }
   }
 

@@ -1,0 +1,289 @@
+package dev.meridian.node;
+
+import dev.meridian.dns.NameServer;
+import dev.meridian.dns.Zones;
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.replica.ReplicaOptions;
+import dev.meridian.replica.ReplicatedStore;
+import dev.meridian.site.CollectionSettings;
+import dev.meridian.site.Listeners;
+import dev.meridian.site.LiveSite;
+import dev.meridian.site.Site;
+import dev.meridian.store.Engine;
+import dev.meridian.store.IndexDefinition;
+import dev.meridian.store.RocksStore;
+import dev.meridian.store.Sort;
+import dev.meridian.store.Store;
+import dev.meridian.web.Access;
+import dev.meridian.web.AdminListener;
+import dev.meridian.web.AdminViews;
+import dev.meridian.web.ErrorPages;
+import dev.meridian.web.WebOptions;
+import dev.meridian.web.WebTier;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One process of Meridian: a site's name server, web tier and data, put together, started in the
+ * order in which they need each other and stopped in the opposite one.
+ *
+ * <p>Starting fails as a whole: what was opened is closed again and the exception says in one line
+ * what to do. Stopping lets requests in flight finish, within {@link #GRACE}.
+ */
+public final class Node implements AutoCloseable {
+  /** How long requests in flight may take when the node stops. */
+  public static final Duration GRACE = Duration.ofSeconds(10);
+
+  private static final Logger LOG = LoggerFactory.getLogger(Node.class);
+  private static final int MAX_CONNECTIONS = 20_000;
+  private static final int MAX_OPEN_FILES = 512;
+
+  private final NodeOptions options;
+  private final Instant started = Instant.now();
+  private final PrometheusMeterRegistry metrics =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final LiveSite site;
+  private final Listeners listeners;
+  private final ReplicatedStore store;
+  private final Access access;
+  private final Seeding seeding;
+  private final Optional<WebTier> web;
+  private final Optional<NameServer> names;
+  private final AdminListener admin;
+
+  /**
+   * What is open, newest first; closed in this order. Confined to the starting thread, then to
+   * close.
+   */
+  private final Deque<AutoCloseable> open = new ArrayDeque<>();
+
+  private volatile boolean stopping;
+
+  /** Why the zones in use are not those of the files as they stand, or null. */
+  private volatile @Nullable String namesProblem;
+
+  /**
+   * Starts a node; on return it serves.
+   *
+   * @throws NodeException if it cannot; nothing is left running
+   * @throws dev.meridian.site.SiteException if the site is not usable; it lists every problem
+   */
+  public static Node start(NodeOptions options) throws NodeException {
+    return new Node(options);
+  }
+
+  private Node(NodeOptions options) throws NodeException {
+    this.options = options;
+    try {
+      this.site = opened(LiveSite.open(options.site()));
+      this.listeners = options.listeners().apply(site.current().listeners());
+      Engine engine = opened(new Engine());
+      ReplicaOptions replica = ReplicaOptions.DEFAULT.edit().peer(listeners.peer()).build();
+      this.store =
+          opened(
+              ReplicatedStore.open(
+                  options.data(),
+                  replica,
+                  new RocksStore.Options(
+                      engine, replica.region(), System::currentTimeMillis, MAX_OPEN_FILES),
+                  indexes(site.current()),
+                  metrics));
+      this.access = Access.open(store, options.data().resolve("operator.key"));
+      this.seeding = opened(Seeding.start(store, site.current()));
+      this.web = startWeb();
+      this.names = startNames();
+      this.admin = opened(AdminListener.start(listeners.admin(), access, new Views()));
+      open.push(site.onChange(this::siteChanged)::run);
+    } catch (IOException | UncheckedIOException e) {
+      closeAll();
+      throw new NodeException(message(e), e);
+    } catch (RuntimeException | Error e) {
+      closeAll();
+      throw e;
+    }
+  }
+
+  private <T extends AutoCloseable> T opened(T part) {
+    open.push(part);
+    return part;
+  }
+
+  private Optional<WebTier> startWeb() {
+    if (listeners.http().isEmpty() && listeners.https().isEmpty()) {
+      return Optional.empty();
+    }
+    WebOptions web =
+        new WebOptions(
+            listeners.http(), listeners.https(), MAX_CONNECTIONS, java.util.Set.of(), GRACE);
+    return Optional.of(
+        opened(WebTier.start(web, store, site, metrics, access, List.of(), ErrorPages.NONE)));
+  }
+
+  private Optional<NameServer> startNames() {
+    return listeners
+        .dns()
+        .map(
+            address ->
+                opened(
+                    NameServer.start(
+                        address, Zones.of(site.current(), listeners.http()), metrics)));
+  }
+
+  /** The site as it now is. */
+  public Site site() {
+    return site.current();
+  }
+
+  /** The data, as the site's own pages see it. */
+  public Store store() {
+    return store;
+  }
+
+  /** Where the node really listens: ports that were asked for as 0 are filled in. */
+  public Listeners listeners() {
+    return new Listeners(
+        listeners.http().map(a -> at(a, web.orElseThrow().httpPort().orElseThrow())),
+        listeners.https().map(a -> at(a, web.orElseThrow().httpsPort().orElseThrow())),
+        listeners.dns().map(_ -> names.orElseThrow().address()),
+        at(listeners.admin(), admin.port()),
+        listeners.peer());
+  }
+
+  private static InetSocketAddress at(InetSocketAddress address, int port) {
+    return new InetSocketAddress(address.getAddress(), port);
+  }
+
+  /** How far the import of the site's seed files is, or empty when there is none under way. */
+  public Optional<SeedProgress> seedProgress() {
+    Seeding.Progress now = seeding.progress();
+    return now.isRunning()
+        ? Optional.of(
+            new SeedProgress(now.collection(), now.documents(), now.bytesRead(), now.bytesTotal()))
+        : Optional.empty();
+  }
+
+  /** Waits until the site's seed files are imported or have failed, at most so long. */
+  public boolean awaitSeeds(Duration limit) throws InterruptedException {
+    return seeding.await(limit);
+  }
+
+  /**
+   * How far an import is.
+   *
+   * @param collection what is being imported
+   * @param documents stored so far
+   * @param bytesRead of the file
+   * @param bytesTotal of the file
+   */
+  public record SeedProgress(String collection, long documents, long bytesRead, long bytesTotal) {}
+
+  private void siteChanged(Site now) {
+    store.defineIndexes(indexes(now));
+    names.ifPresent(server -> serveNames(server, now));
+    Listeners wanted = options.listeners().apply(now.listeners());
+    if (!wanted.equals(listeners)) {
+      LOG.warn("The site's listeners changed; they take effect when the node is started again");
+    }
+    LOG.info("The site's new settings are in use");
+  }
+
+  /** Zones that cannot be served as written leave the last good ones in place. */
+  private void serveNames(NameServer server, Site now) {
+    try {
+      server.serve(server.zones().next(now, listeners.http()));
+      namesProblem = null;
+    } catch (InvalidInputException e) {
+      namesProblem = e.getMessage();
+      LOG.error("The old zones stay in use: {}", e.getMessage());
+    }
+  }
+
+  private static List<IndexDefinition> indexes(Site site) {
+    return site.collections().values().stream().flatMap(Node::indexes).toList();
+  }
+
+  private static java.util.stream.Stream<IndexDefinition> indexes(CollectionSettings settings) {
+    return settings.indexes().stream()
+        .map(
+            fields ->
+                new IndexDefinition(settings.pattern(), fields.stream().map(Sort::parse).toList()));
+  }
+
+  /**
+   * Stops: new requests are refused, those in flight finish. Does not throw; may be called twice.
+   */
+  @Override
+  public void close() {
+    stopping = true;
+    closeAll();
+  }
+
+  private synchronized void closeAll() {
+    while (!open.isEmpty()) {
+      AutoCloseable part = open.pop();
+      try {
+        part.close();
+      } catch (Exception e) {
+        LOG.warn("{} did not stop cleanly", part.getClass().getSimpleName(), e);
+      }
+    }
+  }
+
+  private static String message(Exception e) {
+    Throwable cause = e instanceof UncheckedIOException ? e.getCause() : e;
+    String message = cause == null ? null : cause.getMessage();
+    return message != null ? message : e.toString();
+  }
+
+  /** What the operator's listener shows. */
+  private final class Views implements AdminViews {
+    @Override
+    public Optional<String> notReady() {
+      if (stopping) {
+        return Optional.of("The node is stopping.");
+      }
+      if (!store.status().ready()) {
+        String problem = store.status().problem();
+        return Optional.of(problem != null ? problem : "The replica is not ready.");
+      }
+      return seedProgress()
+          .map(seed -> "The seed of '" + seed.collection() + "' is being imported.");
+    }
+
+    @Override
+    public byte[] status() {
+      return StatusReport.of(
+          options,
+          started,
+          site,
+          namesProblem,
+          listeners(),
+          store.status(),
+          seeding.progress(),
+          notReady());
+    }
+
+    @Override
+    public String metrics() {
+      return metrics.scrape();
+    }
+
+    @Override
+    public void backup(OutputStream to) throws IOException {
+      store.backup(to, (done, total) -> {});
+    }
+  }
+}
