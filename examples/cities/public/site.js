@@ -61,8 +61,8 @@ function suggest(form) {
       const {countries, cities} = await answer.json();
       if (turn !== asked) return; // A later question is under way: its answer is the one to show.
       const options = [
-        ...countries.items.slice(0, 2).map(c => [`/countries/${c.id}`, c.id, c.value.name, 'country']),
-        ...cities.items.slice(0, 7).map(c => [`/cities/${c.id}`, c.value.country, c.value.name, c.value.region ?? '']),
+        ...(countries?.items ?? []).slice(0, 2).map(c => [`/countries/${c.id}`, c.id, c.value.name, c.value.region]),
+        ...(cities?.items ?? []).slice(0, 7).map(c => [`/cities/${c.id}`, c.value.country, c.value.name, c.value.region ?? '']),
       ];
       list.replaceChildren(...options.map((o, i) => option(...o, i)));
       choose(-1);
@@ -114,7 +114,7 @@ function visited(box) {
   button.addEventListener('click', async () => {
     button.disabled = true;
     try {
-      const answer = await fetch(`/data/${path}`, {
+      const answer = await fetch(`/data${path}`, {
         method: 'PATCH',
         headers: {
           'Content-Type': 'application/vnd.meridian.increment+json',
