@@ -494,7 +494,7 @@ function countryMap(code, cities, land) {
 // -------------------------------------------------------------------------------------- output
 
 function writeSeed(name, records) {
-  const lines = records.map(({id, ...value}) => JSON.stringify({id, value}) + '\n').join('');
+  const lines = records.map(({id, ...fields}) => JSON.stringify({_id: id, ...fields}) + '\n').join('');
   const packed = gzipSync(lines, {level: 9});
   writeFileSync(join(here, `${name}.ndjson.gz`), packed);
   console.log(`${name}: ${records.length} records, ${(packed.length / 1e6).toFixed(2)} MB`);
