@@ -11,8 +11,8 @@ final class Accept {
   private Accept() {}
 
   /**
-   * How much {@code type} ({@code text/html}) is wanted, in thousandths; 0 means not at all. Without
-   * a header everything is.
+   * How much {@code type} ({@code text/html}) is wanted, in thousandths; 0 means not at all.
+   * Without a header everything is.
    */
   static int media(List<String> header, String type) {
     if (header.isEmpty()) {

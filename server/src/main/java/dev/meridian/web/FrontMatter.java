@@ -32,7 +32,15 @@ record FrontMatter(String title, String description, List<Need> data) {
       List.of("list", "where", "sort", "limit", "after", "scan", "fields", "when");
   private static final List<String> NEED_KEYS =
       List.of(
-          "document", "list", "fields", "optional", "when", "where", "sort", "limit", "after",
+          "document",
+          "list",
+          "fields",
+          "optional",
+          "when",
+          "where",
+          "sort",
+          "limit",
+          "after",
           "scan");
   private static final List<String> TAKEN = List.of("params", "query", "request", "site", "page");
 
@@ -121,9 +129,8 @@ record FrontMatter(String title, String description, List<Need> data) {
       title = text(yaml, fields, "title", "");
       description = text(yaml, fields, "description", "");
       Field needs = fields.get("data");
-      Map<String, Field> entries =
-          needs == null ? null : yaml.mapping(needs.value(), "data", null);
-      if (entries != null) {
+      Map<String, Field> entries = needs == null ? null : yaml.mapping(needs.value(), "data", null);
+      if (needs != null && entries != null) {
         if (entries.size() > MAX_NEEDS) {
           yaml.problem(needs.key(), "a page declares at most " + MAX_NEEDS + " kinds of data.");
         }

@@ -22,12 +22,12 @@ final class PageRoutes {
   private static final class Node {
     final Map<String, Node> named = new HashMap<>();
     @Nullable Node parameter;
-    @Nullable Route page;
-    @Nullable Route rest;
+    @Nullable Entry page;
+    @Nullable Entry rest;
   }
 
   /** A template and the names of its parameters in their order. */
-  private record Route(String template, List<String> parameters) {}
+  private record Entry(String template, List<String> parameters) {}
 
   /**
    * The page for an address.
@@ -85,7 +85,7 @@ final class PageRoutes {
           throw new PageFailure(
               template, 0, "'" + segment + "' takes all that follows, so it comes last.", null);
         }
-        node.rest = only(node.rest, new Route(template, List.copyOf(parameters)));
+        node.rest = only(node.rest, new Entry(template, List.copyOf(parameters)));
         return;
       }
       if (node.parameter == null) {
@@ -93,7 +93,7 @@ final class PageRoutes {
       }
       node = node.parameter;
     }
-    node.page = only(node.page, new Route(template, List.copyOf(parameters)));
+    node.page = only(node.page, new Entry(template, List.copyOf(parameters)));
   }
 
   private static PageFailure bad(String template, String segment) {
@@ -104,7 +104,7 @@ final class PageRoutes {
         null);
   }
 
-  private static Route only(@Nullable Route known, Route added) {
+  private static Entry only(@Nullable Entry known, Entry added) {
     if (known != null) {
       throw new PageFailure(
           added.template,
@@ -141,7 +141,7 @@ final class PageRoutes {
     return match;
   }
 
-  private static Match found(Route route, List<String> values) {
+  private static Match found(Entry route, List<String> values) {
     Map<String, Object> parameters = new LinkedHashMap<>();
     for (int i = 0; i < route.parameters.size(); i++) {
       parameters.put(route.parameters.get(i), values.get(i));

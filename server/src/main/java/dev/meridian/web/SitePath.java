@@ -1,8 +1,6 @@
 package dev.meridian.web;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
+import dev.meridian.document.InvalidInputException;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -31,8 +29,7 @@ record SitePath(List<String> segments, boolean folder) {
       return new SitePath(List.of(), true);
     }
     boolean folder = raw.endsWith("/");
-    String[] parts =
-        raw.substring(1, raw.length() - (folder ? 1 : 0)).split("/", MAX_SEGMENTS + 1);
+    String[] parts = raw.substring(1, raw.length() - (folder ? 1 : 0)).split("/", MAX_SEGMENTS + 1);
     if (parts.length > MAX_SEGMENTS) {
       return null;
     }
@@ -60,51 +57,17 @@ record SitePath(List<String> segments, boolean folder) {
     return true;
   }
 
-  /** The text without percent-encoding (RFC 3986, section 2.1), or null if it is not UTF-8. */
+  /** The text without percent-encoding, or null if it is not exactly UTF-8. */
   static @Nullable String decode(String text) {
-    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    int length = 0;
-    for (int i = 0; i < bytes.length; i++) {
-      byte b = bytes[i];
-      if (b == '%') {
-        int high = i + 2 < bytes.length ? Character.digit(bytes[i + 1], 16) : -1;
-        int low = i + 2 < bytes.length ? Character.digit(bytes[i + 2], 16) : -1;
-        if (high < 0 || low < 0) {
-          return null;
-        }
-        b = (byte) (high << 4 | low);
-        i += 2;
-      }
-      bytes[length++] = b;
-    }
     try {
-      return StandardCharsets.UTF_8
-          .newDecoder()
-          .decode(ByteBuffer.wrap(bytes, 0, length))
-          .toString();
-    } catch (CharacterCodingException e) {
+      return Percent.decode(text, false);
+    } catch (InvalidInputException e) {
       return null;
     }
   }
 
   /** Encodes one segment so that it stays one, whatever it holds. */
   static String encode(String segment) {
-    StringBuilder encoded = new StringBuilder(segment.length() + 8);
-    for (byte b : segment.getBytes(StandardCharsets.UTF_8)) {
-      boolean plain =
-          (b >= 'a' && b <= 'z')
-              || (b >= 'A' && b <= 'Z')
-              || (b >= '0' && b <= '9')
-              || "-._~".indexOf(b) >= 0;
-      if (plain) {
-        encoded.append((char) b);
-      } else {
-        encoded
-            .append('%')
-            .append(Character.toUpperCase(Character.forDigit(b >> 4 & 15, 16)))
-            .append(Character.toUpperCase(Character.forDigit(b & 15, 16)));
-      }
-    }
-    return encoded.toString();
+    return Percent.encodePath(segment).replace("/", "%2F");
   }
 }

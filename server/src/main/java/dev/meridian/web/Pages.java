@@ -1,0 +1,364 @@
+package dev.meridian.web;
+
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.site.Site;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.SessionToken;
+import dev.meridian.store.Store;
+import io.helidon.http.Header;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
+import io.helidon.http.Status;
+import io.helidon.webserver.http.HttpRules;
+import io.helidon.webserver.http.HttpService;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The site's pages: templates in {@code pages/} that answer the addresses their files are named
+ * after, as HTML, or as JSON of the data they declare, by what the client accepts. Edits show at
+ * the next request in development and within a second otherwise, where a set of templates with a
+ * mistake in it is not taken: the one before stays in use.
+ *
+ * <p>Safe for any thread.
+ */
+public final class Pages implements HttpService, ErrorPages {
+  private static final Logger log = LoggerFactory.getLogger(Pages.class);
+
+  /** How long a set of templates is used unlooked at, when not in development. */
+  private static final long TRUST_NANOS = 1_000_000_000L;
+
+  /** Most parameters of a query, and the longest query, that templates get to see. */
+  private static final int MAX_QUERY_PARAMETERS = 100;
+
+  private static final int MAX_QUERY_CHARS = 8192;
+
+  private static final Header JSON =
+      HeaderValues.createCached(HeaderNames.CONTENT_TYPE, "application/json");
+  private static final Header XML =
+      HeaderValues.createCached(HeaderNames.CONTENT_TYPE, "application/xml; charset=utf-8");
+
+  /**
+   * Leaves styles and scripts to the page, and forbids what only attackers use: other sites framing
+   * it, plug-ins, another base address, forms that send elsewhere.
+   */
+  private static final Header SECURITY_POLICY =
+      HeaderValues.createCached(
+          HeaderNames.create("Content-Security-Policy"),
+          "base-uri 'self'; form-action 'self'; frame-ancestors 'self'; object-src 'none'");
+
+  private static final Header REFERRER_POLICY =
+      HeaderValues.createCached("Referrer-Policy", "strict-origin-when-cross-origin");
+
+  private final Supplier<Site> site;
+  private final Store store;
+  private final boolean development;
+  private final TemplateFunctions functions;
+  private final ReentrantLock loading = new ReentrantLock();
+  private volatile @Nullable Loaded loaded;
+
+  /** A set of templates and when its files were last looked at. */
+  private record Loaded(PageSet set, Path folder, long lookedNanos, @Nullable String refused) {}
+
+  private Pages(
+      Supplier<Site> site, Store store, Grants grants, StaticFiles files, boolean development) {
+    this.site = site;
+    this.store = store;
+    this.development = development;
+    this.functions = new TemplateFunctions(grants, files::address);
+  }
+
+  /**
+   * The pages of {@code site}.
+   *
+   * @param files where {@code asset()} finds the site's static files
+   * @param development whether mistakes are shown to whoever asks for a page, with source
+   */
+  public static Pages create(
+      Supplier<Site> site, Store store, Grants grants, StaticFiles files, boolean development) {
+    Pages pages = new Pages(site, store, grants, files, development);
+    pages.current();
+    return pages;
+  }
+
+  @Override
+  public void routing(HttpRules rules) {
+    rules.any(this::handle);
+  }
+
+  private void handle(ServerRequest request, ServerResponse response) {
+    String raw = request.prologue().uriPath().rawPath();
+    SitePath path = SitePath.parse(raw);
+    PageSet set = current();
+    PageRoutes.Match match = path == null ? null : set.routes().match(path.segments());
+    if (path == null || match == null) {
+      response.next();
+      return;
+    }
+    RequestContext context = RequestContext.current();
+    context.route(Route.PAGE);
+    String method = request.prologue().method().text();
+    if (!method.equals("GET") && !method.equals("HEAD")) {
+      throw new ProblemException(
+          Problem.of(
+                  Status.METHOD_NOT_ALLOWED_405,
+                  "method-not-allowed",
+                  "A page can only be read",
+                  "Pages answer GET and HEAD; data is written under /data.")
+              .with(HeaderValues.create(HeaderNames.ALLOW, "GET, HEAD")));
+    }
+    if (path.folder() && !path.segments().isEmpty()) {
+      // One address for one page: relative links and caches depend on it.
+      String query = request.prologue().query().rawValue();
+      redirect(
+          response,
+          raw.substring(0, raw.length() - 1) + (query.isEmpty() ? "" : "?" + query),
+          Status.PERMANENT_REDIRECT_308);
+      return;
+    }
+    try {
+      answer(context, request, response, set, match);
+    } catch (TemplateFunctions.Redirect e) {
+      redirect(response, e.location(), e.status());
+    } catch (PageFailure e) {
+      fail(context, request, set, e);
+    }
+  }
+
+  private void answer(
+      RequestContext context,
+      ServerRequest request,
+      ServerResponse response,
+      PageSet set,
+      PageRoutes.Match match) {
+    String template = match.template();
+    FrontMatter matter = set.matter(template);
+    Map<String, Object> variables = variables(context.site(), request, match.parameters(), matter);
+    PageReads reads = new PageReads(store, context.site(), readOptions(context));
+    boolean xml = template.endsWith(".xml");
+    List<String> accept = request.headers().values(HeaderNames.ACCEPT);
+    int markup = Accept.media(accept, xml ? "application/xml" : "text/html");
+    int json = matter.data().isEmpty() ? 0 : Accept.media(accept, "application/json");
+    if (markup == 0 && json == 0 && !xml) {
+      throw new ProblemException(
+          Problem.of(
+              Status.NOT_ACCEPTABLE_406,
+              "not-acceptable",
+              "The page does not come in that form",
+              matter.data().isEmpty()
+                  ? "This page is HTML only: it declares no data. Accept text/html."
+                  : "This page comes as text/html and as application/json."));
+    }
+    Map<String, Object> known = new HashMap<>(variables);
+    known.putAll(match.parameters());
+    PageData data = PageData.read(template, matter, known, reads);
+    response.header(Names.VARY);
+    response.header(REFERRER_POLICY);
+    // Browsers' */* after text/html is no wish for JSON; a tie goes to the page.
+    if (json > markup) {
+      send(context, request, response, data.json(), JSON, true);
+      return;
+    }
+    variables.putAll(data.variables());
+    Rendering rendering = new Rendering(template, reads);
+    set.engine().render(template, variables, rendering);
+    response.header(SECURITY_POLICY);
+    byte[] body = rendering.text().getBytes(StandardCharsets.UTF_8);
+    send(context, request, response, body, xml ? XML : Names.HTML, !rendering.isGranted());
+  }
+
+  private static ReadOptions readOptions(RequestContext context) {
+    String token = context.header(Names.SESSION);
+    return token == null ? ReadOptions.SESSION : ReadOptions.session(SessionToken.parse(token));
+  }
+
+  private static void send(
+      RequestContext context,
+      ServerRequest request,
+      ServerResponse response,
+      byte[] body,
+      Header type,
+      boolean compress) {
+    boolean gzip =
+        compress
+            && body.length >= Compression.MIN_BYTES
+            && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
+    String tag = EntityTags.strong(body, gzip ? "-gz" : "");
+    response.header(type);
+    response.header(Names.NO_CACHE);
+    response.header(HeaderValues.create(HeaderNames.ETAG, tag));
+    if (EntityTags.matches(request.headers().values(HeaderNames.IF_NONE_MATCH), tag)) {
+      response.status(Status.NOT_MODIFIED_304);
+      response.headers().remove(HeaderNames.CONTENT_TYPE);
+      response.send();
+      return;
+    }
+    if (gzip) {
+      response.header(Compression.GZIP);
+    }
+    Answers.send(context, gzip ? Compression.gzip(body, Compression.FAST) : body);
+  }
+
+  private static void redirect(ServerResponse response, String location, Status status) {
+    response.status(status);
+    response.header(HeaderValues.create(HeaderNames.LOCATION, location));
+    response.header(Names.NO_CACHE);
+    response.send();
+  }
+
+  private void fail(
+      RequestContext context, ServerRequest request, PageSet set, PageFailure failure) {
+    boolean html = Accept.media(request.headers().values(HeaderNames.ACCEPT), "text/html") > 0;
+    if (!development || !html) {
+      // The web tier logs it and answers with the 500 page, or with a problem document.
+      throw failure;
+    }
+    log.warn("{}", failure.getMessage());
+    context.response().status(Status.INTERNAL_SERVER_ERROR_500);
+    context.response().header(Names.HTML);
+    context.response().header(Names.NO_STORE);
+    Answers.send(context, PlainPages.failure(failure, set.text(failure.template())));
+  }
+
+  // What templates see
+
+  private static Map<String, Object> variables(
+      Site site, ServerRequest request, Map<String, Object> parameters, FrontMatter matter) {
+    Map<String, Object> variables = new LinkedHashMap<>();
+    variables.put("params", parameters);
+    variables.put("query", query(request.prologue().query().rawValue()));
+    variables.put(
+        "request",
+        Map.of(
+            "path", request.prologue().uriPath().rawPath(),
+            "method", request.prologue().method().text(),
+            "secure", request.isSecure()));
+    variables.put("site", site(site));
+    variables.put("page", Map.of("title", matter.title(), "description", matter.description()));
+    return variables;
+  }
+
+  private static Map<String, Object> site(Site site) {
+    return Map.of(
+        "name", site.name(),
+        "domain", site.domains().getFirst(),
+        "domains", site.domains());
+  }
+
+  /** The first value of each parameter; what cannot be decoded is left out. */
+  private static Map<String, Object> query(String raw) {
+    Map<String, Object> query = new LinkedHashMap<>();
+    if (raw.isEmpty() || raw.length() > MAX_QUERY_CHARS) {
+      return query;
+    }
+    for (String pair : raw.split("&", MAX_QUERY_PARAMETERS + 1)) {
+      int equals = pair.indexOf('=');
+      try {
+        String name = Percent.decode(equals < 0 ? pair : pair.substring(0, equals), true);
+        String value = equals < 0 ? "" : Percent.decode(pair.substring(equals + 1), true);
+        if (query.size() < MAX_QUERY_PARAMETERS) {
+          query.putIfAbsent(name, value);
+        }
+      } catch (InvalidInputException e) {
+        // A page is better shown without a parameter than not shown.
+      }
+    }
+    return query;
+  }
+
+  // Error pages
+
+  @Override
+  public Optional<byte[]> html(ServerRequest request, Problem problem) {
+    int status = problem.status().code();
+    String own = status == 404 ? "404.html" : status >= 500 ? "500.html" : "";
+    String title = status >= 500 ? "Something went wrong here" : problem.title();
+    String detail =
+        status == 404
+            ? "There is no page at this address."
+            : status >= 500 ? "It is not your fault. Please try again later." : problem.detail();
+    PageSet set = current();
+    if (set.has(own)) {
+      try {
+        RequestContext context = RequestContext.current();
+        Map<String, Object> variables =
+            variables(context.site(), request, Map.of(), set.matter(own));
+        variables.put(
+            "problem", Map.of("status", (long) status, "title", problem.title(), "detail", detail));
+        Rendering rendering =
+            new Rendering(own, new PageReads(store, context.site(), ReadOptions.SESSION));
+        set.engine().render(own, variables, rendering);
+        return Optional.of(rendering.text().getBytes(StandardCharsets.UTF_8));
+      } catch (PageFailure e) {
+        log.warn("The error page is broken itself: {}", e.getMessage());
+        if (development) {
+          return Optional.of(PlainPages.failure(e, set.text(e.template())));
+        }
+      } catch (RuntimeException e) {
+        log.warn("The error page pages/{} could not be made.", own, e);
+      }
+    }
+    return Optional.of(PlainPages.error(status, title, detail));
+  }
+
+  // Templates
+
+  private PageSet current() {
+    Loaded now = loaded;
+    Path folder = site.get().pages();
+    if (now != null
+        && !development
+        && now.folder.equals(folder)
+        && System.nanoTime() - now.lookedNanos < TRUST_NANOS) {
+      return now.set;
+    }
+    if (now != null && !development && now.folder.equals(folder)) {
+      // One request looks; the others go on with what there is.
+      if (!loading.tryLock()) {
+        return now.set;
+      }
+    } else {
+      loading.lock();
+    }
+    try {
+      Loaded fresh = look(loaded, folder);
+      loaded = fresh;
+      return fresh.set;
+    } finally {
+      loading.unlock();
+    }
+  }
+
+  private Loaded look(@Nullable Loaded before, Path folder) {
+    long looked = System.nanoTime();
+    if (before != null && before.folder.equals(folder) && before.set.isCurrent(folder)) {
+      return new Loaded(before.set, folder, looked, null);
+    }
+    PageSet set = PageSet.read(folder, functions);
+    if (development) {
+      return new Loaded(set, folder, looked, null);
+    }
+    set.compileAll();
+    if (set.failures().isEmpty() || before == null || !before.folder.equals(folder)) {
+      set.failures().values().forEach(failure -> log.error("{}", failure.getMessage()));
+      return new Loaded(set, folder, looked, null);
+    }
+    if (!set.fingerprint().equals(before.refused)) {
+      log.warn("The pages as they were stay in use, because the new ones have mistakes:");
+      set.failures().values().forEach(failure -> log.warn("{}", failure.getMessage()));
+    }
+    return new Loaded(before.set, folder, looked, set.fingerprint());
+  }
+}

@@ -1,0 +1,83 @@
+package dev.meridian.web;
+
+import java.io.Writer;
+import java.util.Objects;
+
+/** One template being rendered: what its functions work with, and where its output goes. */
+final class Rendering {
+  /** The rendering that the current thread does. */
+  static final ScopedValue<Rendering> CURRENT = ScopedValue.newInstance();
+
+  /** Most characters of output. */
+  static final int MAX_CHARS = 4 << 20;
+
+  private final String template;
+  private final PageReads reads;
+  private final Output output = new Output();
+  private boolean granted;
+
+  Rendering(String template, PageReads reads) {
+    this.template = template;
+    this.reads = reads;
+  }
+
+  PageReads reads() {
+    return reads;
+  }
+
+  Writer output() {
+    return output;
+  }
+
+  String text() {
+    return output.text.toString();
+  }
+
+  /** Notes that the output carries a grant. */
+  void grant() {
+    granted = true;
+  }
+
+  /** Whether the output carries a grant, which compression beside a visitor's text could betray. */
+  boolean isGranted() {
+    return granted;
+  }
+
+  /** Collects text, and ends a page that grows too large or takes too long. */
+  private final class Output extends Writer {
+    private final StringBuilder text = new StringBuilder(4096);
+
+    @Override
+    public void write(char[] chars, int offset, int length) {
+      Objects.checkFromIndexSize(offset, length, chars.length);
+      check(length);
+      text.append(chars, offset, length);
+    }
+
+    @Override
+    public void write(String string, int offset, int length) {
+      check(length);
+      text.append(string, offset, offset + length);
+    }
+
+    @Override
+    public void write(int c) {
+      check(1);
+      text.append((char) c);
+    }
+
+    private void check(int length) {
+      reads.checkTime(template, 0);
+      if (text.length() + length > MAX_CHARS) {
+        throw new PageFailure(
+            template, 0, "the page is larger than " + MAX_CHARS + " characters; split it.", null);
+      }
+    }
+
+    @Override
+    public void flush() {}
+
+    @Override
+    public void close() {}
+  }
+}
