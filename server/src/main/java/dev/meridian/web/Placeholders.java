@@ -15,7 +15,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Placeholders {
   private static final Pattern PLACEHOLDER =
-      Pattern.compile("\\{([A-Za-z_][A-Za-z0-9_]*(?:\\.[A-Za-z_][A-Za-z0-9_-]*)*)}");
+      Pattern.compile(
+          "\\{([A-Za-z_][A-Za-z0-9_]*(?:\\.[A-Za-z_][A-Za-z0-9_-]*)*)"
+              + "((?:\\|(?:fold|first\\([0-9]{1,4}\\)))*)}");
 
   private final Map<String, Object> variables;
 
@@ -57,7 +59,9 @@ final class Placeholders {
     return PLACEHOLDER
         .matcher(text)
         .replaceAll(
-            (MatchResult match) -> Matcher.quoteReplacement(shape.apply(value(match.group(1)))));
+            (MatchResult match) ->
+                Matcher.quoteReplacement(
+                    shape.apply(shaped(value(match.group(1)), match.group(2)))));
   }
 
   private @Nullable Object value(String name) {
@@ -66,6 +70,27 @@ final class Placeholders {
       value = value instanceof Map<?, ?> map ? map.get(part) : null;
     }
     return value;
+  }
+
+  /** Applies {@code |fold} and {@code |first(n)} to text; what is left empty counts as absent. */
+  private static @Nullable Object shaped(@Nullable Object value, String filters) {
+    if (value == null || filters.isEmpty()) {
+      return value;
+    }
+    String text = plain(value);
+    for (String filter : filters.substring(1).split("\\|")) {
+      if (filter.equals("fold")) {
+        text = NameFolding.fold(text);
+      } else {
+        int most = Integer.parseInt(filter.substring("first(".length(), filter.length() - 1));
+        text = text.substring(0, text.offsetByCodePoints(0, Math.min(most, points(text))));
+      }
+    }
+    return text.isEmpty() ? null : text;
+  }
+
+  private static int points(String text) {
+    return text.codePointCount(0, text.length());
   }
 
   private static String plain(Object value) {

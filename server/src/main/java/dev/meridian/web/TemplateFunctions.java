@@ -102,6 +102,10 @@ final class TemplateFunctions extends AbstractExtension {
     Map<String, Filter> filters = new LinkedHashMap<>();
     filters.put("number", filter(List.of("decimals"), TemplateFunctions::number));
     filters.put("date", filter(List.of("format", "zone"), TemplateFunctions::date));
+    filters.put(
+        "fold",
+        filter(
+            List.of(), (input, _) -> input == null ? null : NameFolding.fold(Call.plain(input))));
     filters.put("json", filter(List.of(), (input, _) -> json(input)));
     return filters;
   }
