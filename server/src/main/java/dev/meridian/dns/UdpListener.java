@@ -24,6 +24,8 @@ interface UdpListener extends Runnable, AutoCloseable {
 
   /** Opens a socket of the best kind this system has. */
   static UdpListener open(InetSocketAddress address, UdpHandler handler) throws IOException {
-    return new ChannelUdpListener(address, handler);
+    return NativeUdpListener.isAvailable()
+        ? new NativeUdpListener(address, handler)
+        : new ChannelUdpListener(address, handler);
   }
 }
