@@ -2,6 +2,7 @@ package dev.meridian.store;
 
 import dev.meridian.document.CollectionPath;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.store.StoreException.Unavailable;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -21,6 +22,7 @@ final class Bell {
   private final ReentrantLock lock = new ReentrantLock();
   // All below, and the fields of listeners, are guarded by the lock.
   private final Map<Object, Set<Listener>> listeners = new HashMap<>();
+  private int collections; // how many listeners are on collections
   private long sequence;
   private boolean closed;
 
@@ -41,7 +43,9 @@ final class Bell {
       for (Transition.Moved change : moved) {
         ring(EVERYTHING, change.position());
         ring(change.path(), change.position());
-        ring(change.path().collection(), change.position());
+        if (collections > 0) {
+          ring(change.path().collection(), change.position());
+        }
       }
     } finally {
       lock.unlock();
@@ -85,6 +89,7 @@ final class Bell {
     try {
       Listener listener = new Listener(key, sequence);
       listeners.computeIfAbsent(key, _ -> new LinkedHashSet<>()).add(listener);
+      collections += key instanceof CollectionPath ? 1 : 0;
       return listener;
     } finally {
       lock.unlock();
@@ -99,6 +104,7 @@ final class Bell {
     private final Condition rung = lock.newCondition();
     private final long opened;
     private long first = NOTHING;
+    private boolean finished;
 
     private Listener(Object scope, long opened) {
       this.scope = scope;
@@ -125,29 +131,28 @@ final class Bell {
     /**
      * Waits until a change in scope is heard.
      *
-     * @return false when the time ran out or the bell was closed
+     * @return false when the time ran out
+     * @throws Unavailable if the bell or this listener was closed
      */
     boolean await(long nanos) throws InterruptedException {
       lock.lockInterruptibly();
       try {
         long left = nanos;
-        while (first == NOTHING && !closed) {
+        while (true) {
+          if (closed || finished) {
+            throw new Unavailable(
+                Unavailable.Outcome.NOT_DONE,
+                closed ? "The store is closed." : "The change feed is closed.",
+                null);
+          }
+          if (first != NOTHING) {
+            return true;
+          }
           if (left <= 0) {
             return false;
           }
           left = rung.awaitNanos(left);
         }
-        return !closed;
-      } finally {
-        lock.unlock();
-      }
-    }
-
-    /** Whether nothing was heard since the last {@link #take}. */
-    boolean isQuiet() {
-      lock.lock();
-      try {
-        return first == NOTHING;
       } finally {
         lock.unlock();
       }
@@ -158,9 +163,14 @@ final class Bell {
       lock.lock();
       try {
         Set<Listener> all = listeners.get(scope);
-        if (all != null && all.remove(this) && all.isEmpty()) {
-          listeners.remove(scope);
+        if (all != null && all.remove(this)) {
+          collections -= scope instanceof CollectionPath ? 1 : 0;
+          if (all.isEmpty()) {
+            listeners.remove(scope);
+          }
         }
+        finished = true;
+        rung.signalAll();
       } finally {
         lock.unlock();
       }

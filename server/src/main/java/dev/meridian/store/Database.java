@@ -123,7 +123,7 @@ final class Database implements AutoCloseable {
     try {
       return db.get(family(table), readOptions, key);
     } catch (RocksDBException e) {
-      throw failed("read", e);
+      throw failed(Unavailable.Outcome.NOT_DONE, "read", e);
     } finally {
       gate.exit(ticket);
     }
@@ -152,7 +152,7 @@ final class Database implements AutoCloseable {
     try (FlushOptions flush = new FlushOptions().setWaitForFlush(true)) {
       db.flush(flush, List.of(families));
     } catch (RocksDBException e) {
-      throw failed("flushed", e);
+      throw failed(Unavailable.Outcome.UNKNOWN, "flushed", e);
     } finally {
       gate.exit(ticket);
     }
@@ -164,7 +164,7 @@ final class Database implements AutoCloseable {
     try (Checkpoint checkpoint = Checkpoint.create(db)) {
       checkpoint.createCheckpoint(target.toString());
     } catch (RocksDBException e) {
-      throw failed("copied to " + target, e);
+      throw failed(Unavailable.Outcome.UNKNOWN, "copied to " + target, e);
     } finally {
       gate.exit(ticket);
     }
@@ -176,7 +176,7 @@ final class Database implements AutoCloseable {
     try {
       return db.getAggregatedLongProperty(name);
     } catch (RocksDBException e) {
-      throw failed("asked for " + name, e);
+      throw failed(Unavailable.Outcome.UNKNOWN, "asked for " + name, e);
     } finally {
       gate.exit(ticket);
     }
@@ -245,9 +245,9 @@ final class Database implements AutoCloseable {
     return new Unavailable(Unavailable.Outcome.NOT_DONE, message, e);
   }
 
-  private Unavailable failed(String what, RocksDBException e) {
+  private Unavailable failed(Unavailable.Outcome outcome, String what, RocksDBException e) {
     return new Unavailable(
-        Unavailable.Outcome.UNKNOWN,
+        outcome,
         isCorruption(e)
             ? "The database in "
                 + folder
@@ -290,7 +290,7 @@ final class Database implements AutoCloseable {
       try {
         return db.get(family(table), options, key);
       } catch (RocksDBException e) {
-        throw failed("read", e);
+        throw failed(Unavailable.Outcome.NOT_DONE, "read", e);
       }
     }
 
@@ -384,7 +384,7 @@ final class Database implements AutoCloseable {
       try {
         iterator.status();
       } catch (RocksDBException e) {
-        throw database.failed("read", e);
+        throw database.failed(Unavailable.Outcome.NOT_DONE, "read", e);
       }
       return false;
     }
@@ -418,7 +418,7 @@ final class Database implements AutoCloseable {
       try {
         batch.put(family(table), key, value);
       } catch (RocksDBException e) {
-        throw failed("written", e);
+        throw failed(Unavailable.Outcome.UNKNOWN, "written", e);
       }
       return this;
     }
@@ -427,7 +427,7 @@ final class Database implements AutoCloseable {
       try {
         batch.delete(family(table), key);
       } catch (RocksDBException e) {
-        throw failed("written", e);
+        throw failed(Unavailable.Outcome.UNKNOWN, "written", e);
       }
       return this;
     }
@@ -437,7 +437,7 @@ final class Database implements AutoCloseable {
       try {
         batch.singleDelete(family(table), key);
       } catch (RocksDBException e) {
-        throw failed("written", e);
+        throw failed(Unavailable.Outcome.UNKNOWN, "written", e);
       }
       return this;
     }
@@ -446,7 +446,7 @@ final class Database implements AutoCloseable {
       try {
         batch.deleteRange(family(table), from, to);
       } catch (RocksDBException e) {
-        throw failed("written", e);
+        throw failed(Unavailable.Outcome.UNKNOWN, "written", e);
       }
       return this;
     }
@@ -455,7 +455,7 @@ final class Database implements AutoCloseable {
       try {
         db.write(writeOptions, batch);
       } catch (RocksDBException e) {
-        throw failed("written", e);
+        throw failed(Unavailable.Outcome.UNKNOWN, "written", e);
       }
     }
 

@@ -3,7 +3,6 @@ package dev.meridian.store;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.store.StoreException.PositionLost;
-import dev.meridian.store.StoreException.Unavailable;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +20,9 @@ final class Feed implements ChangeFeed {
   /** About how many bytes of documents one poll returns at most. */
   private static final long MAX_BYTES = 8L << 20;
 
+  /** Longer waits are cut to this. */
+  private static final Duration MAX_WAIT = Duration.ofDays(1);
+
   private static final long NOTHING = Long.MAX_VALUE;
 
   private final Database database;
@@ -32,7 +34,6 @@ final class Feed implements ChangeFeed {
   private long epoch;
   private long position; // everything up to here is done
   private long pending; // where the next change in scope may be; NOTHING when there is none
-  private volatile boolean closed;
 
   /**
    * Opens a feed.
@@ -66,34 +67,27 @@ final class Feed implements ChangeFeed {
     if (max < 1) {
       throw new IllegalArgumentException("max must be at least 1: " + max);
     }
-    long deadline = System.nanoTime() + wait.toNanos();
+    long patience = (wait.compareTo(MAX_WAIT) < 0 ? wait : MAX_WAIT).toNanos();
+    long deadline = System.nanoTime() + patience;
     while (true) {
-      if (closed) {
-        throw new Unavailable(Unavailable.Outcome.NOT_DONE, "The change feed is closed.", null);
-      }
       Bell.Heard heard = listener.take();
       pending = Math.min(pending, heard.first());
       if (pending == NOTHING) {
         position = Math.max(position, heard.sequence());
-      } else {
-        position = Math.max(position, pending - 1);
-        List<Change> changes = read(max, heard.sequence());
-        if (!changes.isEmpty()) {
-          return changes;
-        }
-      }
-      long left = deadline - System.nanoTime();
-      if (pending == NOTHING) {
-        if (!listener.await(left) && database.isClosed()) {
-          throw new Unavailable(Unavailable.Outcome.NOT_DONE, "The store is closed.", null);
-        }
-        if (deadline - System.nanoTime() <= 0 && listener.isQuiet()) {
-          position = Math.max(position, listener.take().sequence());
+        if (!listener.await(deadline - System.nanoTime())) {
           return List.of();
         }
-      } else if (left <= 0) {
-        return List.of();
-      } else if (Thread.interrupted()) {
+        continue;
+      }
+      position = Math.max(position, pending - 1);
+      List<Change> changes = read(max, heard.sequence());
+      if (!changes.isEmpty()) {
+        return changes;
+      }
+      if (pending != NOTHING && deadline - System.nanoTime() <= 0) {
+        return List.of(); // there may be more, but looking took the time there was
+      }
+      if (Thread.interrupted()) {
         throw new InterruptedException();
       }
     }
@@ -197,7 +191,6 @@ final class Feed implements ChangeFeed {
 
   @Override
   public void close() {
-    closed = true;
     listener.close();
   }
 }

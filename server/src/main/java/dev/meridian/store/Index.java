@@ -7,6 +7,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.meridian.document.Json;
 import dev.meridian.store.proto.IndexState;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,6 +44,13 @@ record Index(IndexDefinition definition, int number, boolean ready, ByteString b
       name.append('\0').append(field);
     }
     return Keys.concat(Meta.INDEX_PREFIX, name.toString().getBytes(UTF_8));
+  }
+
+  /** The definition that {@link #metaKey} was made of. */
+  static IndexDefinition definition(byte[] metaKey) {
+    int from = Meta.INDEX_PREFIX.length;
+    String[] parts = new String(metaKey, from, metaKey.length - from, UTF_8).split("\0", -1);
+    return new IndexDefinition(parts[0], Stream.of(parts).skip(1).map(Sort::parse).toList());
   }
 
   byte[] encode() {

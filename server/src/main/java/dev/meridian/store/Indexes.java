@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.FieldPath;
 import dev.meridian.document.FieldReader;
+import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Json;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -86,10 +87,10 @@ final class Indexes {
   void define(List<IndexDefinition> definitions, boolean empty) {
     LinkedHashSet<IndexDefinition> wanted = new LinkedHashSet<>(definitions);
     if (wanted.size() > MAX_INDEXES) {
-      throw new dev.meridian.document.InvalidInputException(
+      throw new InvalidInputException(
           "A store has at most " + MAX_INDEXES + " indexes; " + wanted.size() + " are defined.");
     }
-    Map<ByteString, byte[]> stored = stored();
+    Map<ByteString, byte[]> stored = states();
     List<Index> now = new ArrayList<>();
     int next = next();
     try (Database.Change change = database.change()) {
@@ -116,6 +117,11 @@ final class Indexes {
       change.commit();
     }
     publish(now);
+  }
+
+  /** The definitions of the indexes in the database. */
+  List<IndexDefinition> stored() {
+    return states().keySet().stream().map(name -> Index.definition(name.toByteArray())).toList();
   }
 
   /** The indexes of the collections of a pattern. */
@@ -182,7 +188,7 @@ final class Indexes {
     groups = Map.copyOf(published);
   }
 
-  private Map<ByteString, byte[]> stored() {
+  private Map<ByteString, byte[]> states() {
     Map<ByteString, byte[]> stored = new LinkedHashMap<>();
     try (Database.View view = database.view()) {
       Database.Scan scan =

@@ -67,7 +67,7 @@ public final class RocksStore implements Store {
 
   private volatile Meta meta;
 
-  private RocksStore(Options options, Database database, List<IndexDefinition> definitions) {
+  private RocksStore(Options options, Database database) {
     this.options = options;
     this.database = database;
     meta = Meta.decode(database.get(Table.META, Meta.KEY));
@@ -76,7 +76,7 @@ public final class RocksStore implements Store {
     listing = new Listing(database, indexes, options.wallMillis());
     bell = new Bell(meta.sequence());
     clock = new HybridClock(options.wallMillis(), meta.timestamp());
-    defineIndexes(definitions);
+    defineIndexes(indexes.stored());
   }
 
   /**
@@ -87,9 +87,26 @@ public final class RocksStore implements Store {
    *     what to do
    */
   public static RocksStore open(Path folder, Options options, List<IndexDefinition> indexes) {
+    RocksStore store = open(folder, options);
+    try {
+      store.defineIndexes(indexes);
+      return store;
+    } catch (RuntimeException | Error e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Opens the store in {@code folder} with the indexes it has; see {@link #open(Path, Options,
+   * List)}.
+   *
+   * @throws Unavailable if it cannot be opened
+   */
+  public static RocksStore open(Path folder, Options options) {
     Database database = new Database(folder, options.engine(), options.maxOpenFiles());
     try {
-      return new RocksStore(options, database, indexes);
+      return new RocksStore(options, database);
     } catch (RuntimeException | Error e) {
       database.close();
       throw e;
@@ -196,20 +213,6 @@ public final class RocksStore implements Store {
     writing.lock();
     try {
       write(new Meta(meta.applied(), epoch, meta.sequence(), meta.timestamp(), meta.forgotten()));
-    } finally {
-      writing.unlock();
-    }
-  }
-
-  /**
-   * Forgets how far the log was applied, for data that begin a log of their own: a restored backup.
-   */
-  public void beginLog() {
-    writing.lock();
-    try {
-      write(
-          new Meta(
-              LogIndex.NONE, meta.epoch(), meta.sequence(), meta.timestamp(), meta.forgotten()));
     } finally {
       writing.unlock();
     }

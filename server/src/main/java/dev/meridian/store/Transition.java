@@ -27,6 +27,9 @@ final class Transition {
   /** Most documents that one sweep removes. */
   static final int MAX_SWEEP = 10_000;
 
+  /** Most bytes of JSON that one batch may leave behind, patched documents included. */
+  static final long MAX_BATCH_BYTES = 32L << 20;
+
   private static final byte[] NOTHING = {};
 
   /** A path that this entry touches: what was there before it and what is there now. */
@@ -120,12 +123,21 @@ final class Transition {
   private Commit apply(Batch batch) {
     List<Written> results = new ArrayList<>(batch.writes().size());
     List<@Nullable Stored> after = new ArrayList<>(batch.writes().size());
+    long bytes = 0;
     for (Write write : batch.writes()) {
       Slot slot = slot(write.path());
       Stored.@Nullable Live current = live(slot.now);
       check(write, current);
       Stored next = next(write, slot.now, current);
       after.add(next);
+      bytes += next instanceof Stored.Live live ? live.jsonLength() : 0;
+      if (bytes > MAX_BATCH_BYTES) {
+        throw new Rejected(
+            Rejected.Reason.TOO_LARGE,
+            "The documents of this batch would have more than "
+                + MAX_BATCH_BYTES
+                + " bytes together; split it.");
+      }
       byte[] json = next instanceof Stored.Live live && batch.returnValues() ? live.json() : null;
       results.add(
           new Written(
