@@ -12,6 +12,7 @@ import io.pebbletemplates.pebble.extension.core.AttributeResolverExtension;
 import io.pebbletemplates.pebble.extension.core.DisallowExtensionCustomizerBuilder;
 import io.pebbletemplates.pebble.loader.Loader;
 import io.pebbletemplates.pebble.node.ArgumentsNode;
+import io.pebbletemplates.pebble.node.ForNode;
 import io.pebbletemplates.pebble.template.EvaluationContextImpl;
 import io.pebbletemplates.pebble.template.MacroAttributeProvider;
 import java.io.IOException;
@@ -155,6 +156,7 @@ final class TemplateEngine {
             null, "data has no methods: '" + attribute + "(...)' cannot be called", line, template);
       }
       return switch (instance) {
+        case ForNode.LoopVariables loop -> new ResolvedAttribute(loop(loop, attribute));
         // A member that is not there is null: documents have no schema.
         case Map<?, ?> map -> new ResolvedAttribute(map.get(attribute));
         case List<?> list when attribute instanceof Number number -> {
@@ -167,6 +169,19 @@ final class TemplateEngine {
                 "only objects have members: '" + attribute + "' is asked of " + kind(instance),
                 line,
                 template);
+      };
+    }
+
+    /** What {@code loop} has inside a for: the only object of Pebble's own that templates see. */
+    private static @Nullable Object loop(ForNode.LoopVariables loop, Object attribute) {
+      return switch (String.valueOf(attribute)) {
+        case "first" -> loop.isFirst();
+        case "last" -> loop.isLast();
+        case "index" -> loop.getIndex();
+        // Pebble counts the rest only when it is asked for, and answers as text.
+        case "revindex" -> Long.valueOf(String.valueOf(loop.getRevindex()));
+        case "length" -> Long.valueOf(String.valueOf(loop.getLength()));
+        default -> null;
       };
     }
 
