@@ -1,0 +1,245 @@
+package dev.meridian.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.meridian.dns.Lookup;
+import dev.meridian.site.Listeners;
+import dev.meridian.site.SiteException;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The whole product in one process: a site answers by its name, keeps its data, and stops cleanly. */
+class NodeTest {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  @TempDir Path folder;
+  private Path site;
+  private Path data;
+
+  @BeforeEach
+  void writeSite() throws IOException {
+    site = folder.resolve("site");
+    data = folder.resolve("data");
+    Files.createDirectories(site.resolve("pages"));
+    Files.createDirectories(site.resolve("public"));
+    Files.writeString(
+        site.resolve("site.yaml"),
+        """
+        name: Test
+        domains: [node.test]
+        collections:
+          notes:
+            indexes: [[rank]]
+            seed: notes.ndjson
+        """);
+    Files.writeString(
+        site.resolve("notes.ndjson"),
+        """
+        {"_id":"a","rank":1}
+        {"_id":"b","rank":2}
+        {"_id":"c","rank":3}
+        """);
+    Files.writeString(site.resolve("pages/index.html"), "<h1>Home of {{ site.name }}</h1>");
+    Files.writeString(site.resolve("public/style.css"), "h1 { color: red }");
+  }
+
+  private Node start() throws NodeException {
+    InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
+    return Node.start(
+        new NodeOptions(
+            site,
+            data,
+            _ -> new Listeners(Optional.of(any), Optional.empty(), Optional.of(any), any, any),
+            true,
+            "test"));
+  }
+
+  private static HttpResponse<String> send(HttpRequest.Builder request) throws Exception {
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      return client.send(request.build(), BodyHandlers.ofString());
+    }
+  }
+
+  private static URI at(InetSocketAddress address, String path) {
+    return URI.create("http://127.0.0.1:" + address.getPort() + path);
+  }
+
+  private static HttpResponse<String> get(Node node, String path) throws Exception {
+    return send(HttpRequest.newBuilder(at(node.listeners().http().orElseThrow(), path)));
+  }
+
+  private String operatorKey() throws IOException {
+    return "Bearer " + Files.readString(data.resolve("operator.key")).strip();
+  }
+
+  private static void await(String what, Callable<Boolean> condition) throws Exception {
+    Instant end = Instant.now().plus(LIMIT);
+    while (!condition.call()) {
+      assertThat(Instant.now()).as("%s came within %s", what, LIMIT).isBefore(end);
+      Thread.sleep(20);
+    }
+  }
+
+  @Test
+  void siteAnswersFromItsNameToItsData() throws Exception {
+    try (Node node = start()) {
+      InetSocketAddress names = node.listeners().dns().orElseThrow();
+      assertThat(Lookup.query("node.test", "A", names, false).text()).contains("127.0.0.1");
+      assertThat(get(node, "/").body()).contains("Home of Test");
+      assertThat(get(node, "/style.css").body()).contains("color: red");
+      assertThat(node.awaitSeeds(LIMIT)).isTrue();
+      assertThat(get(node, "/data/notes/b").body()).isEqualTo("{\"rank\":2}");
+      assertThat(get(node, "/data/notes?where=rank%3E1&sort=-rank").body())
+          .contains("\"id\":\"c\"", "\"id\":\"b\"")
+          .doesNotContain("\"id\":\"a\"");
+    }
+  }
+
+  @Test
+  void dataOutlivesTheProcessAndSeedsComeOnce() throws Exception {
+    try (Node node = start()) {
+      assertThat(node.awaitSeeds(LIMIT)).isTrue();
+      InetSocketAddress http = node.listeners().http().orElseThrow();
+      assertThat(
+              send(
+                      HttpRequest.newBuilder(at(http, "/data/notes/a"))
+                          .header("Authorization", operatorKey())
+                          .DELETE())
+                  .statusCode())
+          .isEqualTo(204);
+      assertThat(
+              send(
+                      HttpRequest.newBuilder(at(http, "/data/notes/d"))
+                          .header("Authorization", operatorKey())
+                          .header("Content-Type", "application/json")
+                          .PUT(HttpRequest.BodyPublishers.ofString("{\"rank\": 4}")))
+                  .statusCode())
+          .isEqualTo(201);
+    }
+    try (Node node = start()) {
+      assertThat(node.awaitSeeds(LIMIT)).isTrue();
+      assertThat(get(node, "/data/notes/a").statusCode()).isEqualTo(404);
+      assertThat(get(node, "/data/notes/d").body()).isEqualTo("{\"rank\":4}");
+    }
+  }
+
+  @Test
+  void strangersMayReadButNotWrite() throws Exception {
+    try (Node node = start()) {
+      InetSocketAddress http = node.listeners().http().orElseThrow();
+      HttpResponse<String> refused =
+          send(
+              HttpRequest.newBuilder(at(http, "/data/notes/x"))
+                  .header("Content-Type", "application/json")
+                  .header("Origin", "http://node.test")
+                  .PUT(HttpRequest.BodyPublishers.ofString("{}")));
+      assertThat(refused.statusCode()).isEqualTo(401);
+      assertThat(refused.headers().firstValue("WWW-Authenticate")).hasValueSatisfying(
+          h -> assertThat(h).startsWith("Bearer"));
+      assertThat(PosixFilePermissions.toString(
+              Files.getPosixFilePermissions(data.resolve("operator.key"))))
+          .isEqualTo("rw-------");
+    }
+  }
+
+  @Test
+  void operatorSeesHealthMetricsAndStatusOnTheirOwnListenerOnly() throws Exception {
+    try (Node node = start()) {
+      assertThat(node.awaitSeeds(LIMIT)).isTrue();
+      InetSocketAddress admin = node.listeners().admin();
+      assertThat(send(HttpRequest.newBuilder(at(admin, "/health/live"))).statusCode())
+          .isEqualTo(200);
+      await(
+          "readiness",
+          () -> send(HttpRequest.newBuilder(at(admin, "/health/ready"))).statusCode() == 200);
+      assertThat(send(HttpRequest.newBuilder(at(admin, "/metrics"))).body())
+          .contains("# TYPE", "jvm_memory_used_bytes");
+      assertThat(send(HttpRequest.newBuilder(at(admin, "/status"))).statusCode()).isEqualTo(401);
+      assertThat(
+              send(
+                      HttpRequest.newBuilder(at(admin, "/status"))
+                          .header("Authorization", operatorKey()))
+                  .body())
+          .contains("\"ready\":true", "\"role\":\"primary\"");
+      assertThat(get(node, "/metrics").statusCode()).isEqualTo(404);
+      assertThat(get(node, "/status").statusCode()).isEqualTo(404);
+    }
+  }
+
+  @Test
+  void editsOfTheSiteAreTakenUpAndBrokenOnesAreNot() throws Exception {
+    try (Node node = start()) {
+      assertThat(node.awaitSeeds(LIMIT)).isTrue();
+      assertThat(get(node, "/data/notes?sort=-size").statusCode()).isEqualTo(400);
+      String good = Files.readString(site.resolve("site.yaml"));
+      Files.writeString(site.resolve("site.yaml"), good + "colections: {}\n");
+      await(
+          "the problem in status",
+          () ->
+              send(
+                      HttpRequest.newBuilder(at(node.listeners().admin(), "/status"))
+                          .header("Authorization", operatorKey()))
+                  .body()
+                  .contains("colections"));
+      assertThat(get(node, "/").body()).contains("Home of Test");
+      Files.writeString(
+          site.resolve("site.yaml"), good.replace("[[rank]]", "[[rank], [size]]"));
+      await("the new index", () -> get(node, "/data/notes?sort=-size").statusCode() == 200);
+    }
+  }
+
+  @Test
+  void everythingIsClosedWhenStartingFails() throws Exception {
+    try (ServerSocket taken = new ServerSocket(0)) {
+      InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
+      InetSocketAddress busy = new InetSocketAddress("127.0.0.1", taken.getLocalPort());
+      NodeOptions options =
+          new NodeOptions(
+              site,
+              data,
+              _ -> new Listeners(Optional.of(any), Optional.empty(), Optional.of(any), busy, any),
+              true,
+              "test");
+      assertThatThrownBy(() -> Node.start(options))
+          .isInstanceOf(NodeException.class)
+          .hasMessageContaining(Integer.toString(taken.getLocalPort()));
+    }
+    start().close(); // the data folder was let go
+  }
+
+  @Test
+  void twoProcessesCannotShareADataFolder() throws Exception {
+    try (Node node = start()) {
+      assertThat(node.site().name()).isEqualTo("Test");
+      assertThatThrownBy(this::start)
+          .isInstanceOf(NodeException.class)
+          .hasMessageContaining(data.toString());
+    }
+  }
+
+  @Test
+  void unusableSiteIsRefusedWithItsPlace() throws Exception {
+    Files.writeString(site.resolve("site.yaml"), "name: Test\ndomian: [a.test]\n");
+    assertThatThrownBy(this::start)
+        .isInstanceOf(SiteException.class)
+        .hasMessageContaining("site.yaml:2")
+        .hasMessageContaining("domains");
+  }
+}
