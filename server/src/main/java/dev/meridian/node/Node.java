@@ -17,9 +17,16 @@ import dev.meridian.store.Store;
 import dev.meridian.web.Access;
 import dev.meridian.web.AdminListener;
 import dev.meridian.web.AdminViews;
-import dev.meridian.web.ErrorPages;
+import dev.meridian.web.Pages;
+import dev.meridian.web.StaticFiles;
 import dev.meridian.web.WebOptions;
 import dev.meridian.web.WebTier;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -32,6 +39,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -88,6 +96,7 @@ public final class Node implements AutoCloseable {
   private Node(NodeOptions options) throws NodeException {
     this.options = options;
     try {
+      bindMetrics();
       this.site = opened(LiveSite.open(options.site()));
       this.listeners = options.listeners().apply(site.current().listeners());
       Engine engine = opened(new Engine());
@@ -116,6 +125,15 @@ public final class Node implements AutoCloseable {
     }
   }
 
+  private void bindMetrics() {
+    new JvmMemoryMetrics().bindTo(metrics);
+    opened(new JvmGcMetrics()).bindTo(metrics);
+    new JvmThreadMetrics().bindTo(metrics);
+    new ProcessorMetrics().bindTo(metrics);
+    new FileDescriptorMetrics().bindTo(metrics);
+    new UptimeMetrics().bindTo(metrics);
+  }
+
   private <T extends AutoCloseable> T opened(T part) {
     open.push(part);
     return part;
@@ -127,9 +145,11 @@ public final class Node implements AutoCloseable {
     }
     WebOptions web =
         new WebOptions(
-            listeners.http(), listeners.https(), MAX_CONNECTIONS, java.util.Set.of(), GRACE);
+            listeners.http(), listeners.https(), MAX_CONNECTIONS, Set.of(), GRACE);
+    StaticFiles files = StaticFiles.create(site, options.development());
+    Pages pages = Pages.create(site, store, access.grants(), files, options.development());
     return Optional.of(
-        opened(WebTier.start(web, store, site, metrics, access, List.of(), ErrorPages.NONE)));
+        opened(WebTier.start(web, store, site, metrics, access, List.of(pages, files), pages)));
   }
 
   private Optional<NameServer> startNames() {

@@ -101,7 +101,7 @@ class NodeTest {
   void siteAnswersFromItsNameToItsData() throws Exception {
     try (Node node = start()) {
       InetSocketAddress names = node.listeners().dns().orElseThrow();
-      assertThat(Lookup.query("node.test", "A", names, false).text()).contains("127.0.0.1");
+      assertThat(new Lookup("node.test", "A", names, false).ask().text()).contains("127.0.0.1");
       assertThat(get(node, "/").body()).contains("Home of Test");
       assertThat(get(node, "/style.css").body()).contains("color: red");
       assertThat(node.awaitSeeds(LIMIT)).isTrue();
