@@ -144,8 +144,7 @@ public final class Node implements AutoCloseable {
       return Optional.empty();
     }
     WebOptions web =
-        new WebOptions(
-            listeners.http(), listeners.https(), MAX_CONNECTIONS, Set.of(), GRACE);
+        new WebOptions(listeners.http(), listeners.https(), MAX_CONNECTIONS, Set.of(), GRACE);
     StaticFiles files = StaticFiles.create(site, options.development());
     Pages pages = Pages.create(site, store, access.grants(), files, options.development());
     return Optional.of(

@@ -25,7 +25,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The whole product in one process: a site answers by its name, keeps its data, and stops cleanly. */
+/**
+ * The whole product in one process: a site answers by its name, keeps its data, and stops cleanly.
+ */
 class NodeTest {
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
@@ -118,18 +120,16 @@ class NodeTest {
       assertThat(node.awaitSeeds(LIMIT)).isTrue();
       InetSocketAddress http = node.listeners().http().orElseThrow();
       assertThat(
-              send(
-                      HttpRequest.newBuilder(at(http, "/data/notes/a"))
-                          .header("Authorization", operatorKey())
-                          .DELETE())
+              send(HttpRequest.newBuilder(at(http, "/data/notes/a"))
+                      .header("Authorization", operatorKey())
+                      .DELETE())
                   .statusCode())
           .isEqualTo(204);
       assertThat(
-              send(
-                      HttpRequest.newBuilder(at(http, "/data/notes/d"))
-                          .header("Authorization", operatorKey())
-                          .header("Content-Type", "application/json")
-                          .PUT(HttpRequest.BodyPublishers.ofString("{\"rank\": 4}")))
+              send(HttpRequest.newBuilder(at(http, "/data/notes/d"))
+                      .header("Authorization", operatorKey())
+                      .header("Content-Type", "application/json")
+                      .PUT(HttpRequest.BodyPublishers.ofString("{\"rank\": 4}")))
                   .statusCode())
           .isEqualTo(201);
     }
@@ -151,10 +151,11 @@ class NodeTest {
                   .header("Origin", "http://node.test")
                   .PUT(HttpRequest.BodyPublishers.ofString("{}")));
       assertThat(refused.statusCode()).isEqualTo(401);
-      assertThat(refused.headers().firstValue("WWW-Authenticate")).hasValueSatisfying(
-          h -> assertThat(h).startsWith("Bearer"));
-      assertThat(PosixFilePermissions.toString(
-              Files.getPosixFilePermissions(data.resolve("operator.key"))))
+      assertThat(refused.headers().firstValue("WWW-Authenticate"))
+          .hasValueSatisfying(h -> assertThat(h).startsWith("Bearer"));
+      assertThat(
+              PosixFilePermissions.toString(
+                  Files.getPosixFilePermissions(data.resolve("operator.key"))))
           .isEqualTo("rw-------");
     }
   }
@@ -173,9 +174,8 @@ class NodeTest {
           .contains("# TYPE", "jvm_memory_used_bytes");
       assertThat(send(HttpRequest.newBuilder(at(admin, "/status"))).statusCode()).isEqualTo(401);
       assertThat(
-              send(
-                      HttpRequest.newBuilder(at(admin, "/status"))
-                          .header("Authorization", operatorKey()))
+              send(HttpRequest.newBuilder(at(admin, "/status"))
+                      .header("Authorization", operatorKey()))
                   .body())
           .contains("\"ready\":true", "\"role\":\"primary\"");
       assertThat(get(node, "/metrics").statusCode()).isEqualTo(404);
@@ -193,14 +193,12 @@ class NodeTest {
       await(
           "the problem in status",
           () ->
-              send(
-                      HttpRequest.newBuilder(at(node.listeners().admin(), "/status"))
-                          .header("Authorization", operatorKey()))
+              send(HttpRequest.newBuilder(at(node.listeners().admin(), "/status"))
+                      .header("Authorization", operatorKey()))
                   .body()
                   .contains("colections"));
       assertThat(get(node, "/").body()).contains("Home of Test");
-      Files.writeString(
-          site.resolve("site.yaml"), good.replace("[[rank]]", "[[rank], [size]]"));
+      Files.writeString(site.resolve("site.yaml"), good.replace("[[rank]]", "[[rank], [size]]"));
       await("the new index", () -> get(node, "/data/notes?sort=-size").statusCode() == 200);
     }
   }
