@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.Json;
 import io.helidon.common.socket.SocketOptions;
 import io.helidon.http.DirectHandler.EventType;
 import io.helidon.http.HeaderNames;
@@ -19,8 +20,16 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The operator's listener: health, metrics, state, keys, backups. All but health and metrics need
@@ -30,6 +39,8 @@ import java.util.Optional;
 public final class AdminListener implements AutoCloseable {
   private static final String PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
   private static final int MAX_CONNECTIONS = 200;
+  private static final int MAX_KEY_BYTES = 4096;
+  private static final String KEY = "/keys/";
 
   private final Access access;
   private final AdminViews views;
@@ -113,23 +124,92 @@ public final class AdminListener implements AutoCloseable {
       case "/metrics" -> {
         only(method, "GET");
         context.response().header(HeaderValues.create(HeaderNames.CONTENT_TYPE, PROMETHEUS));
-        Answers.send(context, views.metrics().getBytes(StandardCharsets.UTF_8));
+        context.send(views.metrics().getBytes(StandardCharsets.UTF_8));
       }
       case "/status" -> {
         operatorOnly(context);
         only(method, "GET");
         json(context, Status.OK_200, views.status());
       }
+      case "/keys" -> {
+        operatorOnly(context);
+        switch (method) {
+          case "GET" -> json(context, Status.OK_200, listKeys());
+          case "POST" -> createKey(context);
+          default -> only(method, "GET, POST");
+        }
+      }
       case "/backup" -> {
         operatorOnly(context);
         only(method, "GET");
         backup(context);
       }
-      default ->
-          throw new ProblemException(
-              Problem.notFound(
-                  "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                      + " /keys and /backup."));
+      default -> {
+        if (path.startsWith(KEY)) {
+          operatorOnly(context);
+          only(method, "DELETE");
+          revokeKey(context, path.substring(KEY.length()));
+          return;
+        }
+        throw new ProblemException(
+            Problem.notFound(
+                "The operator's listener has /health/live, /health/ready, /metrics, /status,"
+                    + " /keys and /backup."));
+      }
+    }
+  }
+
+  private byte[] listKeys() {
+    List<Json> keys = access.keys().list().stream().map(ApiKeys.Info::json).toList();
+    return new Json.Obj(Map.of("keys", new Json.Arr(keys))).toBytes();
+  }
+
+  /** Takes {@code {"role","name","expires"}}, the latter two optional. */
+  private void createKey(RequestContext context) {
+    Json body = Json.parse(Bodies.read(context, MAX_KEY_BYTES));
+    if (!(body instanceof Json.Obj(Map<String, Json> members))
+        || !Set.of("role", "name", "expires").containsAll(members.keySet())) {
+      throw new InvalidInputException(
+          "A key is made of {\"role\":…} and perhaps \"name\" and \"expires\" (RFC 3339).");
+    }
+    String role = text(members, "role");
+    String name = text(members, "name");
+    String expires = text(members, "expires");
+    ApiKeys.Created created =
+        access
+            .keys()
+            .create(
+                role == null ? "" : role,
+                name == null ? "" : name,
+                Optional.ofNullable(expires).map(AdminListener::time));
+    Map<String, Json> answer = new LinkedHashMap<>(((Json.Obj) created.info().json()).members());
+    answer.put("key", new Json.Str(created.token()));
+    json(context, Status.CREATED_201, new Json.Obj(answer).toBytes());
+  }
+
+  private void revokeKey(RequestContext context, String id) {
+    if (!access.keys().revoke(id)) {
+      throw new ProblemException(Problem.notFound("There is no key '" + id + "'."));
+    }
+    context.response().status(Status.NO_CONTENT_204);
+    context.send();
+  }
+
+  private static @Nullable String text(Map<String, Json> members, String name) {
+    return switch (members.get(name)) {
+      case null -> null;
+      case Json.Null _ -> null;
+      case Json.Str(String value) -> value;
+      default -> throw new InvalidInputException("'" + name + "' is a string.");
+    };
+  }
+
+  private static Instant time(String text) {
+    try {
+      return DateTimeFormatter.ISO_OFFSET_DATE_TIME.parse(text, Instant::from);
+    } catch (DateTimeException e) {
+      throw new InvalidInputException(
+          "'expires' is a time such as 2030-01-31T12:00:00Z; it was '" + text + "'.", e);
     }
   }
 
@@ -148,26 +228,12 @@ public final class AdminListener implements AutoCloseable {
     }
   }
 
+  /** Keys of role operator open this listener too, so that each operator can have their own. */
   private void operatorOnly(RequestContext context) {
-    String sent = context.header(HeaderNames.AUTHORIZATION);
-    String bearer = "Bearer ";
-    if (sent != null && sent.regionMatches(true, 0, bearer, 0, bearer.length())) {
-      try {
-        if (access.operatorKey().matches(KeyToken.parse(sent.substring(bearer.length()).strip()))) {
-          return;
-        }
-      } catch (InvalidInputException e) {
-        // Answered below like any other wrong key.
-      }
+    Caller caller = access.caller(context);
+    if (!caller.operator()) {
+      throw Access.refused(caller, "use the operator's listener");
     }
-    throw new ProblemException(
-        Problem.of(
-                Status.UNAUTHORIZED_401,
-                "unauthorized",
-                "A key is needed",
-                "This needs the operator's key: send 'Authorization: Bearer ' and what the file"
-                    + " operator.key in the data folder holds.")
-            .with(HeaderValues.create(HeaderNames.WWW_AUTHENTICATE, "Bearer realm=\"operator\"")));
   }
 
   private static void only(String method, String allowed) {
@@ -186,6 +252,6 @@ public final class AdminListener implements AutoCloseable {
     context.response().status(status);
     context.response().header(HeaderValues.CONTENT_TYPE_JSON);
     context.response().header(Names.NO_STORE);
-    Answers.send(context, body);
+    context.send(body);
   }
 }

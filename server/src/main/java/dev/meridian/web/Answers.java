@@ -2,7 +2,6 @@ package dev.meridian.web;
 
 import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
-import io.helidon.http.HeaderValues;
 import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.ServerConnectionException;
 import io.helidon.webserver.http.RoutingResponse;
@@ -54,9 +53,7 @@ final class Answers {
     for (Header header : problem.headers()) {
       response.header(header);
     }
-    response.header(Names.NOSNIFF);
     response.header(Names.NO_STORE);
-    response.header(HeaderValues.create(Names.REQUEST_ID, context.id()));
     byte[] body = null;
     if (!Target.isData(context.request().prologue().uriPath().rawPath()) && prefersHtml(context)) {
       Optional<byte[]> page = pages.html(context.request(), problem);
@@ -69,21 +66,7 @@ final class Answers {
       response.header(Names.PROBLEM);
       body = problem.json(context.id());
     }
-    send(context, body);
-  }
-
-  /** Sends {@code body}, or to HEAD only its length. */
-  static void send(RequestContext context, byte[] body) {
-    if (isHead(context)) {
-      context.response().header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, body.length));
-      context.response().send();
-    } else {
-      context.response().send(body);
-    }
-  }
-
-  static boolean isHead(RequestContext context) {
-    return context.request().prologue().method().text().equals("HEAD");
+    context.send(body);
   }
 
   private static boolean prefersHtml(RequestContext context) {

@@ -21,17 +21,21 @@ final class FrontDoor implements Filter {
   private final DataApi data;
   private final Answers answers;
   private final WebMetrics metrics;
+  private final Watchdog watchdog;
 
-  FrontDoor(Supplier<Site> site, DataApi data, Answers answers, WebMetrics metrics) {
+  FrontDoor(
+      Supplier<Site> site, DataApi data, Answers answers, WebMetrics metrics, Watchdog watchdog) {
     this.site = site;
     this.data = data;
     this.answers = answers;
     this.metrics = metrics;
+    this.watchdog = watchdog;
   }
 
   @Override
   public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
     RequestContext context = new RequestContext(request, response, site.get(), System.nanoTime());
+    watchdog.enter(context);
     try {
       String path = request.prologue().uriPath().rawPath();
       if (Target.isData(path)) {
@@ -42,9 +46,12 @@ final class FrontDoor implements Filter {
         }
       } else {
         response.header(Names.NOSNIFF);
+        response.beforeSend(context::answering);
         ScopedValue.where(RequestContext.CURRENT, context).run(chain::proceed);
       }
+      Bodies.abandon(context);
     } finally {
+      watchdog.leave(context);
       metrics.record(context);
     }
   }

@@ -43,6 +43,18 @@ final class Names {
   /** Where an event stream goes on. */
   static final HeaderName LAST_EVENT_ID = HeaderNames.create("Last-Event-ID");
 
+  /** Where the change feed was when a list was taken; what a watch goes on from. */
+  static final HeaderName POSITION = HeaderNames.create("Meridian-Position");
+
+  static final Header PATCHES =
+      HeaderValues.createCached(
+          ACCEPT_PATCH,
+          "application/merge-patch+json, application/json-patch+json,"
+              + " application/vnd.meridian.increment+json");
+
+  static final Header RETURNED_REPRESENTATION =
+      HeaderValues.createCached(PREFERENCE_APPLIED, "return=representation");
+
   static final Header NOSNIFF = HeaderValues.createCached("X-Content-Type-Options", "nosniff");
 
   /** Caches may keep answers of the data API but must ask before each use. */

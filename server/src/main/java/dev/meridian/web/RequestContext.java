@@ -2,6 +2,8 @@ package dev.meridian.web;
 
 import dev.meridian.site.Site;
 import io.helidon.http.HeaderName;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
 import io.helidon.webserver.http.RoutingRequest;
 import io.helidon.webserver.http.RoutingResponse;
 import java.util.Objects;
@@ -27,6 +29,7 @@ public final class RequestContext {
   private final @Nullable Site site;
   private final long startNanos;
   private @Nullable String id;
+  private final Deadline deadline;
   private Route route = Route.OTHER;
 
   RequestContext(
@@ -35,6 +38,7 @@ public final class RequestContext {
     this.response = response;
     this.site = site;
     this.startNanos = startNanos;
+    this.deadline = new Deadline(this);
     String sent = header(Names.REQUEST_ID);
     this.id = sent != null && isHarmless(sent) ? sent : null;
   }
@@ -92,6 +96,60 @@ public final class RequestContext {
 
   RoutingResponse response() {
     return response;
+  }
+
+  /** Whether this is HTTP/1.1, where a connection carries one request at a time. */
+  boolean isHttp1() {
+    return request.prologue().protocolVersion().startsWith("1");
+  }
+
+  boolean isHead() {
+    return request.prologue().method().text().equals("HEAD");
+  }
+
+  /** Sends an answer without a body. */
+  void send() {
+    answering();
+    common();
+    response.send();
+  }
+
+  /** Sends {@code body}; to HEAD, its length alone. */
+  void send(byte[] body) {
+    answering();
+    common();
+    if (isHead()) {
+      response.headers().set(HeaderValues.create(HeaderNames.CONTENT_LENGTH, body.length));
+      response.send();
+    } else {
+      response.send(body);
+    }
+  }
+
+  private void common() {
+    var headers = response.headers();
+    headers.set(Names.NOSNIFF);
+    headers.set(HeaderValues.create(Names.REQUEST_ID, id()));
+  }
+
+  /** The request's body is about to be read. */
+  void reading() {
+    deadline.reading();
+  }
+
+  /** The request's body has been read. */
+  void read() {
+    deadline.read();
+  }
+
+  /** The answer is about to be sent. */
+  void answering() {
+    deadline.answering();
+  }
+
+  /** The request's time limit. */
+  Deadline deadline() {
+    return deadline;
   }
 
   /** The first value of a request header, or null when it was not sent. */

@@ -31,6 +31,8 @@ public final class WebTier implements AutoCloseable {
   static final int MAX_HEADERS = 32 * 1024;
 
   private final List<WebServer> running = new ArrayList<>();
+  private final Watchdog watchdog = new Watchdog();
+  private final Watches watches;
   private final @Nullable WebServer http;
   private final @Nullable WebServer https;
 
@@ -44,8 +46,10 @@ public final class WebTier implements AutoCloseable {
       ErrorPages errorPages) {
     WebMetrics metrics = new WebMetrics(registry);
     Answers answers = new Answers(errorPages);
-    DataApi data = new DataApi(store, access);
-    FrontDoor door = new FrontDoor(site, data, answers, metrics);
+    this.watches = new Watches(store, new Gatekeeper(store, access));
+    registry.gauge("meridian.http.watches", watches, Watches::open);
+    DataApi data = new DataApi(store, access, watches);
+    FrontDoor door = new FrontDoor(site, data, answers, metrics, watchdog);
     this.http =
         options
             .http()
@@ -128,6 +132,19 @@ public final class WebTier implements AutoCloseable {
    */
   @Override
   public void close() {
-    running.forEach(WebServer::stop);
+    watches.close();
+    List<Thread> stopping =
+        running.stream()
+            .map(server -> Thread.ofVirtual().name("web-stop").start(server::stop))
+            .toList();
+    try {
+      for (Thread thread : stopping) {
+        thread.join();
+      }
+    } catch (InterruptedException e) {
+      // Whoever interrupts a shutdown wants it to be over.
+      Thread.currentThread().interrupt();
+    }
+    watchdog.close();
   }
 }

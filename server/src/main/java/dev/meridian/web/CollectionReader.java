@@ -1,0 +1,129 @@
+package dev.meridian.web;
+
+import dev.meridian.document.CollectionPath;
+import dev.meridian.document.Document;
+import dev.meridian.document.Filter;
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.Projection;
+import dev.meridian.site.Limits;
+import dev.meridian.store.Page;
+import dev.meridian.store.Position;
+import dev.meridian.store.Query;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.SessionToken;
+import dev.meridian.store.Sort;
+import dev.meridian.store.Store;
+import io.helidon.http.HeaderValues;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** GET and HEAD of a collection: one page of its documents. */
+final class CollectionReader {
+  /** Documents in a page unless the request says otherwise. */
+  static final int DEFAULT_LIMIT = 100;
+
+  private static final int MAX_EXPRESSION_CHARS = 4096;
+  private static final int MAX_CURSOR_CHARS = 8192;
+  private static final List<String> PARAMETERS =
+      List.of("limit", "after", "where", "sort", "fields", "scan");
+
+  private final Store store;
+  private final Gatekeeper gatekeeper;
+
+  CollectionReader(Store store, Gatekeeper gatekeeper) {
+    this.store = store;
+    this.gatekeeper = gatekeeper;
+  }
+
+  void get(RequestContext context, CollectionPath path) {
+    QueryParameters parameters = QueryParameters.of(context, PARAMETERS);
+    Gatekeeper.Readers readers = gatekeeper.reader(context, path.segments());
+    ReadOptions options = Gatekeeper.readOptions(context);
+    Representation form = Representation.accepted(context);
+    Query query = query(path, parameters, context.site().limits());
+    String fields = parameters.get("fields");
+    Projection projection = fields == null ? null : Projection.parse(fields);
+
+    // Taken first, so that a watch from here on misses nothing that the list does not show.
+    Position position = store.position();
+    Page page = store.list(query, options);
+
+    var headers = context.response().headers();
+    headers.set(Names.VARY);
+    headers.set(Names.NO_CACHE);
+    headers.set(HeaderValues.create(Names.POSITION, position.toString()));
+    if (context.request().headers().contains(Names.SESSION)) {
+      SessionToken token = Gatekeeper.token(context);
+      for (Document document : page.documents()) {
+        token = token.seen(document.version());
+      }
+      headers.set(HeaderValues.create(Names.SESSION, token.toString()));
+    }
+    byte[] body = form.write(json(page, readers, projection));
+    if (Gzip.wanted(context, body.length)) {
+      body = Gzip.compress(body);
+      headers.set(Gzip.ENCODING);
+    }
+    headers.set(form.contentType());
+    context.send(body);
+  }
+
+  private static Query query(CollectionPath path, QueryParameters parameters, Limits limits) {
+    String where = parameters.get("where");
+    if (where != null && where.length() > MAX_EXPRESSION_CHARS) {
+      throw new InvalidInputException(
+          "where is longer than " + MAX_EXPRESSION_CHARS + " characters; simplify it.");
+    }
+    String sort = parameters.get("sort");
+    String after = parameters.get("after");
+    if (after != null && (after.isEmpty() || after.length() > MAX_CURSOR_CHARS)) {
+      throw new InvalidInputException(
+          "after is the 'next' of the page before, sent back as it was received.");
+    }
+    int mostDocuments = Math.min(limits.listLimit(), Query.MAX_LIMIT);
+    return new Query(
+        path,
+        where == null ? null : Filter.compile(where),
+        sort == null ? null : Sort.parse(sort),
+        parameters.number("limit", Math.min(DEFAULT_LIMIT, mostDocuments), 1, mostDocuments),
+        after,
+        scan(parameters, Math.min(limits.scanDocuments(), Query.MAX_SCAN)));
+  }
+
+  /** {@code scan} alone or {@code scan=true} allows what the site allows at most. */
+  private static int scan(QueryParameters parameters, int most) {
+    String value = parameters.get("scan");
+    return value != null && !value.isEmpty() && Character.isDigit(value.charAt(0))
+        ? parameters.number("scan", 0, 0, most)
+        : parameters.flag("scan", false) ? most : 0;
+  }
+
+  /**
+   * The page as JSON. Values are copied as they are stored. Documents that the rule hides are left
+   * out, so such a page may be shorter than its limit, or empty, and still not be the last.
+   */
+  private static byte[] json(
+      Page page, Gatekeeper.Readers readers, @Nullable Projection projection) {
+    JsonBytes json = new JsonBytes(256 + page.documents().size() * 256);
+    json.raw("{\"items\":[");
+    boolean first = true;
+    boolean each = readers.perDocument();
+    for (Document document : page.documents()) {
+      if (each && !readers.mayRead(document.json())) {
+        continue;
+      }
+      json.raw(first ? "{\"id\":" : ",{\"id\":");
+      first = false;
+      json.string(document.path().id());
+      json.raw(",\"etag\":").string(document.version().etag()).raw(",\"value\":");
+      json.raw(projection == null ? document.json() : projection.apply(document.json()));
+      json.raw("}");
+    }
+    json.raw("]");
+    String next = page.next();
+    if (next != null) {
+      json.raw(",\"next\":").string(next);
+    }
+    return json.raw("}").toBytes();
+  }
+}

@@ -1,0 +1,112 @@
+package dev.meridian.web;
+
+import io.helidon.webserver.CloseConnectionException;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * The time limit of one request, shared between the request's thread and the {@link Watchdog}.
+ *
+ * <p>It says who may touch the response. While the request's thread reads a body it cannot answer,
+ * so the watchdog answers 408 in its place; while it works, the watchdog may only interrupt it;
+ * once it answers, the watchdog may only cut it off when nothing moves any more.
+ */
+final class Deadline {
+  private static final int WORKING = 0;
+  private static final int READING = 1;
+  private static final int ANSWERING = 2;
+  private static final int INTERRUPTED = 3;
+  private static final int TAKEN = 4;
+
+  private final AtomicInteger state = new AtomicInteger(WORKING);
+  private final RequestContext context;
+  private final Thread thread = Thread.currentThread();
+
+  // Of the watchdog alone: what had been sent when it last looked.
+  private long progress = -1;
+  private long progressNanos;
+
+  Deadline(RequestContext context) {
+    this.context = context;
+  }
+
+  void reading() {
+    state.compareAndSet(WORKING, READING);
+  }
+
+  void read() {
+    if (!state.compareAndSet(READING, WORKING)) {
+      throw new CloseConnectionException("The request's body came too late");
+    }
+  }
+
+  /** The request's thread takes the response. */
+  void answering() {
+    if (state.compareAndSet(WORKING, ANSWERING) || state.compareAndSet(READING, ANSWERING)) {
+      return;
+    }
+    if (state.compareAndSet(INTERRUPTED, ANSWERING)) {
+      // The interrupt is on its way or here; it must not hit the socket.
+      while (!Thread.interrupted()) {
+        Thread.onSpinWait();
+      }
+    } else if (state.get() == TAKEN) {
+      throw new CloseConnectionException("The watchdog has answered this request");
+    }
+  }
+
+  /** What the watchdog should do. */
+  enum Verdict {
+    /** Nothing: it is in time. */
+    WAIT,
+    /** Answer 408 and end the connection: the response is the watchdog's now. */
+    ANSWER,
+    /** Nothing more: the thread has been interrupted and will answer, or the connection ends. */
+    DONE
+  }
+
+  /** Asked by the watchdog, every now and then. */
+  Verdict check(long nowNanos, long requestNanos, long stallNanos) {
+    switch (state.get()) {
+      case READING -> {
+        if (nowNanos - context.startNanos() > requestNanos && state.compareAndSet(READING, TAKEN)) {
+          return Verdict.ANSWER;
+        }
+      }
+      case WORKING -> {
+        if (nowNanos - context.startNanos() > requestNanos
+            && state.compareAndSet(WORKING, INTERRUPTED)) {
+          thread.interrupt();
+        }
+      }
+      case ANSWERING -> {
+        long sent = context.response().bytesWritten();
+        if (sent != progress) {
+          progress = sent;
+          progressNanos = nowNanos;
+        } else if (nowNanos - progressNanos > stallNanos) {
+          // Closes the channel under the write that does not get through.
+          thread.interrupt();
+          return Verdict.DONE;
+        }
+      }
+      default -> {
+        // The thread has been told.
+      }
+    }
+    return Verdict.WAIT;
+  }
+
+  RequestContext context() {
+    return context;
+  }
+
+  /** Ends what the request's thread waits for. */
+  void interrupt() {
+    thread.interrupt();
+  }
+
+  /** Whether the request's time ran out while it was worked on. */
+  boolean wasInterrupted() {
+    return state.get() == INTERRUPTED;
+  }
+}

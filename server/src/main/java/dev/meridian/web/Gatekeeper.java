@@ -1,0 +1,167 @@
+package dev.meridian.web;
+
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.store.Consistency;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.SessionToken;
+import dev.meridian.store.Store;
+import io.helidon.http.HeaderNames;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Decides, for each request of the data API, whether it may be done, and reads what all share. */
+final class Gatekeeper {
+  private final Store store;
+  private final Access access;
+
+  Gatekeeper(Store store, Access access) {
+    this.store = store;
+    this.access = access;
+  }
+
+  /**
+   * A collection that this caller may perhaps read.
+   *
+   * @param caller who asks; not looked up when the rule lets everybody in
+   */
+  record Readers(RequestContext context, Caller caller, Rule rule) {
+    /** Whether each document must be asked about. */
+    boolean perDocument() {
+      return rule.mentionsDocument() && !caller.operator();
+    }
+
+    /** Whether the document may be read. Null stands for one that is not there. */
+    boolean mayRead(byte @Nullable [] json) {
+      return caller.operator() || rule.allows(new Rule.Subject(context, caller, false, json, null));
+    }
+  }
+
+  /**
+   * Lets a reader into a collection.
+   *
+   * @param segments the path of a document or a collection
+   * @throws ProblemException 401 or 403, unless the rule must be asked for each document
+   */
+  Readers reader(RequestContext context, List<String> segments) {
+    Rule rule = access.rules(context.site()).of(segments).read();
+    boolean reserved = isReserved(segments);
+    // Nothing to find out when everybody may read and nobody claims to be somebody.
+    Caller caller =
+        !reserved
+                && rule instanceof Rule.Constant
+                && !context.request().headers().contains(HeaderNames.AUTHORIZATION)
+            ? Caller.ANYBODY
+            : access.caller(context);
+    if (reserved && !caller.operator()) {
+      throw Access.refused(caller, "read '" + segments.getFirst() + "', which is Meridian's own");
+    }
+    Readers readers = new Readers(context, caller, rule);
+    if (!rule.mentionsDocument() && !readers.mayRead(null)) {
+      throw Access.refused(caller, "read '" + String.join("/", segments) + "'");
+    }
+    return readers;
+  }
+
+  /** A caller who wants to write. */
+  final class Writers {
+    private final RequestContext context;
+    private final Caller caller;
+
+    private Writers(RequestContext context, Caller caller) {
+      this.context = context;
+      this.caller = caller;
+    }
+
+    Caller caller() {
+      return caller;
+    }
+
+    /** The collection's settings and rules. */
+    SiteRules.Entry rules(DocumentPath path) {
+      return access.rules(context.site()).of(path.segments());
+    }
+
+    /** Whether the rule of this path depends on the document or on what it would become. */
+    boolean dependsOnDocument(DocumentPath path) {
+      Rule rule = rules(path).write();
+      return !caller.operator() && (rule.mentionsDocument() || rule.mentionsValue());
+    }
+
+    /**
+     * Checks the path and its rule.
+     *
+     * @param granted the path a grant must name, which for new documents is their collection
+     * @param document the value before, when {@link #dependsOnDocument}
+     * @param value the value after, when {@link #dependsOnDocument}
+     * @throws ProblemException 401 or 403
+     */
+    void check(
+        DocumentPath path,
+        Grants.Kind kind,
+        String granted,
+        byte @Nullable [] document,
+        byte @Nullable [] value) {
+      if (caller.operator()) {
+        return;
+      }
+      if (isReserved(path.segments())) {
+        throw Access.refused(
+            caller, "write '" + path.segments().getFirst() + "', which is Meridian's own");
+      }
+      Rule rule = rules(path).write();
+      if (rule instanceof Rule.Constant(boolean allows) && allows) {
+        return;
+      }
+      boolean page = access.grants().allows(context.header(Names.GRANT), kind, granted);
+      if (!rule.allows(new Rule.Subject(context, caller, page, document, value))) {
+        throw Access.refused(caller, "write '" + path + "'");
+      }
+    }
+  }
+
+  /** Finds out who wants to write. */
+  Writers writer(RequestContext context) {
+    return new Writers(context, access.caller(context));
+  }
+
+  /** The document as the primary has it. */
+  Optional<Document> current(DocumentPath path) {
+    return store.get(path, ReadOptions.STRONG);
+  }
+
+  /** How the request wants to read. */
+  static ReadOptions readOptions(RequestContext context) {
+    var headers = context.request().headers();
+    if (!headers.contains(Names.CONSISTENCY) && !headers.contains(Names.SESSION)) {
+      return ReadOptions.SESSION;
+    }
+    String wanted = context.header(Names.CONSISTENCY);
+    return switch (wanted == null ? "session" : wanted.strip().toLowerCase(Locale.ROOT)) {
+      case "session" -> ReadOptions.session(token(context));
+      case "strong" -> ReadOptions.STRONG;
+      case "eventual" -> new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
+      default ->
+          throw new InvalidInputException(
+              "Meridian-Consistency is strong, session or eventual; it was '" + wanted + "'.");
+    };
+  }
+
+  /** What the client has seen, as far as it says. */
+  static SessionToken token(RequestContext context) {
+    String sent = context.header(Names.SESSION);
+    return sent == null ? SessionToken.NONE : SessionToken.parse(sent.strip());
+  }
+
+  private static boolean isReserved(List<String> segments) {
+    for (int i = 0; i < segments.size(); i += 2) {
+      if (segments.get(i).startsWith("_")) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,122 @@
+package dev.meridian.web;
+
+import dev.meridian.site.CollectionSettings;
+import dev.meridian.site.Limits;
+import dev.meridian.site.Listeners;
+import dev.meridian.site.Names;
+import dev.meridian.site.Rules;
+import dev.meridian.site.Site;
+import dev.meridian.store.Engine;
+import dev.meridian.store.RocksStore;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** A real web tier on a real store, on a free port of loopback. */
+final class TestServer implements AutoCloseable {
+  final Path folder;
+  final Engine engine = new Engine();
+  final RocksStore store;
+  final Access access;
+  final WebTier web;
+  final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  final HttpClient client = HttpClient.newHttpClient();
+  volatile Site site;
+
+  TestServer(Path folder, Rules rules, Limits limits, Map<String, CollectionSettings> collections)
+      throws IOException {
+    this.folder = folder;
+    this.store = RocksStore.open(folder.resolve("db"), RocksStore.Options.of(engine), List.of());
+    this.access = Access.open(store, folder.resolve("operator.key"));
+    this.site = site(folder, rules, limits, collections);
+    this.web =
+        WebTier.start(
+            WebOptions.http(new InetSocketAddress("127.0.0.1", 0)),
+            store,
+            () -> site,
+            metrics,
+            access,
+            List.of(),
+            ErrorPages.NONE);
+  }
+
+  /** A server that lets everybody do everything. */
+  static TestServer open(Path folder) throws IOException {
+    return new TestServer(folder, new Rules("true", "true"), Limits.DEFAULT, Map.of());
+  }
+
+  static Site site(
+      Path folder, Rules rules, Limits limits, Map<String, CollectionSettings> collections) {
+    return new Site(
+        folder,
+        "test",
+        List.of("localhost"),
+        Listeners.DEFAULT,
+        Optional.empty(),
+        rules,
+        collections,
+        new Names(Duration.ofMinutes(1), List.of(), Optional.empty(), List.of(), List.of()),
+        limits);
+  }
+
+  int port() {
+    return web.httpPort().getAsInt();
+  }
+
+  String operatorKey() throws IOException {
+    return Files.readString(folder.resolve("operator.key")).strip();
+  }
+
+  HttpRequest.Builder request(String path) {
+    return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port() + path))
+        .timeout(Duration.ofSeconds(60));
+  }
+
+  /** Sends; headers are names and values in turn. */
+  HttpResponse<String> send(String method, String path, String body, String... headers)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        request(path)
+            .method(
+                method, body.isEmpty() ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return client.send(request.build(), BodyHandlers.ofString());
+  }
+
+  /** Sends JSON. */
+  HttpResponse<String> json(String method, String path, String body, String... headers)
+      throws IOException, InterruptedException {
+    String[] all = new String[headers.length + 2];
+    System.arraycopy(headers, 0, all, 2, headers.length);
+    all[0] = "Content-Type";
+    all[1] = "application/json";
+    return send(method, path, body, all);
+  }
+
+  static String header(HttpResponse<?> response, String name) {
+    return response.headers().firstValue(name).orElse("");
+  }
+
+  @Override
+  public void close() {
+    client.close();
+    web.close();
+    store.close();
+    engine.close();
+  }
+}
