@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.UnsafeByteOperations;
+import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Version;
 import dev.meridian.store.StoreException.Rejected;
 import dev.meridian.store.proto.UsedKey;
@@ -56,7 +57,7 @@ final class UsedKeys {
       WriteResult result = used.getResults(i);
       results.add(
           new Written(
-              batch.writes().get(i).path(),
+              DocumentPath.parse(result.getPath()),
               new Version(result.getTimestamp(), result.getRegion()),
               result.getExisted(),
               result.getDeleted(),
@@ -74,6 +75,7 @@ final class UsedKeys {
     for (Written written : commit.results()) {
       WriteResult.Builder result =
           WriteResult.newBuilder()
+              .setPath(written.path().toString())
               .setTimestamp(written.version().timestamp())
               .setRegion(written.version().region())
               .setExisted(written.existed())

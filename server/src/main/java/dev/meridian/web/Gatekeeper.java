@@ -52,7 +52,7 @@ final class Gatekeeper {
     // Nothing to find out when everybody may read and nobody claims to be somebody.
     Caller caller =
         !reserved
-                && rule instanceof Rule.Constant
+                && rule.isConstant()
                 && !context.request().headers().contains(HeaderNames.AUTHORIZATION)
             ? Caller.ANYBODY
             : access.caller(context);
@@ -113,7 +113,7 @@ final class Gatekeeper {
             caller, "write '" + path.segments().getFirst() + "', which is Meridian's own");
       }
       Rule rule = rules(path).write();
-      if (rule instanceof Rule.Constant(boolean allows) && allows) {
+      if (rule.allowsEverybody()) {
         return;
       }
       boolean page = access.grants().allows(context.header(Names.GRANT), kind, granted);

@@ -208,7 +208,7 @@ public final class Pages implements HttpService, ErrorPages {
     if (gzip) {
       response.header(Compression.GZIP);
     }
-    Answers.send(context, gzip ? Compression.gzip(body, Compression.FAST) : body);
+    context.send(gzip ? Compression.gzip(body, Compression.FAST) : body);
   }
 
   private static void redirect(ServerResponse response, String location, Status status) {
@@ -229,7 +229,7 @@ public final class Pages implements HttpService, ErrorPages {
     context.response().status(Status.INTERNAL_SERVER_ERROR_500);
     context.response().header(Names.HTML);
     context.response().header(Names.NO_STORE);
-    Answers.send(context, PlainPages.failure(failure, set.text(failure.template())));
+    context.send(PlainPages.failure(failure, set.text(failure.template())));
   }
 
   // What templates see

@@ -1,44 +1,42 @@
 package dev.meridian.web;
 
+import dev.meridian.document.Expression;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.Json;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** An access rule of {@code site.yaml}, compiled. */
-sealed interface Rule {
-  /** A rule that is the same for everybody; asking it costs nothing. */
-  record Constant(boolean allows) implements Rule {
-    @Override
-    public boolean mentionsDocument() {
-      return false;
-    }
+/**
+ * An access rule of {@code site.yaml}, compiled: a CEL expression over
+ *
+ * <ul>
+ *   <li>{@code auth}: {@code key} (whether a valid key came with the request), its {@code id} and
+ *       {@code role}, {@code page} (whether a grant of one of the site's pages covers the write),
+ *       {@code operator};
+ *   <li>{@code request}: {@code method}, {@code path}, {@code time} (milliseconds since 1970),
+ *       {@code ip};
+ *   <li>{@code document}: the value as it is stored, null when there is none;
+ *   <li>{@code value}: the value after the write, null for reads and deletes.
+ * </ul>
+ *
+ * Immutable.
+ */
+final class Rule {
+  private static final Logger log = LoggerFactory.getLogger(Rule.class);
+  private static final Map<String, Expression.Type> VARIABLES =
+      Map.of(
+          "auth", Expression.Type.MAP,
+          "request", Expression.Type.MAP,
+          "document", Expression.Type.DYN,
+          "value", Expression.Type.DYN);
 
-    @Override
-    public boolean mentionsValue() {
-      return false;
-    }
+  private final Expression expression;
 
-    @Override
-    public boolean allows(Subject subject) {
-      return allows;
-    }
-  }
-
-  /** Placeholder until expressions land. */
-  record KeyOrPage() implements Rule {
-    @Override
-    public boolean mentionsDocument() {
-      return false;
-    }
-
-    @Override
-    public boolean mentionsValue() {
-      return false;
-    }
-
-    @Override
-    public boolean allows(Subject subject) {
-      return subject.caller().key() || subject.page();
-    }
+  private Rule(Expression expression) {
+    this.expression = expression;
   }
 
   /**
@@ -60,22 +58,78 @@ sealed interface Rule {
       byte @Nullable [] document,
       byte @Nullable [] value) {}
 
-  /** Compiles a CEL expression. */
+  /**
+   * Compiles a rule.
+   *
+   * @throws InvalidInputException if it is no valid expression; the message says where
+   */
   static Rule compile(String source) {
-    return switch (source.strip()) {
-      case "true" -> new Constant(true);
-      case "false" -> new Constant(false);
-      case "auth.key || auth.page" -> new KeyOrPage();
-      default -> throw new InvalidInputException(source);
-    };
+    return new Rule(Expression.compile(source, VARIABLES));
+  }
+
+  /** Whether it is the same for everybody; asking it then costs nothing. */
+  boolean isConstant() {
+    return expression.isConstant();
+  }
+
+  /** Whether it lets everybody in. */
+  boolean allowsEverybody() {
+    return expression.isConstant() && expression.constantValue();
   }
 
   /** Whether the answer depends on the document as it is stored. */
-  boolean mentionsDocument();
+  boolean mentionsDocument() {
+    return expression.uses("document");
+  }
 
   /** Whether the answer depends on what the document would become. */
-  boolean mentionsValue();
+  boolean mentionsValue() {
+    return expression.uses("value");
+  }
 
-  /** The answer; a rule that fails, on a field that is not there say, does not allow. */
-  boolean allows(Subject subject);
+  /** The answer; a rule that cannot be decided, for want of a field say, does not allow. */
+  boolean allows(Subject subject) {
+    if (expression.isConstant()) {
+      return expression.constantValue();
+    }
+    Map<String, Object> variables = new HashMap<>();
+    Caller caller = subject.caller;
+    variables.put(
+        "auth",
+        Map.of(
+            "key", caller.key(),
+            "id", caller.id(),
+            "role", caller.role(),
+            "page", subject.page,
+            "operator", caller.operator()));
+    if (expression.uses("request")) {
+      var request = subject.context.request();
+      variables.put(
+          "request",
+          Map.of(
+              "method", request.prologue().method().text(),
+              "path", request.prologue().uriPath().rawPath(),
+              "time", System.currentTimeMillis(),
+              "ip", request.remotePeer().host()));
+    }
+    if (mentionsDocument()) {
+      variables.put("document", parse(subject.document));
+    }
+    if (mentionsValue()) {
+      variables.put("value", parse(subject.value));
+    }
+    try {
+      return expression.isTrue(variables);
+    } catch (InvalidInputException e) {
+      log.warn(
+          "The access rule '{}' refuses a request it cannot decide: {}",
+          expression,
+          e.getMessage());
+      return false;
+    }
+  }
+
+  private static Json parse(byte @Nullable [] json) {
+    return json == null ? Json.NULL : Json.parse(json);
+  }
 }
