@@ -1,0 +1,249 @@
+package dev.meridian.dns;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.IOException;
+import java.net.DatagramSocket;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.xbill.DNS.Flags;
+import org.xbill.DNS.Message;
+import org.xbill.DNS.Record;
+import org.xbill.DNS.Section;
+import org.xbill.DNS.Type;
+
+/** The same questions to programs nobody here wrote: dig, kdig, NSD. Skipped where missing. */
+class PeersTest {
+  private static final InetSocketAddress ANY_PORT =
+      new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+
+  @TempDir Path folder;
+  private NameServer server;
+
+  @BeforeEach
+  void start() {
+    server = NameServer.start(ANY_PORT, Sites.zones(Wired.ZONE), new SimpleMeterRegistry());
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+  }
+
+  private static Path program(String name) {
+    for (String place : List.of("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")) {
+      Path program = Path.of(place, name);
+      if (Files.isExecutable(program)) {
+        return program;
+      }
+    }
+    assumeTrue(false, name + " is not installed, so it is not asked");
+    throw new AssertionError();
+  }
+
+  private String run(String... command) throws Exception {
+    List<String> all = new ArrayList<>(List.of(command));
+    all.set(0, program(command[0]).toString());
+    Process process = new ProcessBuilder(all).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    return output;
+  }
+
+  @ParameterizedTest
+  @CsvSource({"dig", "kdig"})
+  void digReadsOurAnswers(String dig) throws Exception {
+    String port = String.valueOf(server.address().getPort());
+    String plain = run(dig, "+norecurse", "@127.0.0.1", "-p", port, "www.example.test", "A");
+    assertThat(plain)
+        .contains("NOERROR")
+        .contains("192.0.2.1")
+        .doesNotContainIgnoringCase("warning");
+    String big = run(dig, "@127.0.0.1", "-p", port, "big.example.test", "TXT");
+    assertThat(big).contains("x".repeat(250)).containsIgnoringCase("TCP");
+    assertThat(run(dig, "+tcp", "@127.0.0.1", "-p", port, "none.example.test", "A"))
+        .contains("NXDOMAIN");
+  }
+
+  @Test
+  void lookupReadsLikeDig() throws IOException {
+    Lookup.Reply reply = new Lookup("WWW.example.test", "a", server.address(), false).ask();
+    assertThat(reply.rcode()).isEqualTo("NOERROR");
+    assertThat(reply.text()).contains("status: NOERROR", "192.0.2.1", "over UDP");
+    Lookup.Reply big = new Lookup("big.example.test", "TXT", server.address(), false).ask();
+    assertThat(big.text()).contains("over TCP", "x".repeat(250));
+    assertThat(new Lookup("other.org", "A", server.address(), true).ask().isAnswer()).isFalse();
+  }
+
+  /** Answers must be those of NSD for the same zone: code, AA, and every record of the answer. */
+  @Test
+  void answersAreThoseOfNsd() throws Exception {
+    Path nsd = program("nsd");
+    long seed = Long.getLong("meridian.fuzz.seed", 11L);
+    Random random = new Random(seed);
+    String zone = generatedZone(random);
+    Files.writeString(folder.resolve("zone"), zone);
+    int port;
+    try (DatagramSocket free = new DatagramSocket(ANY_PORT)) {
+      port = free.getLocalPort();
+    }
+    Path config = folder.resolve("nsd.conf");
+    Files.writeString(
+        config,
+        """
+        server:
+          ip-address: 127.0.0.1@%1$d
+          username: ""
+          zonesdir: "%2$s"
+          database: ""
+          pidfile: "%2$s/pid"
+          xfrdfile: "%2$s/xfrd"
+          zonelistfile: "%2$s/list"
+          rrl-ratelimit: 0
+        remote-control:
+          control-enable: no
+        zone:
+          name: example.test
+          zonefile: zone
+        """
+            .formatted(port, folder));
+    Process process =
+        new ProcessBuilder(nsd.toString(), "-d", "-c", config.toString())
+            .redirectErrorStream(true)
+            .redirectOutput(folder.resolve("log").toFile())
+            .start();
+    try {
+      InetSocketAddress peer = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+      awaitAnswer(peer, process);
+      Responder ours = Wired.responder(Sites.zones(zone));
+      int[] types = {Type.A, Type.AAAA, Type.TXT, Type.MX, Type.NS, Type.CNAME, Type.SOA, Type.DS};
+      for (int i = 0; i < 3_000; i++) {
+        String name = generatedName(random) + "example.test";
+        int type = types[random.nextInt(types.length)];
+        Message query = Wired.edns(Wired.query(name, type), 0, 1232, false);
+        Message theirs = new Message(Wired.overUdp(peer, query.toWire()));
+        Message our = Wired.ask(ours, query, false);
+        assertThat(summary(our))
+            .as("seed %d: %s %s in %s", seed, name, Type.string(type), zone)
+            .isEqualTo(summary(theirs));
+      }
+    } finally {
+      process.destroy();
+      if (!process.waitFor(10, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    }
+  }
+
+  private void awaitAnswer(InetSocketAddress peer, Process process) throws Exception {
+    byte[] query = Wired.query("example.test", Type.SOA).toWire();
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (true) {
+      try (DatagramSocket socket = new DatagramSocket()) {
+        socket.setSoTimeout(200);
+        socket.connect(peer);
+        socket.send(new java.net.DatagramPacket(query, query.length));
+        socket.receive(new java.net.DatagramPacket(new byte[512], 512));
+        return;
+      } catch (SocketTimeoutException | java.net.PortUnreachableException e) {
+        assertThat(process.isAlive() && System.nanoTime() < end).as(() -> "NSD: " + log()).isTrue();
+      }
+    }
+  }
+
+  private String log() {
+    try {
+      return Files.readString(folder.resolve("log"));
+    } catch (IOException e) {
+      return e.toString();
+    }
+  }
+
+  private static String summary(Message message) {
+    List<String> answers = lines(message.getSection(Section.ANSWER));
+    // NSD adds the zone's name servers to positive answers; ours say only what was asked.
+    boolean negativeOrReferral = answers.isEmpty() || message.getRcode() != 0 || !onlyNs(message);
+    return org.xbill.DNS.Rcode.string(message.getRcode())
+        + " AA="
+        + message.getHeader().getFlag(Flags.AA)
+        + " TC="
+        + message.getHeader().getFlag(Flags.TC)
+        + answers
+        + (negativeOrReferral ? lines(message.getSection(Section.AUTHORITY)) : "");
+  }
+
+  private static boolean onlyNs(Message message) {
+    return message.getSection(Section.AUTHORITY).stream().allMatch(r -> r.getType() == Type.NS);
+  }
+
+  private static List<String> lines(List<Record> records) {
+    return records.stream()
+        .map(Record::toString)
+        .map(line -> line.toLowerCase(java.util.Locale.ROOT))
+        .sorted()
+        .toList();
+  }
+
+  private static String generatedName(Random random) {
+    String[] labels = {"a", "b", "c", "www", "sub", "x", "*"};
+    StringBuilder name = new StringBuilder();
+    for (int n = random.nextInt(5); n > 0; n--) {
+      name.append(labels[random.nextInt(labels.length)]).append('.');
+    }
+    return name.toString();
+  }
+
+  /** A zone with all that makes answers differ; no CNAME leads to another, so none in a circle. */
+  private static String generatedZone(Random random) {
+    StringBuilder zone =
+        new StringBuilder(
+            """
+            $ORIGIN example.test.
+            $TTL 300
+            @ IN SOA ns1 hostmaster 1 3600 600 86400 60
+            @ IN NS ns1
+            ns1 IN A 192.0.2.53
+            d.sub IN NS ns.d.sub
+            ns.d.sub IN A 192.0.2.54
+            b.b IN NS ns1
+            """);
+    java.util.Set<String> used = new java.util.HashSet<>(Arrays.asList("", "sub.", "b.b."));
+    for (int i = 0; i < 40; i++) {
+      String name = generatedName(random);
+      String owner = name.isEmpty() ? "@" : name.substring(0, name.length() - 1);
+      boolean delegated = name.endsWith("b.b.") || name.endsWith("d.sub.");
+      boolean inner = owner.indexOf('*') > 0;
+      if (delegated || inner || !used.add(name)) {
+        continue;
+      }
+      switch (random.nextInt(4)) {
+        case 0 ->
+            zone.append(owner)
+                .append(random.nextBoolean() ? " IN CNAME ns1\n" : " IN CNAME nowhere.else.ns1\n");
+        case 1 -> zone.append(owner).append(" IN TXT \"t").append(i).append("\"\n");
+        default -> {
+          zone.append(owner).append(" IN A 192.0.2.").append(i).append('\n');
+          zone.append(owner).append(" IN MX 1 ns1\n");
+        }
+      }
+    }
+    return zone.toString();
+  }
+}
