@@ -27,6 +27,7 @@ final class ClockGuard {
   private long offset;
 
   private long lookedNanos;
+  private long lookedWall;
   private @Nullable String refusal;
 
   ClockGuard(LongSupplier wallMillis, LongSupplier uptimeMillis) {
@@ -35,6 +36,7 @@ final class ClockGuard {
     this.clock = new HybridClock(wallMillis, 0);
     this.offset = wallMillis.getAsLong() - uptimeMillis.getAsLong();
     this.lookedNanos = System.nanoTime();
+    this.lookedWall = wallMillis.getAsLong();
   }
 
   /**
@@ -43,8 +45,12 @@ final class ClockGuard {
    * @param newest the newest timestamp in the store; later ones are above it
    */
   synchronized @Nullable String refusal(long newest) {
-    if (refusal != null || System.nanoTime() - lookedNanos > LOOK_NANOS) {
+    long wall = wallMillis.getAsLong();
+    if (refusal != null
+        || System.nanoTime() - lookedNanos > LOOK_NANOS
+        || Math.abs(wall - lookedWall) > HybridClock.MAX_LEAD.toMillis()) {
       lookedNanos = System.nanoTime();
+      lookedWall = wall;
       refusal = jump();
     }
     if (refusal != null) {

@@ -4,11 +4,12 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,9 +21,18 @@ final class DataLock implements AutoCloseable {
   static final String FILE = "lock";
   private static final int MAX_TEXT_BYTES = 64;
 
+  /**
+   * Folders held by this process. Asked before the file is touched: on POSIX systems closing any
+   * handle of a file drops the process's lock on it, also when the lock was taken by another
+   * handle.
+   */
+  private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
+
+  private final Path folder;
   private final FileChannel channel;
 
-  private DataLock(FileChannel channel) {
+  private DataLock(Path folder, FileChannel channel) {
+    this.folder = folder;
     this.channel = channel;
   }
 
@@ -33,17 +43,25 @@ final class DataLock implements AutoCloseable {
    *     cannot be written; the message says who or why
    */
   static DataLock acquire(Path data) throws IOException {
+    Path folder = data.toRealPath();
+    if (!HELD.add(folder)) {
+      throw new IOException("The data folder " + data + " is already open in this process.");
+    }
+    try {
+      return new DataLock(folder, lock(data));
+    } catch (IOException | RuntimeException e) {
+      HELD.remove(folder);
+      throw e;
+    }
+  }
+
+  private static FileChannel lock(Path data) throws IOException {
     Path file = data.resolve(FILE);
     FileChannel channel =
         FileChannel.open(
             file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
     try {
-      @Nullable FileLock lock;
-      try {
-        lock = channel.tryLock();
-      } catch (OverlappingFileLockException e) {
-        throw new IOException("The data folder " + data + " is already open in this process.", e);
-      }
+      @Nullable FileLock lock = channel.tryLock();
       if (lock == null) {
         throw new IOException(
             "The data folder "
@@ -57,7 +75,7 @@ final class DataLock implements AutoCloseable {
           ByteBuffer.wrap(
               (ProcessHandle.current().pid() + "\n").getBytes(StandardCharsets.US_ASCII)),
           0);
-      return new DataLock(channel);
+      return channel;
     } catch (IOException | RuntimeException e) {
       channel.close();
       throw e;
@@ -76,5 +94,6 @@ final class DataLock implements AutoCloseable {
   @Override
   public void close() throws IOException {
     channel.close();
+    HELD.remove(folder);
   }
 }

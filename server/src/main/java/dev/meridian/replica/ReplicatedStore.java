@@ -16,6 +16,7 @@ import dev.meridian.store.ReadOptions;
 import dev.meridian.store.RocksStore;
 import dev.meridian.store.Store;
 import dev.meridian.store.StoreException.Unavailable;
+import dev.meridian.store.Verification;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.io.InputStream;
@@ -233,6 +234,12 @@ public final class ReplicatedStore implements Store {
     store().defineIndexes(definitions);
   }
 
+  /** Checks the database here against itself; see {@link RocksStore#verify}. */
+  public Verification verify() {
+    checkOpen();
+    return store().verify();
+  }
+
   /** How it is doing. Any thread, any time. */
   public ReplicaStatus status() {
     return new ReplicaStatus(
@@ -347,6 +354,11 @@ public final class ReplicatedStore implements Store {
                 commits.abandon(message, cause);
               });
     }
+  }
+
+  /** Takes the database away, as a failing disk would: applying the next entry fails. */
+  void failForTest() {
+    store().close();
   }
 
   private static Unavailable notDone(String message) {

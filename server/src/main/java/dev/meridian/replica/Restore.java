@@ -3,6 +3,7 @@ package dev.meridian.replica;
 import dev.meridian.store.LogIndex;
 import dev.meridian.store.RocksStore;
 import dev.meridian.store.StoreException;
+import dev.meridian.store.Verification;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -127,6 +128,11 @@ final class Restore {
                 + ", its manifest says "
                 + manifest.index()
                 + "; the archive is damaged.");
+      }
+      Verification checked = store.verify();
+      if (!checked.passed()) {
+        throw new IOException(
+            "The archive's database does not agree with itself: " + checked.problems().getFirst());
       }
       if (manifest.epoch() != 0) {
         store.beginHistory(new SecureRandom().nextLong(1, Long.MAX_VALUE));
