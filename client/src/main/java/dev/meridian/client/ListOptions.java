@@ -9,16 +9,16 @@ import org.jspecify.annotations.Nullable;
  * @param sort a field, {@code -field} for greatest first; null: by id
  * @param fields the fields wanted, joined by commas; null: the whole value
  * @param pageSize documents to a request, 1 to 1000
- * @param scan whether a query that no index serves may look at every document
+ * @param scan most documents that a query no index serves may look at; 0 refuses such a query
  */
 public record ListOptions(
     @Nullable String where,
     @Nullable String sort,
     @Nullable String fields,
     int pageSize,
-    boolean scan) {
+    int scan) {
   /** Everything, by id, 200 to a page. */
-  public static final ListOptions ALL = new ListOptions(null, null, null, 200, false);
+  public static final ListOptions ALL = new ListOptions(null, null, null, 200, 0);
 
   /** Checks the bounds. */
   public ListOptions {
@@ -35,6 +35,11 @@ public record ListOptions(
   /** These options in this order. */
   public ListOptions sort(String field) {
     return new ListOptions(where, field, fields, pageSize, scan);
+  }
+
+  /** These options, and a query that no index serves may look at so many documents. */
+  public ListOptions scan(int documents) {
+    return new ListOptions(where, sort, fields, pageSize, documents);
   }
 
   /** These options with pages of this size. */

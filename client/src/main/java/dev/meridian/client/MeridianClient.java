@@ -234,7 +234,8 @@ public final class MeridianClient implements AutoCloseable {
     Addresses.parameter(query, "where", options.where());
     Addresses.parameter(query, "sort", options.sort());
     Addresses.parameter(query, "fields", options.fields());
-    Addresses.parameter(query, "scan", options.scan() ? "true" : null);
+    Addresses.parameter(
+        query, "scan", options.scan() == 0 ? null : Integer.toString(options.scan()));
     Addresses.parameter(query, "after", after);
     HttpResponse<byte[]> response =
         transport.send(

@@ -15,6 +15,7 @@ import picocli.CommandLine.Spec;
       DataPatchCommand.class,
       DataDeleteCommand.class,
       DataListCommand.class,
+      ImportCommand.class,
     },
     footer = {
       "%nExamples:",

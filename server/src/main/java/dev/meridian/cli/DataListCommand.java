@@ -64,8 +64,15 @@ final class DataListCommand implements Callable<Integer> {
   @Option(names = "--json", description = "NDJSON on a terminal too.")
   boolean json;
 
-  @Option(names = "--scan", description = "Look at every document when no index serves the query.")
-  boolean scan;
+  @Option(
+      names = "--scan",
+      paramLabel = "N",
+      arity = "0..1",
+      defaultValue = "0",
+      fallbackValue = "1000000",
+      description =
+          "Look through up to N documents when no index serves the query (1000000 unless told).")
+  int scan;
 
   @Mixin ServerOptions server = new ServerOptions();
 

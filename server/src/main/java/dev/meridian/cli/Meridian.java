@@ -20,7 +20,13 @@ import picocli.CommandLine.Spec;
     optionListHeading = "%nOptions:%n",
     subcommands = {
       UpCommand.class,
+      NewCommand.class,
+      CheckCommand.class,
+      StatusCommand.class,
       DataCommand.class,
+      BackupCommand.class,
+      RestoreCommand.class,
+      KeyCommand.class,
       VersionCommand.class,
       CompletionCommand.class,
       HelpCommand.class,

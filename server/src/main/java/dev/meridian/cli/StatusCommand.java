@@ -1,0 +1,100 @@
+package dev.meridian.cli;
+
+import dev.meridian.client.MeridianClient;
+import java.util.StringJoiner;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import tools.jackson.databind.JsonNode;
+
+@Command(
+    name = "status",
+    description = "Show how a node is doing. Exits with 0 when it is ready, with 5 when not.",
+    footer = {
+      "%nExamples:",
+      "  ./meridian status",
+      "  ./meridian status --json | jq '.shards[].problem'"
+    })
+final class StatusCommand implements Callable<Integer> {
+  @Option(names = "--json", description = "Everything, as the server says it.")
+  boolean json;
+
+  @Mixin ServerOptions server = new ServerOptions();
+
+  private final Console console;
+
+  StatusCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() {
+    byte[] answer;
+    try (MeridianClient client = server.connectAdmin(console)) {
+      answer = client.call("GET", "/status", null);
+    }
+    JsonNode status = JsonText.MAPPER.readTree(answer);
+    boolean ready = status.path("ready").asBoolean(false);
+    if (json) {
+      console.out().writeBytes(answer);
+      console.out().println();
+    } else {
+      show(status, ready);
+    }
+    return ready ? ExitCode.OK : ExitCode.UNREACHABLE;
+  }
+
+  private void show(JsonNode status, boolean ready) {
+    JsonNode site = status.path("site");
+    String state =
+        ready
+            ? Table.paint(console, "32;1", "ready")
+            : Table.paint(console, "31;1", "not ready")
+                + ": "
+                + Failures.oneLine(status.path("notReady").asString("the node does not say why"));
+    console.out().println(Failures.oneLine(site.path("name").asString("node")) + "  " + state);
+    if (site.path("problem").isString()) {
+      console
+          .out()
+          .println(
+              Table.paint(console, "33;1", "site problem")
+                  + ": "
+                  + Failures.oneLine(site.path("problem").asString()));
+    }
+    console.out().println();
+    Table facts = new Table(console, "", "");
+    facts.row("version", status.path("version").asString("?"));
+    facts.row("up", Meter.duration(status.path("uptimeSeconds").asLong(0)));
+    facts.row("site", site.path("folder").asString("?"));
+    StringJoiner domains = new StringJoiner(", ");
+    site.path("domains").forEach(domain -> domains.add(domain.asString("")));
+    facts.row("names", domains);
+    status
+        .path("listeners")
+        .properties()
+        .forEach(listener -> facts.row(listener.getKey(), listener.getValue().asString("off")));
+    facts.row(
+        "heap",
+        Meter.bytes(status.path("memory").path("heapUsedBytes").asLong(0))
+            + " of "
+            + Meter.bytes(status.path("memory").path("heapMaxBytes").asLong(0)));
+    facts.print();
+    console.out().println();
+    Table shards =
+        new Table(
+            console, "SHARD", "ROLE", "MEMBERS", "SPARE", "APPLIED", "LOG", "COMMIT", "DISK FREE");
+    for (JsonNode shard : status.path("shards")) {
+      shards.row(
+          shard.path("shard").asInt(0),
+          shard.path("role").asString("?"),
+          shard.path("members").asInt(0),
+          shard.path("spareFailures").asInt(0),
+          Meter.count(shard.path("appliedIndex").asLong(0)),
+          Meter.bytes(shard.path("logBytes").asLong(0)),
+          shard.path("commitMillis").asString("?") + " ms",
+          Meter.bytes(shard.path("diskFreeBytes").asLong(0)));
+    }
+    shards.print();
+  }
+}
