@@ -53,7 +53,7 @@ class BackupTest {
                   store.write(Batch.of(put("items/i" + n, json)));
                   acknowledged.set(n);
                 }
-                return null;
+                return acknowledged.get();
               });
       while (acknowledged.get() < 20 && !writer.isDone()) {
         Thread.sleep(1);

@@ -3,6 +3,7 @@ package dev.meridian.replica;
 import static dev.meridian.replica.Fixture.open;
 import static dev.meridian.replica.Fixture.put;
 import static dev.meridian.replica.Fixture.read;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -146,7 +147,7 @@ class DamageTest {
           }
         }
         assertThat(failed).as("the disk never got full").isNotNull();
-        assertThat(failed.outcome()).isEqualTo(Unavailable.Outcome.UNKNOWN);
+        assertThat(requireNonNull(failed).outcome()).isEqualTo(Unavailable.Outcome.UNKNOWN);
         assertThatThrownBy(() -> store.write(Batch.of(put("items/b", "{}"))))
             .isInstanceOfSatisfying(
                 Unavailable.class,

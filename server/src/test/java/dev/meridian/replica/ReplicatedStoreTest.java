@@ -6,6 +6,7 @@ import static dev.meridian.replica.Fixture.keyed;
 import static dev.meridian.replica.Fixture.open;
 import static dev.meridian.replica.Fixture.put;
 import static dev.meridian.replica.Fixture.read;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
@@ -377,7 +378,7 @@ class ReplicatedStoreTest {
     assertThat(machine.getLifeCycleState())
         .isEqualTo(org.apache.ratis.util.LifeCycle.State.RUNNING);
     assertThat(machine.getLastAppliedTermIndex())
-        .isEqualTo(storage.getLatestSnapshot().getTermIndex());
+        .isEqualTo(requireNonNull(storage.getLatestSnapshot()).getTermIndex());
     assertThat(machine.store().verify().problems()).isEmpty();
     assertThat(machine.store().verify().documents()).isEqualTo(50);
     machine.close();
