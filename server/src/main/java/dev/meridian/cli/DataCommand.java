@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
       DataDeleteCommand.class,
       DataListCommand.class,
       ImportCommand.class,
+      ExportCommand.class,
     },
     footer = {
       "%nExamples:",

@@ -22,7 +22,7 @@ final class JsonText {
 
   static final JsonMapper MAPPER = JsonMapper.builder().build();
 
-  private static final JsonLimits LIMITS = JsonLimits.DEFAULT.withBytes(MAX_BYTES);
+  static final JsonLimits LIMITS = JsonLimits.DEFAULT.withBytes(MAX_BYTES);
 
   private JsonText() {}
 

@@ -27,6 +27,7 @@ import picocli.CommandLine.Spec;
       BackupCommand.class,
       RestoreCommand.class,
       KeyCommand.class,
+      DnsCommand.class,
       VersionCommand.class,
       CompletionCommand.class,
       HelpCommand.class,

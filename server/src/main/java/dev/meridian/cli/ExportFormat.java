@@ -1,0 +1,127 @@
+package dev.meridian.cli;
+
+import dev.meridian.document.Json;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+
+/** How exported documents are written, one after another. */
+sealed interface ExportFormat {
+  /** What a file of it begins with. */
+  default void begin(OutputStream out) throws IOException {}
+
+  /**
+   * Writes a document.
+   *
+   * @param name {@code _id} or {@code _path}
+   * @param id what that is
+   * @param first whether it is the first one in the file
+   */
+  void write(OutputStream out, String name, String id, byte[] json, boolean first)
+      throws IOException;
+
+  /** What a file of it ends with. */
+  default void end(OutputStream out) throws IOException {}
+
+  /** A line each: {@code {"_id":…,"_value":…}}, or the values alone. */
+  record Lines(boolean valuesOnly) implements ExportFormat {
+    @Override
+    public void write(OutputStream out, String name, String id, byte[] json, boolean first)
+        throws IOException {
+      envelope(out, name, id, json, valuesOnly);
+      out.write('\n');
+    }
+  }
+
+  /** One array of what {@link Lines} writes. */
+  record Array(boolean valuesOnly) implements ExportFormat {
+    @Override
+    public void begin(OutputStream out) throws IOException {
+      out.write('[');
+    }
+
+    @Override
+    public void write(OutputStream out, String name, String id, byte[] json, boolean first)
+        throws IOException {
+      out.write((first ? "\n" : ",\n").getBytes(StandardCharsets.US_ASCII));
+      envelope(out, name, id, json, valuesOnly);
+    }
+
+    @Override
+    public void end(OutputStream out) throws IOException {
+      out.write("\n]\n".getBytes(StandardCharsets.US_ASCII));
+    }
+  }
+
+  /**
+   * A row each, after a row of names. Objects and arrays stand as JSON text.
+   *
+   * @param columns the fields shown, in order
+   */
+  record Csv(List<String> columns, boolean valuesOnly) implements ExportFormat {
+    @Override
+    public void begin(OutputStream out) throws IOException {
+      StringBuilder row = new StringBuilder(valuesOnly ? "" : "_id");
+      for (String column : columns) {
+        row.append(row.isEmpty() ? "" : ",").append(cell(column));
+      }
+      out.write(row.append("\r\n").toString().getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public void write(OutputStream out, String name, String id, byte[] json, boolean first)
+        throws IOException {
+      if (!(Json.parse(json, JsonText.LIMITS) instanceof Json.Obj(Map<String, Json> fields))) {
+        throw new CliException(
+            ExitCode.FAILED, "'" + id + "' is no object, so it is no row; export it as ndjson");
+      }
+      for (String field : fields.keySet()) {
+        if (!columns.contains(field)) {
+          throw new CliException(
+              ExitCode.FAILED,
+              "'" + id + "' got the field '" + field + "' meanwhile; name the columns: --fields");
+        }
+      }
+      StringBuilder row = new StringBuilder();
+      if (!valuesOnly) {
+        row.append(cell(id)).append(columns.isEmpty() ? "" : ",");
+      }
+      for (int i = 0; i < columns.size(); i++) {
+        Json value = fields.get(columns.get(i));
+        row.append(i == 0 ? "" : ",").append(value == null ? "" : cell(text(value)));
+      }
+      out.write(row.append("\r\n").toString().getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static String text(Json value) {
+      return switch (value) {
+        case Json.Str(String text) -> text;
+        case Json.Null() -> "";
+        default -> new String(value.toBytes(), StandardCharsets.UTF_8);
+      };
+    }
+
+    /** A cell, quoted where it must be (RFC 4180). */
+    private static String cell(String text) {
+      boolean plain =
+          text.chars().noneMatch(c -> c == ',' || c == '"' || c == '\r' || c == '\n')
+              && text.equals(text.strip());
+      return plain ? text : '"' + text.replace("\"", "\"\"") + '"';
+    }
+  }
+
+  private static void envelope(
+      OutputStream out, String name, String id, byte[] json, boolean valuesOnly)
+      throws IOException {
+    if (valuesOnly) {
+      out.write(json);
+      return;
+    }
+    String head = "{\"" + name + "\":" + JsonText.MAPPER.writeValueAsString(id) + ",\"_value\":";
+    out.write(head.getBytes(StandardCharsets.UTF_8));
+    out.write(json);
+    out.write('}');
+  }
+}
