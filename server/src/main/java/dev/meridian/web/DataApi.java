@@ -13,12 +13,14 @@ import io.helidon.http.Status;
 final class DataApi {
   private static final String ON_DOCUMENT = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS";
   private static final String ON_COLLECTION = "GET, HEAD, POST, OPTIONS";
-  private static final String ON_ROOT = "POST, OPTIONS";
+  private static final String ON_ROOT = "GET, HEAD, POST, OPTIONS";
 
   private final DocumentReader reader;
   private final CollectionReader lists;
   private final DocumentWriter writer;
   private final BatchWriter batches;
+  private final BulkImport bulkImport;
+  private final BulkExport bulkExport;
   private final Watches watches;
 
   DataApi(Store store, Access access, Watches watches) {
@@ -27,6 +29,8 @@ final class DataApi {
     this.lists = new CollectionReader(store, gatekeeper);
     this.writer = new DocumentWriter(store, gatekeeper);
     this.batches = new BatchWriter(store, gatekeeper);
+    this.bulkImport = new BulkImport(store, gatekeeper);
+    this.bulkExport = new BulkExport(store, gatekeeper);
     this.watches = watches;
   }
 
@@ -61,16 +65,22 @@ final class DataApi {
               lists.get(context, path);
             }
           }
-          case "POST" -> writer.post(context, path);
+          case "POST" -> {
+            if (Bodies.mediaType(context).equals(BulkImport.MEDIA_TYPE)) {
+              bulkImport.post(context, path);
+            } else {
+              writer.post(context, path);
+            }
+          }
           default -> otherwise(context, method, ON_COLLECTION, "a collection");
         }
       }
       case Target.Root() -> {
         context.route(Route.BATCH);
-        if (method.equals("POST")) {
-          batches.post(context);
-        } else {
-          otherwise(context, method, ON_ROOT, "the root of the data API");
+        switch (method) {
+          case "POST" -> batches.post(context);
+          case "GET", "HEAD" -> bulkExport.get(context);
+          default -> otherwise(context, method, ON_ROOT, "the root of the data API");
         }
       }
     }
