@@ -373,7 +373,7 @@ class ReplicatedStoreTest {
     machine.pause();
     assertThat(machine.getLifeCycleState()).isEqualTo(org.apache.ratis.util.LifeCycle.State.PAUSED);
     Folders.delete(target.resolve("sm"));
-    copyWithChecksums(snapshots, target.resolve("sm"));
+    copyWithChecksums(java.util.Objects.requireNonNull(snapshots), target.resolve("sm"));
     machine.reinitialize();
     assertThat(machine.getLifeCycleState())
         .isEqualTo(org.apache.ratis.util.LifeCycle.State.RUNNING);
