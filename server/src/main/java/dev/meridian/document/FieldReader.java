@@ -33,7 +33,7 @@ public final class FieldReader {
    */
   public @Nullable Json[] read(byte[] json) {
     @Nullable Json[] values = new @Nullable Json[count];
-    JsonReader.ofStored(json).fields(root, values);
+    new StoredJson(json).fields(root, values);
     return values;
   }
 

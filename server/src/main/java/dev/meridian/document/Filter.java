@@ -183,7 +183,7 @@ public final class Filter {
             return id;
           }
           if (name.equals(VALUE)) {
-            return Cel.value(JsonReader.ofStored(json).read());
+            return Cel.value(new StoredJson(json).read());
           }
           Integer place = variables.get(name);
           Json value = place == null ? null : values[place];

@@ -138,7 +138,7 @@ public enum Format {
    * @param json the value as it is stored
    */
   public byte[] fromJson(byte[] json) {
-    return this == JSON ? json : write(JsonReader.ofStored(json).read());
+    return this == JSON ? json : write(new StoredJson(json).read());
   }
 
   abstract Json read(byte[] input, JsonLimits limits);

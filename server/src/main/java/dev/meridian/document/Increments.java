@@ -67,7 +67,7 @@ final class Increments {
    * rest of the document is copied as it is.
    */
   private static byte[] add(byte[] json, FieldPath field, String amount, JsonLimits limits) {
-    JsonReader.Span at = JsonReader.ofStored(json).find(field);
+    StoredJson.Span at = new StoredJson(json).find(field);
     if (at == null) {
       return with(Patches.stored(json), field.names(), new Json.Num(amount), field).toBytes();
     }

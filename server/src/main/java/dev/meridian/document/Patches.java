@@ -60,6 +60,6 @@ public final class Patches {
 
   /** Stored values were within limits when they were stored; those may have been wider. */
   static Json stored(byte[] json) {
-    return JsonReader.ofStored(json).read();
+    return new StoredJson(json).read();
   }
 }

@@ -42,6 +42,6 @@ public final class Projection {
    * @param json a document's value as it is stored
    */
   public byte[] apply(byte[] json) {
-    return JsonReader.ofStored(json).project(wanted);
+    return new StoredJson(json).project(wanted);
   }
 }

@@ -60,6 +60,11 @@ final class XmlReader {
               + Texts.shorten(said < 0 ? message : message.substring(said + 9))
               + ".",
           e);
+    } catch (InvalidInputException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      // A parser that trips over malformed input is no reason to trip over the parser.
+      throw new InvalidInputException("Invalid XML: the parser cannot read it.", e);
     }
   }
 

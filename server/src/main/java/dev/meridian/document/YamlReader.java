@@ -55,9 +55,15 @@ final class YamlReader {
               .orElse("");
       throw new InvalidInputException(
           "Invalid YAML" + place + ": " + Texts.shorten(String.valueOf(e.getProblem())) + ".", e);
+    } catch (InvalidInputException e) {
+      throw e;
     } catch (YamlEngineException e) {
       throw new InvalidInputException(
           "Invalid YAML: " + Texts.shorten(String.valueOf(e.getMessage())) + ".", e);
+    } catch (RuntimeException e) {
+      // The parser fails on some malformed escapes ("\\xzz") with whatever it happens to meet.
+      throw new InvalidInputException(
+          "Invalid YAML: the parser cannot read it; look for a wrong escape in double quotes.", e);
     }
   }
 
@@ -126,7 +132,7 @@ final class YamlReader {
     if (NOT_FINITE.matcher(text).matches()) {
       throw error(event, "JSON has no " + text + "; write a string or null");
     }
-    if (text.length() > limits.numberChars() && looksNumeric(text)) {
+    if (text.length() > limits.numberChars() && isNumber(text)) {
       throw error(
           event,
           "a number has more than " + limits.numberChars() + " characters; write it in quotes");
@@ -135,13 +141,15 @@ final class YamlReader {
     return special == null ? new Json.Str(text) : special;
   }
 
-  /** Whether the text could be a number; cheap, as it may be long. */
-  private static boolean looksNumeric(String text) {
-    return text.chars().allMatch(c -> c < 0x80 && "0123456789abcdefxoABCDEF+-.".indexOf(c) >= 0);
+  /** Whether the text is a number, without computing which. */
+  private static boolean isNumber(String text) {
+    return HEX.matcher(text).matches()
+        || OCTAL.matcher(text).matches()
+        || Texts.jsonNumber(text) != null;
   }
 
   /** What the core schema takes a plain scalar for, or null when that is text. */
-  static @Nullable Json special(String text) {
+  private static @Nullable Json special(String text) {
     switch (text) {
       case "", "~", "null", "Null", "NULL" -> {
         return Json.NULL;
@@ -159,7 +167,7 @@ final class YamlReader {
         if (OCTAL.matcher(text).matches()) {
           return new Json.Num(new BigInteger(text.substring(2), 8).toString());
         }
-        String number = text.length() > 10_000 ? null : Texts.jsonNumber(text);
+        String number = Texts.jsonNumber(text);
         return number == null ? null : new Json.Num(number);
       }
     }
