@@ -1,5 +1,8 @@
 package dev.meridian.site;
 
+import dev.meridian.document.Expression;
+import java.util.Map;
+
 /**
  * Who may read and who may write, as CEL expressions over {@code auth} (who asks), {@code request}
  * and {@code document}; {@code true} admits everybody.
@@ -10,4 +13,15 @@ package dev.meridian.site;
 public record Rules(String read, String write) {
   /** Open for readers; writers need an API key or come from the site's own pages. */
   public static final Rules DEFAULT = new Rules("true", "auth.key || auth.page");
+
+  /**
+   * What rules may speak of: who asks, the request, the document as it is stored, and the value
+   * that a write would make of it.
+   */
+  public static final Map<String, Expression.Type> VARIABLES =
+      Map.of(
+          "auth", Expression.Type.MAP,
+          "request", Expression.Type.MAP,
+          "document", Expression.Type.DYN,
+          "value", Expression.Type.DYN);
 }

@@ -10,7 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import org.snakeyaml.engine.v2.nodes.Node;
 
 /** Reads and checks a site's folder. */
@@ -49,7 +48,7 @@ public final class SiteLoader {
       }
       throw new SiteException(yaml.problems());
     }
-    Site site = new SiteReader(absolute, yaml, (_, _) -> Optional.empty()).read(root);
+    Site site = new SiteReader(absolute, yaml).read(root);
     if (!yaml.problems().isEmpty()) {
       throw new SiteException(yaml.problems());
     }

@@ -1,6 +1,7 @@
 package dev.meridian.site;
 
 import dev.meridian.document.CollectionPath;
+import dev.meridian.document.Expression;
 import dev.meridian.document.FieldPath;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.site.CollectionSettings.CachePolicy;
@@ -20,7 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.nodes.Node;
@@ -76,20 +76,15 @@ final class SiteReader {
 
   private final Path folder;
   private final YamlReader yaml;
-  private final BiFunction<String, Boolean, Optional<String>> ruleProblem;
 
   /**
    * Creates it.
    *
    * @param folder absolute
-   * @param ruleProblem what is wrong with an access rule, if anything; the flag says whether it is
-   *     for writes
    */
-  SiteReader(
-      Path folder, YamlReader yaml, BiFunction<String, Boolean, Optional<String>> ruleProblem) {
+  SiteReader(Path folder, YamlReader yaml) {
     this.folder = folder;
     this.yaml = yaml;
-    this.ruleProblem = ruleProblem;
   }
 
   /** The site; what it holds is not to be used if problems were reported. */
@@ -292,10 +287,19 @@ final class SiteReader {
     if (rule == null) {
       return otherwise;
     }
-    ruleProblem
-        .apply(rule, name.equals("write"))
-        .ifPresent(problem -> yaml.problem(node, "the " + name + " rule: " + problem));
+    try {
+      // The default is known to be right, and compiling another loads the whole language.
+      if (!rule.equals(Rules.DEFAULT.write())) {
+        Expression.compile(rule, Rules.VARIABLES);
+      }
+    } catch (InvalidInputException e) {
+      yaml.problem(node, "the " + name + " rule: " + oneLine(String.valueOf(e.getMessage())));
+    }
     return rule;
+  }
+
+  private static String oneLine(String text) {
+    return text.replaceAll("\\s*\\R\\s*", " ");
   }
 
   // Collections

@@ -152,8 +152,9 @@ record FrontMatter(String title, String description, List<Need> data) {
               : "a name of data is letters, digits and '_', and starts with a letter.");
       return;
     }
+    int problems = yaml.problems().size();
     Map<String, Field> any = yaml.mapping(field.value(), "data." + name, NEED_KEYS);
-    if (any == null) {
+    if (any == null || yaml.problems().size() > problems) {
       return;
     }
     if (any.containsKey("document") == any.containsKey("list")) {

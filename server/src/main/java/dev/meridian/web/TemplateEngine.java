@@ -6,6 +6,7 @@ import io.pebbletemplates.pebble.attributes.AttributeResolver;
 import io.pebbletemplates.pebble.attributes.ResolvedAttribute;
 import io.pebbletemplates.pebble.error.LoaderException;
 import io.pebbletemplates.pebble.error.PebbleException;
+import io.pebbletemplates.pebble.error.RootAttributeNotFoundException;
 import io.pebbletemplates.pebble.extension.Extension;
 import io.pebbletemplates.pebble.extension.ExtensionCustomizer;
 import io.pebbletemplates.pebble.extension.core.AttributeResolverExtension;
@@ -120,7 +121,10 @@ final class TemplateEngine {
   private static PageFailure failure(String name, PebbleException e) {
     String template = e.getFileName() == null ? name : e.getFileName();
     Integer line = e.getLineNumber();
-    String message = e.getPebbleMessage();
+    String message =
+        e instanceof RootAttributeNotFoundException missing
+            ? "there is no '" + missing.getAttributeName() + "' here, or it is empty."
+            : e.getPebbleMessage();
     return new PageFailure(
         template,
         line == null ? 0 : line,

@@ -1,0 +1,244 @@
+package dev.meridian.site;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.networknt.schema.InputFormat;
+import com.networknt.schema.Schema;
+import com.networknt.schema.SchemaRegistry;
+import com.networknt.schema.SpecificationVersion;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.TreeSet;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.Tuple;
+import net.jqwik.api.lifecycle.AfterContainer;
+import net.jqwik.api.lifecycle.BeforeContainer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Editors check with the schema what the loader checks at start: they must not disagree. */
+class SiteSchemaTest {
+  private static final JsonMapper JSON = JsonMapper.shared();
+  private static final Schema SCHEMA =
+      SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
+          .getSchema(SiteLoader.schema(), InputFormat.JSON);
+
+  /** Uses every key there is; mutations of it are what people mistype. */
+  private static final String EVERYTHING =
+      """
+      name: Everything
+      domains: [a.test, www.a.test]
+      listeners:
+        http: 127.0.0.1:8080
+        https: off
+        dns: "[::1]:53"
+        admin: 9000
+        peer: "*:7400"
+      rules: {read: true, write: auth.key}
+      collections:
+        cities:
+          indexes: [name, [country, -population]]
+          rules: {write: "false"}
+          expires: 30 d
+          cache: write-through
+        cities/*/visits:
+      names:
+        ttl: 10 min
+        nameServers: ns1.a.test
+        hostmaster: dns@a.test
+        zoneFiles: []
+        records:
+          "@": {A: [127.0.0.1], MX: {value: 10 mail, ttl: 1 h}, TXT: hello}
+          www: {CNAME: "@"}
+          _sip._tcp: {SRV: 0 5 5060 sip}
+          sub: {NS: ns1.b.test., AAAA: "::1", CAA: 0 issue ca.test}
+      limits: {documentSize: 64 KiB, bodySize: 1 MiB, batchWrites: 10, nestingDepth: 8,
+        listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5}
+      """;
+
+  private static @Nullable Path fuzzed;
+
+  @TempDir Path folder;
+
+  @BeforeContainer
+  static void folderForProperties() throws IOException {
+    fuzzed = Files.createTempDirectory("site-fuzz");
+  }
+
+  @AfterContainer
+  static void removeFolder() throws IOException {
+    if (fuzzed != null) {
+      Files.deleteIfExists(fuzzed.resolve("site.yaml"));
+      Files.deleteIfExists(fuzzed);
+    }
+  }
+
+  private static boolean schemaAccepts(String yaml) {
+    Object value = new Load(LoadSettings.builder().build()).loadFromString(yaml);
+    JsonNode node = JSON.valueToTree(value);
+    return SCHEMA.validate(node).isEmpty();
+  }
+
+  private static @Nullable SiteException refusal(Path folder, String yaml) throws IOException {
+    Files.writeString(folder.resolve("site.yaml"), yaml);
+    try {
+      SiteLoader.load(folder);
+      return null;
+    } catch (SiteException e) {
+      return e;
+    }
+  }
+
+  @Test
+  void bothAcceptEverythingThatCanBeDeclared() throws IOException {
+    assertThat(refusal(folder, EVERYTHING)).isNull();
+    assertThat(schemaAccepts(EVERYTHING)).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "domain: a.test",
+        "domains: []",
+        "domains: [a.test, a.test]",
+        "domains: 5",
+        "domains: a.test\nname: 5",
+        "domains: a.test\nname: ' '",
+        "domains: a.test\nlisteners: {http: 99999}",
+        "domains: a.test\nlisteners: {http: example.com:80}",
+        "domains: a.test\nlisteners: {admin: off}",
+        "domains: a.test\ntls: {certificate: a.pem}",
+        "domains: a.test\nrules: {read: [x]}",
+        "domains: a.test\nrules: open",
+        "domains: a.test\ncollections: {_keys: {}}",
+        "domains: a.test\ncollections: {a/b: {}}",
+        "domains: a.test\ncollections: {a: {indexes: name}}",
+        "domains: a.test\ncollections: {a: {indexes: ['x, y']}}",
+        "domains: a.test\ncollections: {a: {expires: 30}}",
+        "domains: a.test\ncollections: {a: {expires: 30 days}}",
+        "domains: a.test\ncollections: {a: {cache: always}}",
+        "domains: a.test\ncollections: {a: {seed: a.txt}}",
+        "domains: a.test\nnames: {ttl: 300}",
+        "domains: a.test\nnames: {hostmaster: me}",
+        "domains: a.test\nnames: {records: {www: {A: []}}}",
+        "domains: a.test\nnames: {records: {www: {a: 127.0.0.1}}}",
+        "domains: a.test\nnames: {records: {www: {A: {ttl: 5 s}}}}",
+        "domains: a.test\nnames: {records: {www: {TXT: 5}}}",
+        "domains: a.test\nlimits: {batchWrites: 0}",
+        "domains: a.test\nlimits: {batchWrites: 501}",
+        "domains: a.test\nlimits: {documentSize: 1 MB}",
+        "domains: a.test\nlimits: {documentSize: 1024}",
+      })
+  void bothRefuse(String yaml) throws IOException {
+    assertThat(refusal(folder, yaml)).as("the loader").isNotNull();
+    assertThat(schemaAccepts(yaml)).as("the schema").isFalse();
+  }
+
+  @Test
+  void theSchemaHasExactlyTheLoadersKeys() {
+    JsonNode schema = JSON.readTree(SiteLoader.schema());
+    keys(schema.at("/properties"), SiteReader.ROOT_KEYS);
+    keys(schema.at("/properties/listeners/properties"), SiteReader.LISTENER_KEYS);
+    keys(schema.at("/properties/tls/properties"), SiteReader.TLS_KEYS);
+    keys(schema.at("/properties/names/properties"), SiteReader.NAMES_KEYS);
+    keys(schema.at("/properties/limits/properties"), SiteReader.LIMITS_KEYS);
+    keys(schema.at("/$defs/rules/properties"), SiteReader.RULES_KEYS);
+    keys(schema.at("/$defs/collection/properties"), SiteReader.COLLECTION_KEYS);
+    keys(schema.at("/$defs/records/properties"), RecordsReader.TYPES);
+  }
+
+  private static void keys(JsonNode properties, List<String> expected) {
+    assertThat(properties.propertyNames()).containsExactlyInAnyOrderElementsOf(expected);
+    for (String key : new TreeSet<>(expected)) {
+      assertThat(properties.get(key).path("description").asString(""))
+          .as("the description of " + key)
+          .isNotEmpty();
+    }
+  }
+
+  @Provide
+  Arbitrary<String> mutations() {
+    Arbitrary<String> pieces =
+        Arbitraries.of(
+            "\n",
+            "  ",
+            ":",
+            "-",
+            "[",
+            "]",
+            "{",
+            "}",
+            "\"",
+            "'",
+            "&a",
+            "*a",
+            "!!int",
+            "#",
+            "|",
+            "null",
+            "true",
+            "0",
+            "99999999999999999999",
+            "a..b",
+            "\t",
+            "\u0000",
+            "\ufeff",
+            "é",
+            "? ",
+            "- - -",
+            "---\n",
+            "%YAML 9.9",
+            "<<: ");
+    return Combinators.combine(
+            Arbitraries.integers().between(0, EVERYTHING.length()),
+            Arbitraries.integers().between(0, 12),
+            pieces)
+        .as(Tuple::of)
+        .list()
+        .ofMinSize(1)
+        .ofMaxSize(4)
+        .map(
+            edits -> {
+              StringBuilder text = new StringBuilder(EVERYTHING);
+              for (var edit : edits) {
+                int at = Math.min(edit.get1(), text.length());
+                text.replace(at, Math.min(text.length(), at + edit.get2()), edit.get3());
+              }
+              return text.toString();
+            });
+  }
+
+  @Property(tries = 1500)
+  void whateverIsWrittenIsAcceptedByBothOrRefusedWithAPlace(@ForAll("mutations") String yaml)
+      throws IOException {
+    Path folder = java.util.Objects.requireNonNull(fuzzed);
+    SiteException refused = refusal(folder, yaml);
+    if (refused == null) {
+      assertThat(schemaAccepts(yaml)).as("the schema refuses what the loader accepts").isTrue();
+      return;
+    }
+    int lines = (int) yaml.lines().count() + 1;
+    assertThat(refused.problems())
+        .isNotEmpty()
+        .allSatisfy(
+            problem -> {
+              assertThat(problem.line()).isBetween(1, lines);
+              assertThat(problem.column()).isPositive();
+              assertThat(problem.message()).isNotBlank().doesNotContain("\n");
+            });
+  }
+}
