@@ -1,0 +1,5 @@
+/** The example sites, used in a real browser. */
+@NullMarked
+package dev.meridian.examples;
+
+import org.jspecify.annotations.NullMarked;
