@@ -7,10 +7,13 @@ import dev.cel.common.types.MapType;
 import dev.cel.common.types.SimpleType;
 import dev.cel.parser.CelParser;
 import dev.cel.runtime.CelRuntime;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,17 +25,20 @@ import org.jspecify.annotations.Nullable;
 public final class Expression {
   private final String source;
   private final @Nullable Boolean constant;
-  private final CelRuntime.@Nullable Program program; // null when the expression is constant
+  private final CelRuntime.@Nullable Program program; // null when it is constant or members
+  private final List<Member> members; // empty unless it is members
   private final Set<String> used;
 
   private Expression(
       String source,
       @Nullable Boolean constant,
       CelRuntime.@Nullable Program program,
+      List<Member> members,
       Set<String> used) {
     this.source = source;
     this.constant = constant;
     this.program = program;
+    this.members = List.copyOf(members);
     this.used = used;
   }
 
@@ -52,9 +58,51 @@ public final class Expression {
     INT
   }
 
+  /** A member of a map variable, as in {@code auth.key}. */
+  private record Member(String variable, String field) {
+    @Nullable Object in(Map<String, ?> variables) {
+      return switch (variables.get(variable)) {
+        case Map<?, ?> map -> map.get(field);
+        case Json.Obj(Map<String, Json> members) ->
+            members.get(field) instanceof Json.Bool(boolean value) ? (Object) value : null;
+        case null, default -> null;
+      };
+    }
+  }
+
+  /** Members joined by "or": what default rules are made of. */
+  private static final Pattern MEMBERS =
+      Pattern.compile("[a-z]+\\.[a-z]+(?: *\\|\\| *[a-z]+\\.[a-z]+){0,7}");
+
+  /** Words that name no member in CEL. */
+  private static final Set<String> RESERVED =
+      Set.of(
+          "as",
+          "break",
+          "const",
+          "continue",
+          "else",
+          "false",
+          "for",
+          "function",
+          "if",
+          "import",
+          "in",
+          "let",
+          "loop",
+          "namespace",
+          "null",
+          "package",
+          "return",
+          "true",
+          "var",
+          "void",
+          "while");
+
   /**
-   * Compiles an expression. {@code true} and {@code false} cost nothing; the first other one loads
-   * the language, which takes some hundred milliseconds.
+   * Compiles an expression. {@code true}, {@code false} and members of map variables joined by
+   * {@code ||} cost nothing; the first other one loads the language, which takes some hundred
+   * milliseconds.
    *
    * @param variables the names it may use, and what they hold
    * @throws InvalidInputException if it is no valid expression; the message says where
@@ -62,9 +110,32 @@ public final class Expression {
   public static Expression compile(String source, Map<String, Type> variables) {
     String word = source.strip();
     if (word.equals("true") || word.equals("false")) {
-      return new Expression(source, word.equals("true"), null, Set.of());
+      return new Expression(source, word.equals("true"), null, List.of(), Set.of());
+    }
+    List<Member> members = members(word, variables);
+    if (!members.isEmpty()) {
+      Set<String> used = new HashSet<>();
+      members.forEach(member -> used.add(member.variable));
+      return new Expression(source, null, null, members, Set.copyOf(used));
     }
     return Compiler.compile(source, variables);
+  }
+
+  private static List<Member> members(String source, Map<String, Type> variables) {
+    if (!MEMBERS.matcher(source).matches()) {
+      return List.of();
+    }
+    List<Member> members = new ArrayList<>();
+    for (String part : source.split("\\|\\|", -1)) {
+      String term = part.strip();
+      int dot = term.indexOf('.');
+      Member member = new Member(term.substring(0, dot), term.substring(dot + 1));
+      if (variables.get(member.variable) != Type.MAP || RESERVED.contains(member.field)) {
+        return List.of(); // the compiler says what is wrong with it
+      }
+      members.add(member);
+    }
+    return members;
   }
 
   /** Whether it is {@code true} or {@code false}, whatever the variables. */
@@ -100,12 +171,37 @@ public final class Expression {
    * @throws InvalidInputException if it takes too many steps
    */
   public @Nullable Object evaluate(Map<String, ?> variables) {
+    if (!members.isEmpty()) {
+      return anyOf(variables);
+    }
     if (program == null) {
       return constant;
     }
     Cel.Variables lookup =
         name -> variables.get(name) instanceof Json json ? Cel.value(json) : variables.get(name);
     return Cel.evaluate(program, lookup);
+  }
+
+  /**
+   * CEL's "or": one true decides, whatever is missing. With a member that is neither true nor false
+   * it is left to the language itself.
+   */
+  private @Nullable Object anyOf(Map<String, ?> variables) {
+    boolean any = false;
+    boolean open = false;
+    for (Member member : members) {
+      Object value = member.in(variables);
+      if (value instanceof Boolean truth) {
+        any |= truth;
+      } else if (value == null) {
+        open = true;
+      } else {
+        Map<String, Type> types = new LinkedHashMap<>();
+        members.forEach(m -> types.put(m.variable, Type.MAP));
+        return Compiler.compile(source, types).evaluate(variables);
+      }
+    }
+    return any ? Boolean.TRUE : open ? null : Boolean.FALSE;
   }
 
   /**
@@ -139,7 +235,7 @@ public final class Expression {
       }
       Set<String> used = new HashSet<>();
       CelTrees.freeIdentifiers(parsed.getExpr(), used::add);
-      return new Expression(source, null, Cel.program(checked), Set.copyOf(used));
+      return new Expression(source, null, Cel.program(checked), List.of(), Set.copyOf(used));
     }
 
     private static CelType celType(Type type) {
