@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
       KeyCommand.class,
       DnsCommand.class,
       VersionCommand.class,
+      WarmUpCommand.class,
       CompletionCommand.class,
       HelpCommand.class,
     },
