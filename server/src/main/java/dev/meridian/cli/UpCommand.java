@@ -104,9 +104,7 @@ final class UpCommand implements Callable<Integer> {
       throw new CliException(ExitCode.USAGE, "--log is text or json; it was '" + log + "'");
     }
     boolean json = log == null ? !console.errIsTerminal() : log.equals("json");
-    if (json) {
-      System.setProperty("meridian.log.encoder", "ch.qos.logback.classic.encoder.JsonEncoder");
-    }
+    System.setProperty("meridian.log.form", json ? "json" : "text");
     System.setProperty("meridian.log.level", "INFO");
     System.setProperty("meridian.log.access", mode != null && mode.production ? "INFO" : "WARN");
     NodeOptions options =
