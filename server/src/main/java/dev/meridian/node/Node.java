@@ -39,7 +39,6 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -143,8 +142,7 @@ public final class Node implements AutoCloseable {
     if (listeners.http().isEmpty() && listeners.https().isEmpty()) {
       return Optional.empty();
     }
-    WebOptions web =
-        new WebOptions(listeners.http(), listeners.https(), MAX_CONNECTIONS, Set.of(), GRACE);
+    WebOptions web = new WebOptions(listeners.http(), listeners.https(), MAX_CONNECTIONS, GRACE);
     StaticFiles files = StaticFiles.create(site, options.development());
     Pages pages = Pages.create(site, store, access.grants(), files, options.development());
     return Optional.of(

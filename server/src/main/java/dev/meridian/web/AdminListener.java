@@ -53,7 +53,7 @@ public final class AdminListener implements AutoCloseable {
     for (EventType type : EventType.values()) {
       direct.addHandler(type, new DirectProblems());
     }
-    this.server =
+    WebServer server =
         WebServer.builder()
             .address(address.getAddress())
             .port(address.getPort())
@@ -64,8 +64,8 @@ public final class AdminListener implements AutoCloseable {
             .addProtocol(Http1Config.builder().sendKeepAliveHeader(false).build())
             .directHandlers(direct.build())
             .routing(HttpRouting.builder().addFilter(new Door()))
-            .build()
-            .start();
+            .build();
+    this.server = Listening.start("admin", address, server);
   }
 
   /**

@@ -3,8 +3,10 @@ package dev.meridian.web;
 import dev.meridian.site.Site;
 import dev.meridian.store.Store;
 import io.helidon.common.socket.SocketOptions;
+import io.helidon.common.tls.Tls;
 import io.helidon.http.DirectHandler.EventType;
 import io.helidon.webserver.WebServer;
+import io.helidon.webserver.WebServerConfig;
 import io.helidon.webserver.http.DirectHandlers;
 import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.HttpService;
@@ -14,6 +16,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +36,7 @@ public final class WebTier implements AutoCloseable {
   private final List<WebServer> running = new ArrayList<>();
   private final Watchdog watchdog = new Watchdog();
   private final Watches watches;
+  private @Nullable Certificates certificates;
   private final @Nullable WebServer http;
   private final @Nullable WebServer https;
 
@@ -50,12 +54,22 @@ public final class WebTier implements AutoCloseable {
     registry.gauge("meridian.http.watches", watches, Watches::open);
     DataApi data = new DataApi(store, access, watches);
     FrontDoor door = new FrontDoor(site, data, answers, metrics, watchdog);
-    this.http =
-        options
-            .http()
-            .map(address -> listen("http", address, options, door, services))
-            .orElse(null);
-    this.https = null;
+    try {
+      this.http =
+          options
+              .http()
+              .map(address -> listen("http", address, null, options, door, services))
+              .orElse(null);
+      this.certificates = options.https().map(_ -> new Certificates(site)).orElse(null);
+      this.https =
+          options
+              .https()
+              .map(address -> listen("https", address, tls(), options, door, services))
+              .orElse(null);
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
   }
 
   /**
@@ -64,7 +78,8 @@ public final class WebTier implements AutoCloseable {
    * @param site the site as it now is; asked once a request
    * @param services what answers outside the data API, asked in their order; each may pass a
    *     request on with {@code response.next()}
-   * @throws java.io.UncheckedIOException if an address cannot be listened on
+   * @throws java.io.UncheckedIOException if an address cannot be listened on, or TLS is asked for
+   *     and the site's certificate files are not usable; nothing is left running
    */
   public static WebTier start(
       WebOptions options,
@@ -87,9 +102,18 @@ public final class WebTier implements AutoCloseable {
     return https == null ? OptionalInt.empty() : OptionalInt.of(https.port());
   }
 
+  private Tls tls() {
+    return Tls.builder()
+        .sslContext(Objects.requireNonNull(certificates).context())
+        .enabledProtocols(List.of("TLSv1.3", "TLSv1.2"))
+        .applicationProtocols(List.of("h2", "http/1.1"))
+        .build();
+  }
+
   private WebServer listen(
       String name,
       InetSocketAddress address,
+      @Nullable Tls tls,
       WebOptions options,
       FrontDoor door,
       List<? extends HttpService> services) {
@@ -103,7 +127,7 @@ public final class WebTier implements AutoCloseable {
     for (EventType type : EventType.values()) {
       direct.addHandler(type, new DirectProblems());
     }
-    WebServer server =
+    WebServerConfig.Builder config =
         WebServer.builder()
             .address(address.getAddress())
             .port(address.getPort())
@@ -119,9 +143,11 @@ public final class WebTier implements AutoCloseable {
                     .build())
             .addProtocol(Http2Config.builder().maxHeaderListSize(MAX_HEADERS).build())
             .directHandlers(direct.build())
-            .routing(routing)
-            .build()
-            .start();
+            .routing(routing);
+    if (tls != null) {
+      config.tls(tls);
+    }
+    WebServer server = Listening.start(name, address, config.build());
     running.add(server);
     return server;
   }
@@ -144,6 +170,9 @@ public final class WebTier implements AutoCloseable {
     } catch (InterruptedException e) {
       // Whoever interrupts a shutdown wants it to be over.
       Thread.currentThread().interrupt();
+    }
+    if (certificates != null) {
+      certificates.close();
     }
     watchdog.close();
   }

@@ -38,19 +38,27 @@ final class TestServer implements AutoCloseable {
 
   TestServer(Path folder, Rules rules, Limits limits, Map<String, CollectionSettings> collections)
       throws IOException {
+    this(
+        folder,
+        site(folder, rules, limits, collections),
+        WebOptions.http(new InetSocketAddress("127.0.0.1", 0)));
+  }
+
+  TestServer(Path folder, Site site, WebOptions options) throws IOException {
     this.folder = folder;
     this.store = RocksStore.open(folder.resolve("db"), RocksStore.Options.of(engine), List.of());
     this.access = Access.open(store, folder.resolve("operator.key"));
-    this.site = site(folder, rules, limits, collections);
-    this.web =
-        WebTier.start(
-            WebOptions.http(new InetSocketAddress("127.0.0.1", 0)),
-            store,
-            () -> site,
-            metrics,
-            access,
-            List.of(),
-            ErrorPages.NONE);
+    this.site = site;
+    try {
+      this.web =
+          WebTier.start(
+              options, store, () -> this.site, metrics, access, List.of(), ErrorPages.NONE);
+    } catch (RuntimeException e) {
+      client.close();
+      store.close();
+      engine.close();
+      throw e;
+    }
   }
 
   /** A server that lets everybody do everything. */
