@@ -51,12 +51,7 @@ final class UpBanner {
                                 + " "
                                 + domain
                                 + "|@")));
-    at.http()
-        .ifPresent(
-            a ->
-                entry(
-                    "data",
-                    "http://" + text(a) + "/data/…   @|faint described at /openapi.json|@"));
+    at.http().ifPresent(a -> entry("data", "http://" + text(a) + "/data/…"));
     entry(
         "operator",
         "http://"

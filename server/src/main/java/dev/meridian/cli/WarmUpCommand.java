@@ -46,7 +46,7 @@ final class WarmUpCommand implements Callable<Integer> {
       int http = at.http().orElseThrow().getPort();
       try (HttpClient client =
           HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
-        for (String path : List.of("/", "/openapi.json", "/data/warm/up", "/no-such-page")) {
+        for (String path : List.of("/", "/data/warm/up", "/no-such-page")) {
           ask(client, request(http, path).header("Accept", "text/html,application/json"));
         }
         ask(

@@ -223,6 +223,7 @@ public final class AdminListener implements AutoCloseable {
     try {
       views.backup(body);
       body.close();
+      context.response().commit(); // Helidon ends a stream itself only for its own handlers
     } catch (IOException e) {
       throw new UncheckedIOException("The backup could not be completed", e);
     }

@@ -74,6 +74,7 @@ final class BulkExport {
       }
       out.write(("{\"end\":\"" + last + "\"}\n").getBytes(StandardCharsets.US_ASCII));
       out.close();
+      response.commit(); // Helidon ends a stream itself only for its own handlers
     } catch (StoreException.PositionLost e) {
       throw new ProblemException(
           Problem.of(

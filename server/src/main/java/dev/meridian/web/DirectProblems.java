@@ -4,6 +4,7 @@ import io.helidon.http.DirectHandler;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.ServerResponseHeaders;
 import io.helidon.http.Status;
+import java.util.Objects;
 
 /**
  * Problem documents for requests that never reach the front door, because they are not HTTP, or
@@ -42,7 +43,12 @@ final class DirectProblems implements DirectHandler {
                   "HTTP version not supported",
                   "This server speaks HTTP/1.1 and HTTP/2.");
           case 500 -> Problem.internal();
-          default -> Problem.fromHttp(status, message);
+          default ->
+              // Helidon gives no reason for some malformed addresses.
+              Problem.fromHttp(
+                  status,
+                  Objects.requireNonNullElse(
+                      message, "The request is not valid HTTP; check its address and headers."));
         };
     TransportResponse.Builder response =
         TransportResponse.builder()

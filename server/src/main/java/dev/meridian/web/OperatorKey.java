@@ -9,13 +9,18 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
+import java.util.Set;
 
 /** The key of whoever runs this node: a file that only they can read. It may do everything. */
 final class OperatorKey {
   /** The id in the operator's token. */
   static final String ID = "operator";
+
+  private static final Set<PosixFilePermission> OWNER_ONLY =
+      PosixFilePermissions.fromString("rw-------");
 
   private final byte[] hash;
 
@@ -29,6 +34,7 @@ final class OperatorKey {
       String token;
       try {
         token = Files.readString(file, StandardCharsets.US_ASCII).strip();
+        Files.setPosixFilePermissions(file, OWNER_ONLY); // a copied file may have lost its mode
       } catch (NoSuchFileException e) {
         token = make(file);
       }
@@ -55,8 +61,7 @@ final class OperatorKey {
     // that there is no moment at which others can read it.
     Path draft = file.resolveSibling(file.getFileName() + ".new");
     Files.deleteIfExists(draft);
-    Files.createFile(
-        draft, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    Files.createFile(draft, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
     Files.writeString(draft, token + "\n", StandardCharsets.US_ASCII, StandardOpenOption.WRITE);
     Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
     return token;

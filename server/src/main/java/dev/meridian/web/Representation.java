@@ -59,6 +59,10 @@ enum Representation {
         return JSON;
       }
     }
+    if (names(accept, "text/html") && Accept.media(accept, "application/json") > 0) {
+      // A browser: it prefers XML to anything it cannot name, but a person wants to read JSON.
+      return JSON;
+    }
     Representation best = JSON;
     int most = 0;
     for (Representation form : ALL) {

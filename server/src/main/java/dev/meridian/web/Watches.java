@@ -209,6 +209,7 @@ final class Watches implements AutoCloseable {
         } catch (StoreException.Unavailable | ProblemException e) {
           // The client comes back with its last position, and is then told why if it lasts.
         }
+        response.commit(); // Helidon ends a stream itself only for its own handlers
       } finally {
         feed.close();
       }
