@@ -356,7 +356,6 @@ public final class Bench {
       out.printf(Locale.ROOT, "import: run %d%n", run + 1);
       Path data = scratch.resolve("import/data" + run);
       Servers servers = servers("import");
-      long records;
       try (Servers.Meridian meridian = servers.meridian(bare, data)) {
         long begun = System.nanoTime();
         Tools.run(
@@ -374,9 +373,8 @@ public final class Bench {
                 "--state",
                 scratch.resolve("import-state-" + run).toString()));
         double took = (System.nanoTime() - begun) / 1e9;
-        records = 150_000;
         imports.add(new Sample(took, Double.NaN, Double.NaN, Double.NaN));
-        out.printf(Locale.ROOT, "  imported in %.1f s (about %d records)%n", took, records);
+        out.printf(Locale.ROOT, "  imported in %.1f s%n", took);
       }
       long begun = System.nanoTime();
       try (Servers.Meridian meridian = servers.meridian(bare, data)) {

@@ -71,7 +71,8 @@ final class Servers {
                 "--data",
                 data.toString(),
                 "--production"));
-    started(process);
+    // The operator's listener opens last, after the web tier and the name server.
+    started(process.at(admin));
     return new Meridian(process, dns, admin, data);
   }
 

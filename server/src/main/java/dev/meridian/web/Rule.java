@@ -3,6 +3,7 @@ package dev.meridian.web;
 import dev.meridian.document.Expression;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Json;
+import dev.meridian.site.Rules;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -26,12 +27,6 @@ import org.slf4j.LoggerFactory;
  */
 final class Rule {
   private static final Logger log = LoggerFactory.getLogger(Rule.class);
-  private static final Map<String, Expression.Type> VARIABLES =
-      Map.of(
-          "auth", Expression.Type.MAP,
-          "request", Expression.Type.MAP,
-          "document", Expression.Type.DYN,
-          "value", Expression.Type.DYN);
 
   private final Expression expression;
 
@@ -64,7 +59,7 @@ final class Rule {
    * @throws InvalidInputException if it is no valid expression; the message says where
    */
   static Rule compile(String source) {
-    return new Rule(Expression.compile(source, VARIABLES));
+    return new Rule(Expression.compile(source, Rules.VARIABLES));
   }
 
   /** Whether it is the same for everybody; asking it then costs nothing. */
