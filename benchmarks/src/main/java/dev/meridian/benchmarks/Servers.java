@@ -70,7 +70,10 @@ final class Servers {
                 "127.0.0.1:" + peer,
                 "--data",
                 data.toString(),
-                "--production"));
+                "--production",
+                // As nginx below.
+                "--access-log",
+                "off"));
     // The operator's listener opens last, after the web tier and the name server.
     started(process.at(admin));
     return new Meridian(process, dns, admin, data);

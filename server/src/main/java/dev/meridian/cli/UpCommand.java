@@ -1,5 +1,6 @@
 package dev.meridian.cli;
 
+import ch.qos.logback.classic.LoggerContext;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.node.Node;
 import dev.meridian.node.NodeOptions;
@@ -10,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -92,6 +94,12 @@ final class UpCommand implements Callable<Integer> {
           "Logs as text or as json, a line each (default: text in a terminal, else json).")
   @Nullable String log;
 
+  @Option(
+      names = "--access-log",
+      paramLabel = "ON",
+      description = "Whether a line is logged for every request: on or off (default: on in production).")
+  @Nullable String accessLog;
+
   private final Console console;
 
   UpCommand(Console console) {
@@ -103,21 +111,35 @@ final class UpCommand implements Callable<Integer> {
     if (log != null && !log.equals("text") && !log.equals("json")) {
       throw new CliException(ExitCode.USAGE, "--log is text or json; it was '" + log + "'");
     }
+    if (accessLog != null && !accessLog.equals("on") && !accessLog.equals("off")) {
+      throw new CliException(
+          ExitCode.USAGE, "--access-log is on or off; it was '" + accessLog + "'");
+    }
     boolean json = log == null ? !console.errIsTerminal() : log.equals("json");
     System.setProperty("meridian.log.form", json ? "json" : "text");
     System.setProperty("meridian.log.level", "INFO");
-    System.setProperty("meridian.log.access", mode != null && mode.production ? "INFO" : "WARN");
+    boolean access =
+        accessLog == null ? mode != null && mode.production : accessLog.equals("on");
+    System.setProperty("meridian.log.access", access ? "INFO" : "WARN");
     NodeOptions options =
         new NodeOptions(
             site, data, this::listeners, mode == null || !mode.production, VersionCommand.number());
     long begun = System.nanoTime();
     Node node = Node.start(options);
     // Ctrl-C and SIGTERM end here; main waits for what is being finished.
-    Thread stop = Thread.ofPlatform().name("stop").unstarted(node::close);
+    Thread stop = Thread.ofPlatform().name("stop").unstarted(() -> stop(node));
     Runtime.getRuntime().addShutdownHook(stop);
     new UpBanner(console, node, data).show(System.nanoTime() - begun);
     Thread.currentThread().join(); // for ever; the signal ends the process
     return ExitCode.OK;
+  }
+
+  private static void stop(Node node) {
+    node.close();
+    // The lines of the last requests may still wait for the thread that writes them.
+    if (LoggerFactory.getILoggerFactory() instanceof LoggerContext logs) {
+      logs.stop();
+    }
   }
 
   /** The site's listeners with what the flags say instead. */

@@ -42,10 +42,14 @@ final class GroupCommit implements AutoCloseable {
     void submit(LogGroup group);
   }
 
+  /** How late a deadline may be noticed. */
+  private static final Duration TICK = Duration.ofMillis(50);
+
   private final ReplicaOptions options;
   private final Log log;
   private final ReplicaMetrics metrics;
   private final Thread proposer;
+  private final Thread timekeeper;
 
   private final ReentrantLock lock = new ReentrantLock();
 
@@ -54,11 +58,17 @@ final class GroupCommit implements AutoCloseable {
 
   private final Condition idle = lock.newCondition();
 
+  /** Something waits that may come to its deadline. */
+  private final Condition busy = lock.newCondition();
+
   /** All below are guarded by {@link #lock}. */
   private final Queue<PendingWrite> queue = new ArrayDeque<>();
 
   private final Set<LogGroup> inFlight = new HashSet<>();
   private long queuedBytes;
+
+  /** Whether the timekeeper waits for {@link #busy}. */
+  private boolean timekeeperRests;
 
   /** Why nothing is taken any more; null while it is. */
   private @Nullable String stopped;
@@ -68,7 +78,9 @@ final class GroupCommit implements AutoCloseable {
     this.log = log;
     this.metrics = metrics;
     this.proposer = Thread.ofPlatform().name("meridian-commit").daemon().unstarted(this::run);
+    this.timekeeper = Thread.ofPlatform().name("meridian-deadline").daemon().unstarted(this::time);
     proposer.start();
+    timekeeper.start();
   }
 
   /**
@@ -77,7 +89,7 @@ final class GroupCommit implements AutoCloseable {
    * @throws StoreException what is known when there is no outcome
    */
   Outcome commit(Command command, Duration deadline) {
-    PendingWrite write = new PendingWrite(command);
+    PendingWrite write = new PendingWrite(command, deadline);
     if (write.bytes() > ReplicaOptions.MAX_ENTRY_BYTES) {
       throw new StoreException.Rejected(
           StoreException.Rejected.Reason.TOO_LARGE,
@@ -88,7 +100,7 @@ final class GroupCommit implements AutoCloseable {
               + " can be written at once. Split it.");
     }
     enqueue(write);
-    return write.await(deadline);
+    return write.await();
   }
 
   private void enqueue(PendingWrite write) {
@@ -111,6 +123,54 @@ final class GroupCommit implements AutoCloseable {
       queue.add(write);
       queuedBytes += write.bytes();
       changed.signal();
+      watch();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Something waits from now on. Called with {@link #lock} held. */
+  private void watch() {
+    if (timekeeperRests) {
+      timekeeperRests = false;
+      busy.signal();
+    }
+  }
+
+  /** Ends the waits that last too long: all of them here, so that none needs a timer of its own. */
+  private void time() {
+    try {
+      while (true) {
+        awaitBusy();
+        Thread.sleep(TICK);
+        for (PendingWrite write : waiting()) {
+          write.expire(System.nanoTime());
+        }
+      }
+    } catch (InterruptedException e) {
+      // Closed.
+    }
+  }
+
+  private void awaitBusy() throws InterruptedException {
+    lock.lock();
+    try {
+      while (queue.isEmpty() && inFlight.isEmpty()) {
+        timekeeperRests = true;
+        busy.await();
+      }
+    } finally {
+      timekeeperRests = false;
+      lock.unlock();
+    }
+  }
+
+  private List<PendingWrite> waiting() {
+    lock.lock();
+    try {
+      List<PendingWrite> all = new ArrayList<>(queue);
+      inFlight.forEach(group -> all.addAll(group.writes()));
+      return all;
     } finally {
       lock.unlock();
     }
@@ -187,6 +247,7 @@ final class GroupCommit implements AutoCloseable {
     lock.lock();
     try {
       inFlight.add(group);
+      watch();
     } finally {
       lock.unlock();
     }
@@ -306,11 +367,17 @@ final class GroupCommit implements AutoCloseable {
 
   @Override
   public void close() {
-    stop("This store was closed.");
-    abandon("This store was closed.", null);
+    String why = "This store was closed.";
+    stop(why);
+    abandon(why, null);
     try {
       proposer.join(TimeUnit.SECONDS.toMillis(5));
+      // What the proposer was about to hand over when the others were answered.
+      abandon(why, null);
+      timekeeper.interrupt();
+      timekeeper.join(TimeUnit.SECONDS.toMillis(5));
     } catch (InterruptedException e) {
+      timekeeper.interrupt();
       Thread.currentThread().interrupt();
     }
   }

@@ -37,6 +37,10 @@ final class LogGroup implements Message {
     return content;
   }
 
+  List<PendingWrite> writes() {
+    return writes;
+  }
+
   /** From here on nobody can tell whether the entry survives, until it is applied. */
   void appending() {
     appended = true;

@@ -4,11 +4,9 @@ import dev.meridian.store.Outcome;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.proto.Command;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /** One command between its caller, who waits for it, and the log. */
 final class PendingWrite {
@@ -23,12 +21,30 @@ final class PendingWrite {
 
   private final Command command;
   private final int bytes;
+  private final Duration deadline;
+  private final long dueNanos;
+  private final Thread caller = Thread.currentThread();
   private final AtomicReference<State> state = new AtomicReference<>(State.QUEUED);
-  private final CompletableFuture<Outcome> outcome = new CompletableFuture<>();
 
-  PendingWrite(Command command) {
+  /** The outcome, or why there is none; set once. */
+  private final AtomicReference<@Nullable Answer> answer = new AtomicReference<>();
+
+  private sealed interface Answer {
+    record Done(Outcome outcome) implements Answer {}
+
+    record Failed(RuntimeException problem) implements Answer {}
+  }
+
+  /**
+   * A write of the current thread, which will {@link #await} its outcome.
+   *
+   * @param deadline how long it waits, from now
+   */
+  PendingWrite(Command command, Duration deadline) {
     this.command = command;
     this.bytes = command.getSerializedSize();
+    this.deadline = deadline;
+    this.dueNanos = System.nanoTime() + deadline.toNanos();
   }
 
   Command command() {
@@ -45,36 +61,47 @@ final class PendingWrite {
   }
 
   void complete(Outcome result) {
-    outcome.complete(result);
+    answer(new Answer.Done(result));
   }
 
   void fail(RuntimeException problem) {
-    outcome.completeExceptionally(problem);
+    answer(new Answer.Failed(problem));
   }
 
-  /**
-   * Waits for the outcome.
-   *
-   * @throws Unavailable if none comes in time, or this thread is interrupted; it says what is known
-   */
-  Outcome await(Duration deadline) {
-    try {
-      return outcome.get(deadline.toNanos(), TimeUnit.NANOSECONDS);
-    } catch (TimeoutException e) {
-      throw gaveUp("was not answered within " + deadline.toMillis() + " ms", e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw gaveUp("was interrupted", e);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof RuntimeException problem) {
-        throw problem;
-      }
-      throw new IllegalStateException(e.getCause());
+  private void answer(Answer given) {
+    if (answer.compareAndSet(null, given)) {
+      LockSupport.unpark(caller);
     }
   }
 
-  private Unavailable gaveUp(String what, Exception cause) {
-    if (state.compareAndSet(State.QUEUED, State.ABANDONED)) {
+  /** Answers a write whose deadline has passed with what is known about it. */
+  void expire(long nowNanos) {
+    if (nowNanos - dueNanos >= 0 && answer.get() == null) {
+      fail(gaveUp("was not answered within " + deadline.toMillis() + " ms", null));
+    }
+  }
+
+  /**
+   * Waits for the outcome, on the thread that made this. There is no timer here, which would cost
+   * more than the rest of the wait: whoever holds the write calls {@link #expire}.
+   *
+   * @throws Unavailable if none comes in time, or this thread is interrupted; it says what is known
+   */
+  Outcome await() {
+    Answer given;
+    while ((given = answer.get()) == null) {
+      LockSupport.park(this);
+      if (answer.get() == null && Thread.currentThread().isInterrupted()) {
+        throw gaveUp("was interrupted", new InterruptedException());
+      }
+    }
+    return switch (given) {
+      case Answer.Done(Outcome outcome) -> outcome;
+      case Answer.Failed(RuntimeException problem) -> throw problem;
+    };
+  }
+
+  private Unavailable gaveUp(String what, @Nullable Exception cause) {    if (state.compareAndSet(State.QUEUED, State.ABANDONED)) {
       return new Unavailable(
           Unavailable.Outcome.NOT_DONE,
           "The write " + what + " while it waited for its turn; it was not done. Try again later.",
