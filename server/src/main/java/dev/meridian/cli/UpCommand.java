@@ -97,7 +97,8 @@ final class UpCommand implements Callable<Integer> {
   @Option(
       names = "--access-log",
       paramLabel = "ON",
-      description = "Whether a line is logged for every request: on or off (default: on in production).")
+      description =
+          "Whether a line is logged for every request: on or off (default: on in production).")
   @Nullable String accessLog;
 
   private final Console console;
@@ -118,8 +119,7 @@ final class UpCommand implements Callable<Integer> {
     boolean json = log == null ? !console.errIsTerminal() : log.equals("json");
     System.setProperty("meridian.log.form", json ? "json" : "text");
     System.setProperty("meridian.log.level", "INFO");
-    boolean access =
-        accessLog == null ? mode != null && mode.production : accessLog.equals("on");
+    boolean access = accessLog == null ? mode != null && mode.production : accessLog.equals("on");
     System.setProperty("meridian.log.access", access ? "INFO" : "WARN");
     NodeOptions options =
         new NodeOptions(

@@ -101,7 +101,8 @@ final class PendingWrite {
     };
   }
 
-  private Unavailable gaveUp(String what, @Nullable Exception cause) {    if (state.compareAndSet(State.QUEUED, State.ABANDONED)) {
+  private Unavailable gaveUp(String what, @Nullable Exception cause) {
+    if (state.compareAndSet(State.QUEUED, State.ABANDONED)) {
       return new Unavailable(
           Unavailable.Outcome.NOT_DONE,
           "The write " + what + " while it waited for its turn; it was not done. Try again later.",

@@ -1,0 +1,163 @@
+package dev.meridian.replica;
+
+import static dev.meridian.replica.Fixture.SMALL;
+import static dev.meridian.replica.Fixture.put;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.throwable;
+
+import dev.meridian.store.Batch;
+import dev.meridian.store.LogCodec;
+import dev.meridian.store.Outcome;
+import dev.meridian.store.StoreException.Unavailable;
+import dev.meridian.store.proto.Command;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Against a log that answers when the test says so: a disk that hangs is one that never does. */
+@Timeout(60)
+class GroupCommitTest {
+  private static final Duration SHORT = Duration.ofMillis(100);
+  private static final Duration LONG = Duration.ofMinutes(10);
+  private static final Outcome OUTCOME = new Outcome.Swept(1, 2, 3);
+
+  /** Entries that the log has taken and not answered. */
+  private final BlockingQueue<LogGroup> taken = new LinkedBlockingQueue<>();
+
+  private final GroupCommit commits =
+      new GroupCommit(
+          SMALL.edit().entry(1, 1 << 20).entriesInFlight(1).build(),
+          new GroupCommit.Log() {
+            private long clock;
+
+            @Override
+            public @Nullable String refusal() {
+              return null;
+            }
+
+            @Override
+            public long nextTimestamp() {
+              return ++clock;
+            }
+
+            @Override
+            public void submit(LogGroup group) {
+              group.appending();
+              taken.add(group);
+            }
+          },
+          new ReplicaMetrics(new SimpleMeterRegistry()));
+
+  @AfterEach
+  void close() {
+    commits.close();
+  }
+
+  private static Command command(String path) {
+    return LogCodec.command(Batch.of(put(path, "{}")));
+  }
+
+  private CompletableFuture<Outcome> commit(String path, Duration deadline) {
+    CompletableFuture<Outcome> outcome = new CompletableFuture<>();
+    Thread.ofVirtual()
+        .start(
+            () -> {
+              try {
+                outcome.complete(commits.commit(command(path), deadline));
+              } catch (RuntimeException e) {
+                outcome.completeExceptionally(e);
+              }
+            });
+    return outcome;
+  }
+
+  private LogGroup entry() throws InterruptedException {
+    LogGroup group = taken.poll(30, TimeUnit.SECONDS);
+    assertThat(group).isNotNull();
+    return group;
+  }
+
+  private static void assertUnavailable(@Nullable Throwable thrown, Unavailable.Outcome outcome) {
+    assertThat(thrown)
+        .asInstanceOf(throwable(Unavailable.class))
+        .extracting(Unavailable::outcome)
+        .isEqualTo(outcome);
+  }
+
+  /** More than once, so that the thread that watches has rested in between. */
+  @Test
+  void everyWriteThatTheLogNeverAnswersEndsAsUnknown() throws Exception {
+    for (int i = 0; i < 3; i++) {
+      assertThatThrownBy(() -> commits.commit(command("a/1"), SHORT))
+          .satisfies(e -> assertUnavailable(e, Unavailable.Outcome.UNKNOWN));
+      entry().applied(List.of(OUTCOME)); // too late, and harmless
+    }
+  }
+
+  @Test
+  void writeThatWaitedTooLongForItsTurnIsNotDoneAndNeverProposed() throws Exception {
+    CompletableFuture<Outcome> first = commit("a/1", LONG);
+    LogGroup held = entry();
+    assertThatThrownBy(() -> commits.commit(command("a/2"), SHORT))
+        .satisfies(e -> assertUnavailable(e, Unavailable.Outcome.NOT_DONE));
+    CompletableFuture<Outcome> third = commit("a/3", LONG);
+    held.applied(List.of(OUTCOME));
+    assertThat(first.get(30, TimeUnit.SECONDS)).isEqualTo(OUTCOME);
+
+    LogGroup next = entry();
+    assertThat(next.writes()).hasSize(1);
+    assertThat(next.writes().getFirst().command()).isEqualTo(command("a/3"));
+    next.applied(List.of(OUTCOME));
+    assertThat(third.get(30, TimeUnit.SECONDS)).isEqualTo(OUTCOME);
+    assertThat(taken).isEmpty();
+  }
+
+  @Test
+  void interruptedCallerIsToldWhatIsKnown() throws Exception {
+    AtomicReference<@Nullable Throwable> thrown = new AtomicReference<>();
+    AtomicReference<Boolean> flag = new AtomicReference<>();
+    Thread caller =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    commits.commit(command("a/1"), LONG);
+                  } catch (RuntimeException e) {
+                    thrown.set(e);
+                    flag.set(Thread.currentThread().isInterrupted());
+                  }
+                });
+    entry();
+    caller.interrupt();
+    assertThat(caller.join(Duration.ofSeconds(30))).isTrue();
+    assertUnavailable(thrown.get(), Unavailable.Outcome.UNKNOWN);
+    assertThat(flag).hasValue(true);
+  }
+
+  @Test
+  void closingAnswersWhatIsQueuedAndWhatIsInTheLog() throws Exception {
+    CompletableFuture<Outcome> submitted = commit("a/1", LONG);
+    entry();
+    CompletableFuture<Outcome> queued = commit("a/2", LONG);
+    while (commits.queued() == 0) {
+      Thread.onSpinWait();
+    }
+    commits.close();
+    assertThatThrownBy(() -> submitted.get(30, TimeUnit.SECONDS))
+        .satisfies(e -> assertUnavailable(e.getCause(), Unavailable.Outcome.UNKNOWN));
+    assertThatThrownBy(() -> queued.get(30, TimeUnit.SECONDS))
+        .satisfies(e -> assertUnavailable(e.getCause(), Unavailable.Outcome.NOT_DONE));
+    assertThatThrownBy(() -> commits.commit(command("a/3"), LONG))
+        .satisfies(e -> assertUnavailable(e, Unavailable.Outcome.NOT_DONE));
+  }
+}
