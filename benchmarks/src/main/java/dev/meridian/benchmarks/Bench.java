@@ -370,8 +370,7 @@ public final class Bench {
                 "http://127.0.0.1:" + meridian.process().port(),
                 "--data",
                 data.toString(),
-                "--state",
-                scratch.resolve("import-state-" + run).toString()));
+                "--restart"));
         double took = (System.nanoTime() - begun) / 1e9;
         imports.add(new Sample(took, Double.NaN, Double.NaN, Double.NaN));
         out.printf(Locale.ROOT, "  imported in %.1f s%n", took);

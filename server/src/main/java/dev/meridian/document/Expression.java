@@ -42,6 +42,11 @@ public final class Expression {
     this.used = used;
   }
 
+  /** The expression as it was written. */
+  public String source() {
+    return source;
+  }
+
   /** What a variable holds. */
   public enum Type {
     /** Anything; a use that does not fit the value has no value. */

@@ -2,7 +2,6 @@ package dev.meridian.store;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.FieldReader;
-import dev.meridian.document.Filter;
 import dev.meridian.store.StoreException.NoIndex;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -112,17 +111,26 @@ final class Listing {
     long bytes = 0;
     Walk walk = Walk.open(view, start.plan, query, start.after);
     byte[] last = null;
+    byte[] full = null;
     for (int steps = 0; walk.next(); steps++) {
       if (last != null
-          && (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES || steps >= work)) {
-        return new Page(documents, PageCursor.encode(query, start.plan, last));
+          && full == null
+          && (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES)) {
+        full = last;
+      }
+      // Of a reader who sees only some, a full page asks on: that hidden ones follow is no news.
+      if (last != null && (steps >= work || (full != null && query.visible() == null))) {
+        return new Page(documents, cursor(query, start, full == null ? last : full));
       }
       view.check();
       last = walk.order();
       Stored.Live live = walk.document();
       if (live != null && !live.isExpiredAt(now)) {
         Document document = live.document(Keys.path(walk.documentKey()));
-        if (matches(query.where(), document)) {
+        if (query.selects(document)) {
+          if (full != null) {
+            return new Page(documents, cursor(query, start, full));
+          }
           documents.add(document);
           bytes += document.json().length;
         }
@@ -152,7 +160,7 @@ final class Listing {
       }
       byte[] key = walk.documentKey();
       Document document = live.document(Keys.path(key));
-      if (!matches(query.where(), document)) {
+      if (!query.selects(document)) {
         continue;
       }
       byte[] id = IndexKeys.id(document.path().id(), false);
@@ -172,7 +180,7 @@ final class Listing {
     for (Place place : places) {
       if (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES) {
         byte[] last = places.get(documents.size() - 1).order;
-        return new Page(documents, PageCursor.encode(query, start.plan, last));
+        return new Page(documents, cursor(query, start, last));
       }
       byte[] raw = view.get(Table.DOCUMENTS, place.key);
       if (raw == null) {
@@ -188,7 +196,7 @@ final class Listing {
   @SuppressWarnings("ArrayRecordComponent") // local
   private record Place(byte[] order, byte[] key) {}
 
-  private static boolean matches(@Nullable Filter where, Document document) {
-    return where == null || where.matches(document.path().id(), document.json());
+  private static String cursor(Query query, Start start, byte[] last) {
+    return PageCursor.encode(query, start.plan, last);
   }
 }

@@ -1,8 +1,10 @@
 package dev.meridian.store;
 
 import dev.meridian.document.CollectionPath;
+import dev.meridian.document.Document;
 import dev.meridian.document.Filter;
 import dev.meridian.document.InvalidInputException;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * @param after {@link Page#next} of the page before; null for the first
  * @param scan most documents that may be read and thrown away when no index serves the query; 0
  *     refuses such a query
+ * @param visible which documents the reader may see; the others are passed over as if they were not
+ *     there, and {@link Page#next} comes only when a visible one follows or {@link
+ *     Listing#MAX_WORK} is reached. Null for all
  */
 public record Query(
     CollectionPath collection,
@@ -23,7 +28,8 @@ public record Query(
     @Nullable Sort sort,
     int limit,
     @Nullable String after,
-    int scan) {
+    int scan,
+    @Nullable Predicate<Document> visible) {
   /** Most documents in a page. */
   public static final int MAX_LIMIT = 1000;
 
@@ -38,6 +44,28 @@ public record Query(
     if (scan < 0 || scan > MAX_SCAN) {
       throw new InvalidInputException("scan is 0 to " + MAX_SCAN + "; it was " + scan + ".");
     }
+  }
+
+  /** A query of a reader who may see everything. */
+  public Query(
+      CollectionPath collection,
+      @Nullable Filter where,
+      @Nullable Sort sort,
+      int limit,
+      @Nullable String after,
+      int scan) {
+    this(collection, where, sort, limit, after, scan, null);
+  }
+
+  /** The same for a reader who may see only some documents. */
+  public Query visibleTo(Predicate<Document> reader) {
+    return new Query(collection, where, sort, limit, after, scan, reader);
+  }
+
+  /** Whether a document is one of those asked for, and may be seen. */
+  boolean selects(Document document) {
+    return (where == null || where.matches(document.path().id(), document.json()))
+        && (visible == null || visible.test(document));
   }
 
   /** The first page of everything in {@code collection}, by id. */

@@ -40,7 +40,11 @@ final class CollectionReader {
     Gatekeeper.Readers readers = gatekeeper.reader(context, path.segments());
     ReadOptions options = Gatekeeper.readOptions(context);
     Representation form = Representation.accepted(context);
-    Query query = query(path, parameters, context.site().limits());
+    Query asked = query(path, parameters, context.site().limits());
+    Query query =
+        readers.perDocument()
+            ? asked.visibleTo(document -> readers.mayRead(document.json()))
+            : asked;
     String fields = parameters.get("fields");
     Projection projection = fields == null ? null : Projection.parse(fields);
 
@@ -59,7 +63,7 @@ final class CollectionReader {
       }
       headers.set(HeaderValues.create(Names.SESSION, token.toString()));
     }
-    byte[] body = form.write(json(page, readers, projection));
+    byte[] body = form.write(json(page, projection));
     if (Gzip.wanted(context, body.length)) {
       body = Gzip.compress(body);
       headers.set(Gzip.ENCODING);
@@ -98,20 +102,12 @@ final class CollectionReader {
         : parameters.flag("scan", false) ? most : 0;
   }
 
-  /**
-   * The page as JSON. Values are copied as they are stored. Documents that the rule hides are left
-   * out, so such a page may be shorter than its limit, or empty, and still not be the last.
-   */
-  private static byte[] json(
-      Page page, Gatekeeper.Readers readers, @Nullable Projection projection) {
+  /** The page as JSON. Values are copied as they are stored. */
+  private static byte[] json(Page page, @Nullable Projection projection) {
     JsonBytes json = new JsonBytes(256 + page.documents().size() * 256);
     json.raw("{\"items\":[");
     boolean first = true;
-    boolean each = readers.perDocument();
     for (Document document : page.documents()) {
-      if (each && !readers.mayRead(document.json())) {
-        continue;
-      }
       json.raw(first ? "{\"id\":" : ",{\"id\":");
       first = false;
       json.string(document.path().id());

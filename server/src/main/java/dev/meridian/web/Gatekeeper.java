@@ -3,6 +3,7 @@ package dev.meridian.web;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.site.Site;
 import dev.meridian.store.Consistency;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
@@ -47,7 +48,12 @@ final class Gatekeeper {
    * @throws ProblemException 401 or 403, unless the rule must be asked for each document
    */
   Readers reader(RequestContext context, List<String> segments) {
-    Rule rule = access.rules(context.site()).of(segments).read();
+    return reader(context, context.site(), segments);
+  }
+
+  /** The same by the rules of {@code site}, which may be newer than the request. */
+  Readers reader(RequestContext context, Site site, List<String> segments) {
+    Rule rule = access.rules(site).of(segments).read();
     boolean reserved = isReserved(segments);
     // Nothing to find out when everybody may read and nobody claims to be somebody.
     Caller caller =

@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A grant is not bound to a visitor and works more than once, so what it allows is what any
  * visitor of the page may do. It keeps scripts that never saw the page, and other writes, out.
+ * Deleting the document {@code _secrets/grants}, as the operator, ends all grants given out within
+ * {@link #SECRET_AGE}.
  *
  * <p>Safe for any thread.
  */
@@ -83,6 +85,10 @@ public final class Grants {
   private static final long ROUND_SECONDS = 300;
 
   private static final DocumentPath SECRET = DocumentPath.parse("_secrets/grants");
+
+  /** How long a secret is used without looking again: a deleted one ends its grants so soon. */
+  static final Duration SECRET_AGE = Duration.ofSeconds(1);
+
   private static final String ALGORITHM = "HmacSHA256";
   private static final int SECRET_BYTES = 32;
   private static final String PREFIX = "g1";
@@ -90,7 +96,9 @@ public final class Grants {
 
   private final Store store;
   private final Clock clock;
-  private volatile @Nullable SecretKeySpec secret;
+  private volatile @Nullable Secret secret;
+
+  private record Secret(SecretKeySpec key, long readNanos) {}
 
   /** Grants signed with the secret in {@code store}, which every node shares. */
   public Grants(Store store, Clock clock) {
@@ -173,13 +181,14 @@ public final class Grants {
   }
 
   private SecretKeySpec secret() {
-    SecretKeySpec known = secret;
-    if (known == null) {
+    Secret known = secret;
+    if (known == null || System.nanoTime() - known.readNanos > SECRET_AGE.toNanos()) {
       // Threads that come here at once read the same document.
-      known = new SecretKeySpec(readOrMake(), ALGORITHM);
+      long now = System.nanoTime();
+      known = new Secret(new SecretKeySpec(readOrMake(), ALGORITHM), now);
       secret = known;
     }
-    return known;
+    return known.key;
   }
 
   private byte[] readOrMake() {

@@ -52,6 +52,37 @@ final class GuardedWrites {
       @Nullable IdempotencyKey key,
       boolean returnValues,
       Limits limits) {
+    try {
+      return attempt(writer, writes, key, returnValues, limits);
+    } catch (ProblemException | PreconditionFailed refused) {
+      // Of a retry: what was allowed then may not be allowed on top of what it did.
+      if (key != null && writes.stream().anyMatch(w -> writer.dependsOnDocument(w.write.path()))) {
+        Commit earlier = replay(writes, key, returnValues);
+        if (earlier != null) {
+          return earlier;
+        }
+      }
+      throw refused;
+    }
+  }
+
+  /** What the writes did when they were done before under this key; null if they were not. */
+  private @Nullable Commit replay(List<Guarded> writes, IdempotencyKey key, boolean returnValues) {
+    List<Write> never =
+        writes.stream().map(guarded -> with(guarded.write, Condition.NEVER)).toList();
+    try {
+      return store.write(new Batch(never, key, returnValues));
+    } catch (PreconditionFailed e) {
+      return null;
+    }
+  }
+
+  private Commit attempt(
+      Gatekeeper.Writers writer,
+      List<Guarded> writes,
+      @Nullable IdempotencyKey key,
+      boolean returnValues,
+      Limits limits) {
     for (int attempt = 1; ; attempt++) {
       boolean bound = false;
       List<Write> checked = new ArrayList<>(writes.size());
@@ -100,6 +131,10 @@ final class GuardedWrites {
     }
     Condition condition =
         current.isPresent() ? Condition.ifMatch(current.get().version().etag()) : Condition.ABSENT;
+    return with(write, condition);
+  }
+
+  private static Write with(Write write, Condition condition) {
     return switch (write) {
       case Write.Put put -> new Write.Put(put.path(), put.json(), condition, put.expiry());
       case Write.Patch patch ->

@@ -62,6 +62,11 @@ final class Rule {
     return new Rule(Expression.compile(source, Rules.VARIABLES));
   }
 
+  /** Whether it says the same as {@code other}. */
+  boolean isSameAs(Rule other) {
+    return expression.source().equals(other.expression.source());
+  }
+
   /** Whether it is the same for everybody; asking it then costs nothing. */
   boolean isConstant() {
     return expression.isConstant();

@@ -1,8 +1,10 @@
 package dev.meridian.web;
 
 import dev.meridian.document.CollectionPath;
+import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.site.Site;
 import dev.meridian.store.Change;
 import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
@@ -18,10 +20,12 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 
 /**
  * {@code GET …?watch}: the changes of a document or a collection as server-sent events (WHATWG
@@ -35,12 +39,27 @@ import java.util.concurrent.atomic.AtomicInteger;
  *
  * <p>A watcher is one virtual thread that waits for the change feed; it holds no queue, so a slow
  * client delays itself alone and gets each document's newest state when it is ready for more. One
- * that takes nothing for {@link Watchdog#STALL} is disconnected. Values that the read rule hides
- * are left out without a trace. A revoked key ends its watches at the next event or heartbeat.
+ * that takes nothing for {@link Watchdog#STALL} is disconnected.
+ *
+ * <p>Who may read is asked again before every event and every {@link #RECHECK}: a key that was
+ * revoked, or a rule that now keeps the caller out, ends the watch; another rule of the collection
+ * makes it begin anew with {@code reset}.
+ *
+ * <p>Where the rule depends on the document, a document that can no longer be seen is told as a
+ * {@code delete}, and those that were never shown leave no trace. For that a watch remembers the
+ * ids it has shown, at most {@link #MOST_SHOWN}; beyond, it ends with an {@code error} event. One
+ * that began at a later position does not know what its client has, so the first time that this
+ * matters it begins anew with {@code reset}.
  */
 final class Watches implements AutoCloseable {
   /** A comment is sent after so long without events, to find out who is gone. */
   static final Duration HEARTBEAT = Duration.ofSeconds(15);
+
+  /** A watch is looked after so often: whether it may go on. */
+  static final Duration RECHECK = Duration.ofSeconds(1);
+
+  /** Most ids that a watch remembers, under a rule that depends on the document. */
+  static final int MOST_SHOWN = 100_000;
 
   private static final int MOST_AT_ONCE = 100;
   private static final int RETRY_MILLIS = 2_000;
@@ -48,13 +67,15 @@ final class Watches implements AutoCloseable {
 
   private final Store store;
   private final Gatekeeper gatekeeper;
+  private final Supplier<Site> site;
   private final AtomicInteger open = new AtomicInteger();
   private final Set<Watcher> watchers = ConcurrentHashMap.newKeySet();
   private volatile boolean closing;
 
-  Watches(Store store, Gatekeeper gatekeeper) {
+  Watches(Store store, Gatekeeper gatekeeper, Supplier<Site> site) {
     this.store = store;
     this.gatekeeper = gatekeeper;
+    this.site = site;
   }
 
   /** Whether a GET asks for a watch. */
@@ -145,6 +166,16 @@ final class Watches implements AutoCloseable {
     // it writes, for that would break the connection in the middle of an event.
     private boolean waiting;
 
+    // Below: of the watch's own thread.
+
+    /** The ids shown to the client, when the rule depends on the document. */
+    private final Set<String> shown = new HashSet<>();
+
+    /** Whether {@link #shown} is all that the client has. */
+    private boolean shownIsAll;
+
+    private long heartbeatNanos = System.nanoTime() + HEARTBEAT.toNanos();
+
     Watcher(RequestContext context, List<String> segments, ChangeScope scope) {
       this.context = context;
       this.segments = segments;
@@ -162,11 +193,11 @@ final class Watches implements AutoCloseable {
       // Opened before the answer begins, so that a store that cannot do it now says so with 503.
       Position from = since;
       ChangeFeed feed;
-      boolean lost = false;
+      boolean anew = false;
       try {
         feed = store.changes(new ChangeQuery(scope, from));
       } catch (StoreException.PositionLost e) {
-        lost = true;
+        anew = true;
         from = Position.START;
         feed = store.changes(new ChangeQuery(scope, from));
       }
@@ -185,21 +216,28 @@ final class Watches implements AutoCloseable {
           out.write(("retry: " + RETRY_MILLIS + "\n\n").getBytes(StandardCharsets.US_ASCII));
           out.flush();
           Gatekeeper.Readers readers = first;
+          shownIsAll = from.equals(Position.START);
           while (!closing) {
-            if (lost) {
+            if (anew) {
               event(out, Position.START, "reset", "{}".getBytes(StandardCharsets.US_ASCII));
               out.flush();
-              lost = false;
+              shown.clear();
+              shownIsAll = true;
+              anew = false;
             }
             try {
-              for (List<Change> changes = poll(feed); !closing; changes = poll(feed)) {
-                readers = stillAllowed(readers);
-                write(out, readers, feed, changes);
+              while (!closing && !anew) {
+                List<Change> changes = poll(feed);
+                Gatekeeper.Readers now = gatekeeper.reader(context, site.get(), segments);
+                anew = !now.rule().isSameAs(readers.rule()) || !write(out, now, feed, changes);
+                readers = now;
               }
             } catch (StoreException.PositionLost e) {
+              anew = true;
+            }
+            if (anew) {
               feed.close();
               feed = store.changes(new ChangeQuery(scope, Position.START));
-              lost = true;
             }
           }
         } catch (IOException e) {
@@ -223,41 +261,74 @@ final class Watches implements AutoCloseable {
         waiting = true;
       }
       try {
-        return feed.poll(MOST_AT_ONCE, HEARTBEAT);
+        return feed.poll(MOST_AT_ONCE, RECHECK);
       } finally {
         synchronized (this) {
           waiting = false;
+          // One that came after the poll was over must not break the event that is written next.
+          Thread.interrupted();
         }
       }
     }
 
-    /** Asks again who watches: keys end and rules change while a watch lasts. */
-    private Gatekeeper.Readers stillAllowed(Gatekeeper.Readers readers) {
-      return readers.caller().key() ? gatekeeper.reader(context, segments) : readers;
-    }
-
-    private void write(
+    /** Sends what the reader may see; false if the watch must begin anew. */
+    private boolean write(
         OutputStream out, Gatekeeper.Readers readers, ChangeFeed feed, List<Change> changes)
         throws IOException {
-      boolean each = readers.perDocument();
       for (Change change : changes) {
-        var document = change.document();
-        JsonBytes json = new JsonBytes(128 + (document == null ? 0 : document.json().length));
-        json.raw("{\"id\":").string(change.path().id());
-        if (document == null) {
-          event(out, change.position(), "delete", json.raw("}").toBytes());
-        } else if (!each || readers.mayRead(document.json())) {
-          json.raw(",\"etag\":").string(document.version().etag());
-          json.raw(",\"value\":").raw(document.json()).raw("}");
-          event(out, change.position(), "put", json.toBytes());
+        if (!write(out, readers, change)) {
+          return false;
         }
       }
-      if (changes.isEmpty()) {
+      long now = System.nanoTime();
+      if (!changes.isEmpty()) {
+        heartbeatNanos = now + HEARTBEAT.toNanos();
+        out.flush();
+      } else if (now - heartbeatNanos >= 0) {
+        heartbeatNanos = now + HEARTBEAT.toNanos();
         // An id without data moves the client's position on and is no event.
         out.write(
             ("id: " + feed.position() + "\n: still here\n\n").getBytes(StandardCharsets.US_ASCII));
+        out.flush();
       }
+      return true;
+    }
+
+    private boolean write(OutputStream out, Gatekeeper.Readers readers, Change change)
+        throws IOException {
+      String id = change.path().id();
+      Document document = change.document();
+      JsonBytes json = new JsonBytes(128 + (document == null ? 0 : document.json().length));
+      json.raw("{\"id\":").string(id);
+      boolean each = readers.perDocument();
+      if (document != null && (!each || readers.mayRead(document.json()))) {
+        if (each && shown.add(id) && shown.size() > MOST_SHOWN) {
+          throw tooMany(out);
+        }
+        json.raw(",\"etag\":").string(document.version().etag());
+        json.raw(",\"value\":").raw(document.json()).raw("}");
+        event(out, change.position(), "put", json.toBytes());
+      } else if (!each || shown.remove(id)) {
+        event(out, change.position(), "delete", json.raw("}").toBytes());
+      } else {
+        return shownIsAll;
+      }
+      return true;
+    }
+
+    private ProblemException tooMany(OutputStream out) throws IOException {
+      Problem problem =
+          Problem.of(
+              Status.FORBIDDEN_403,
+              "watch-too-large",
+              "Too many documents for one watch",
+              "The read rule of this collection depends on the document, and a watch then covers at"
+                  + " most "
+                  + MOST_SHOWN
+                  + " documents. Watch single documents, or smaller collections.");
+      event(out, Position.START, "error", problem.json(context.id()));
       out.flush();
+      return new ProblemException(problem);
     }
 
     private static void event(OutputStream out, Position id, String name, byte[] json)

@@ -50,7 +50,7 @@ public final class WebTier implements AutoCloseable {
       ErrorPages errorPages) {
     WebMetrics metrics = new WebMetrics(registry);
     Answers answers = new Answers(errorPages);
-    this.watches = new Watches(store, new Gatekeeper(store, access));
+    this.watches = new Watches(store, new Gatekeeper(store, access), site);
     registry.gauge("meridian.http.watches", watches, Watches::open);
     DataApi data = new DataApi(store, access, watches);
     FrontDoor door = new FrontDoor(site, data, answers, metrics, watchdog);

@@ -1,0 +1,380 @@
+package dev.meridian.web;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.meridian.site.Limits;
+import dev.meridian.site.Rules;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Rules over the document: nobody learns of what they hide, and nobody keeps what they hid. */
+@Timeout(120)
+class VisibilityTest {
+  private static final Rules OPEN_ONES = new Rules("document.open == true", "true");
+  private static final Pattern NEXT = Pattern.compile("\"next\":\"([^\"]+)\"");
+
+  @TempDir Path folder;
+  private TestServer server;
+
+  @BeforeEach
+  void start() throws IOException {
+    server = new TestServer(folder, OPEN_ONES, Limits.DEFAULT, Map.of());
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+  }
+
+  private void put(String path, String json) throws Exception {
+    assertThat(server.json("PUT", "/data/" + path, json).statusCode()).isIn(201, 204);
+  }
+
+  private static String value(boolean open, int n) {
+    return "{\"open\":" + open + ",\"n\":" + n + "}";
+  }
+
+  private static Optional<String> next(String body) {
+    Matcher matcher = NEXT.matcher(body);
+    return matcher.find() ? Optional.of(matcher.group(1)) : Optional.empty();
+  }
+
+  private static List<String> ids(String body) {
+    List<String> ids = new ArrayList<>();
+    Matcher matcher = Pattern.compile("\"id\":\"([^\"]+)\"").matcher(body);
+    while (matcher.find()) {
+      ids.add(matcher.group(1));
+    }
+    return ids;
+  }
+
+  @Test
+  void hiddenDocumentIsRefusedAndVisibleOneIsNot() throws Exception {
+    put("a/1", value(true, 1));
+    put("a/2", value(false, 2));
+    assertThat(server.send("GET", "/data/a/1", "").statusCode()).isEqualTo(200);
+    assertThat(server.send("GET", "/data/a/2", "").statusCode()).isEqualTo(401);
+    // As one that is not there: the answer does not tell which.
+    assertThat(server.send("GET", "/data/a/3", "").statusCode()).isEqualTo(401);
+  }
+
+  @Test
+  void pagesAreFullAndEndWithTheLastVisibleDocument() throws Exception {
+    for (int i = 10; i < 40; i++) {
+      put("a/" + i, value(i % 3 == 0 && i < 34, i));
+    }
+    List<String> seen = new ArrayList<>();
+    String after = "";
+    for (int page = 0; ; page++) {
+      String body = server.send("GET", "/data/a?limit=2" + after, "").body();
+      assertThat(ids(body)).hasSize(2);
+      seen.addAll(ids(body));
+      Optional<String> next = next(body);
+      if (next.isEmpty()) {
+        break;
+      }
+      assertThat(page).isLessThan(5);
+      after = "&after=" + next.get();
+    }
+    assertThat(seen).containsExactly("12", "15", "18", "21", "24", "27", "30", "33");
+  }
+
+  @Test
+  void sortedScanSortsAndLimitsWhatIsVisible() throws Exception {
+    for (int i = 10; i < 30; i++) {
+      put("a/" + i, value(i % 2 == 0, 100 - i));
+    }
+    String first = server.send("GET", "/data/a?sort=n&limit=5&scan=1000", "").body();
+    assertThat(ids(first)).containsExactly("28", "26", "24", "22", "20");
+    String second =
+        server
+            .send("GET", "/data/a?sort=n&limit=5&scan=1000&after=" + next(first).orElseThrow(), "")
+            .body();
+    assertThat(ids(second)).containsExactly("18", "16", "14", "12", "10");
+    assertThat(next(second)).isEmpty();
+  }
+
+  @Test
+  void collectionOfHiddenDocumentsLooksEmpty() throws Exception {
+    for (int i = 0; i < 20; i++) {
+      put("a/" + i, value(false, i));
+    }
+    assertThat(server.send("GET", "/data/a?limit=3", "").body()).isEqualTo("{\"items\":[]}");
+  }
+
+  @Test
+  void retriedWriteIsReplayedThoughItsRuleOrConditionNoLongerHolds() throws Exception {
+    server.site =
+        TestServer.site(folder, new Rules("true", "document == null"), Limits.DEFAULT, Map.of());
+    String[] create = {"If-None-Match", "*", "Idempotency-Key", "key-1"};
+    HttpResponse<String> first = server.json("PUT", "/data/a/1", "{\"n\":1}", create);
+    HttpResponse<String> again = server.json("PUT", "/data/a/1", "{\"n\":1}", create);
+    assertThat(first.statusCode()).isEqualTo(201);
+    assertThat(again.statusCode()).isEqualTo(201);
+    assertThat(TestServer.header(again, "ETag")).isEqualTo(TestServer.header(first, "ETag"));
+
+    // Without the key, or with another, it is a new request, and refused.
+    assertThat(server.json("PUT", "/data/a/1", "{\"n\":1}").statusCode()).isEqualTo(401);
+    assertThat(
+            server
+                .json(
+                    "PUT", "/data/a/1", "{\"n\":1}", "If-None-Match", "*", "Idempotency-Key", "k2")
+                .statusCode())
+        .isEqualTo(401);
+    assertThat(server.send("GET", "/data/a/1", "").body()).isEqualTo("{\"n\":1}");
+  }
+
+  @Test
+  void failedConditionUnderSuchARuleIsToldAsOne() throws Exception {
+    server.site =
+        TestServer.site(folder, new Rules("true", "value.n > 0"), Limits.DEFAULT, Map.of());
+    put("a/1", "{\"n\":1}");
+    assertThat(
+            server
+                .json(
+                    "PUT", "/data/a/1", "{\"n\":2}", "If-None-Match", "*", "Idempotency-Key", "k1")
+                .statusCode())
+        .isEqualTo(412);
+    assertThat(server.send("GET", "/data/a/1", "").body()).isEqualTo("{\"n\":1}");
+  }
+
+  // --- Watches -------------------------------------------------------------------------------
+
+  private record Event(String id, String name, String data) {}
+
+  /** Reads a stream of server-sent events on a thread of its own. */
+  private final class Watch implements AutoCloseable {
+    private static final Event END = new Event("", "end", "");
+    private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
+    private final InputStream in;
+
+    Watch(String path, String... headers) throws Exception {
+      HttpRequest.Builder request = server.request(path).timeout(Duration.ofMinutes(2));
+      if (headers.length > 0) {
+        request.headers(headers);
+      }
+      HttpResponse<InputStream> response =
+          server.client.send(request.build(), BodyHandlers.ofInputStream());
+      assertThat(response.statusCode()).isEqualTo(200);
+      in = response.body();
+      Thread.ofVirtual().start(this::read);
+    }
+
+    private void read() {
+      try (BufferedReader lines =
+          new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8))) {
+        String id = "";
+        String name = "";
+        String data = "";
+        for (String line; (line = lines.readLine()) != null; ) {
+          if (line.startsWith("id: ")) {
+            id = line.substring(4);
+          } else if (line.startsWith("event: ")) {
+            name = line.substring(7);
+          } else if (line.startsWith("data: ")) {
+            data = line.substring(6);
+          } else if (line.isEmpty() && !data.isEmpty()) {
+            events.add(new Event(id, name, data));
+            data = "";
+          }
+        }
+      } catch (IOException e) {
+        // The end, too.
+      }
+      events.add(END);
+    }
+
+    Event next() throws InterruptedException {
+      Event event = events.poll(60, TimeUnit.SECONDS);
+      assertThat(event).isNotNull();
+      return event;
+    }
+
+    /** The next event, of which only the id of the document matters. */
+    String told() throws InterruptedException {
+      Event event = next();
+      List<String> ids = ids(event.data);
+      return ids.isEmpty() ? event.name : event.name + " " + ids.getFirst();
+    }
+
+    @Override
+    public void close() throws IOException {
+      in.close();
+    }
+  }
+
+  @Test
+  void watchTellsOfWhatBecomesHiddenAndNothingOfWhatAlwaysWas() throws Exception {
+    put("a/1", value(true, 1));
+    put("a/2", value(false, 2));
+    try (Watch watch = new Watch("/data/a?watch&since=start")) {
+      assertThat(watch.told()).isEqualTo("put 1");
+      put("a/2", value(false, 3));
+      assertThat(server.send("DELETE", "/data/a/2", "").statusCode()).isEqualTo(204);
+      put("a/1", value(false, 1));
+      assertThat(watch.told()).isEqualTo("delete 1");
+      put("a/1", value(false, 2));
+      put("a/3", value(true, 3));
+      assertThat(watch.told()).isEqualTo("put 3");
+      assertThat(server.send("DELETE", "/data/a/3", "").statusCode()).isEqualTo(204);
+      assertThat(watch.told()).isEqualTo("delete 3");
+    }
+  }
+
+  @Test
+  void watchThatDoesNotKnowWhatItsClientHasBeginsAnewWhenItMatters() throws Exception {
+    put("a/1", value(true, 1));
+    put("a/2", value(true, 2));
+    try (Watch watch = new Watch("/data/a?watch&since=start")) {
+      assertThat(watch.told()).isEqualTo("put 1");
+      Event second = watch.next();
+      assertThat(ids(second.data)).containsExactly("2");
+      watch.close();
+      put("a/1", value(false, 1));
+      try (Watch resumed = new Watch("/data/a?watch", "Last-Event-ID", second.id)) {
+        assertThat(resumed.told()).isEqualTo("reset");
+        assertThat(resumed.told()).isEqualTo("put 2");
+        put("a/3", value(false, 3));
+        put("a/2", value(false, 2));
+        assertThat(resumed.told()).isEqualTo("delete 2");
+      }
+    }
+  }
+
+  @Test
+  void resumedWatchMissesNothingAndRepeatsNothing() throws Exception {
+    server.site = TestServer.site(folder, new Rules("true", "true"), Limits.DEFAULT, Map.of());
+    put("a/1", value(true, 1));
+    Event last;
+    try (Watch watch = new Watch("/data/a?watch&since=start")) {
+      last = watch.next();
+      assertThat(ids(last.data)).containsExactly("1");
+    }
+    put("a/2", value(true, 2));
+    assertThat(server.send("DELETE", "/data/a/1", "").statusCode()).isEqualTo(204);
+    try (Watch resumed = new Watch("/data/a?watch", "Last-Event-ID", last.id)) {
+      assertThat(resumed.told()).isEqualTo("put 2");
+      assertThat(resumed.told()).isEqualTo("delete 1");
+      put("a/4", value(true, 4));
+      assertThat(resumed.told()).isEqualTo("put 4");
+    }
+  }
+
+  @Test
+  void tightenedRuleEndsTheWatchesOfThoseItKeepsOut() throws Exception {
+    server.site = TestServer.site(folder, new Rules("true", "true"), Limits.DEFAULT, Map.of());
+    put("a/1", value(true, 1));
+    try (Watch watch = new Watch("/data/a?watch&since=start")) {
+      assertThat(watch.told()).isEqualTo("put 1");
+      server.site =
+          TestServer.site(folder, new Rules("auth.key", "true"), Limits.DEFAULT, Map.of());
+      assertThat(watch.told()).isEqualTo("end");
+    }
+    assertThat(server.send("GET", "/data/a?watch", "").statusCode()).isEqualTo(401);
+  }
+
+  @Test
+  void changedRuleMakesWatchesBeginAnewByIt() throws Exception {
+    put("a/1", value(true, 1));
+    put("a/2", value(false, 2));
+    try (Watch watch = new Watch("/data/a?watch&since=start")) {
+      assertThat(watch.told()).isEqualTo("put 1");
+      server.site =
+          TestServer.site(
+              folder, new Rules("document.open == false", "true"), Limits.DEFAULT, Map.of());
+      assertThat(watch.told()).isEqualTo("reset");
+      assertThat(watch.told()).isEqualTo("put 2");
+    }
+  }
+
+  @Test
+  void revokedKeyEndsItsWatchesWithoutAnyChange() throws Exception {
+    server.site = TestServer.site(folder, new Rules("auth.key", "true"), Limits.DEFAULT, Map.of());
+    put("a/1", value(true, 1));
+    ApiKeys.Created key = server.access.keys().create(ApiKeys.READER, "t", Optional.empty());
+    String bearer = "Bearer " + key.token();
+    try (Watch watch = new Watch("/data/a?watch&since=start", "Authorization", bearer)) {
+      assertThat(watch.told()).isEqualTo("put 1");
+      assertThat(server.access.keys().revoke(key.info().id())).isTrue();
+      assertThat(watch.told()).isEqualTo("end");
+    }
+  }
+
+  @Test
+  void serverThatStopsEndsItsWatches() throws Exception {
+    put("a/1", value(true, 1));
+    try (Watch watch = new Watch("/data/a?watch&since=start")) {
+      assertThat(watch.told()).isEqualTo("put 1");
+      server.web.close();
+      assertThat(watch.told()).isEqualTo("end");
+    }
+  }
+
+  // --- Grants --------------------------------------------------------------------------------
+
+  @Test
+  void grantAllowsItsWriteAndNothingElse() throws Exception {
+    server.site = TestServer.site(folder, new Rules("true", "auth.page"), Limits.DEFAULT, Map.of());
+    String grant = server.access.grants().mint(Grants.Kind.PUT, "a/1");
+    assertThat(putWith(grant, "a/1")).isEqualTo(201);
+    assertThat(putWith(grant, "a/2")).isEqualTo(401);
+    assertThat(putWith(grant, "b/1")).isEqualTo(401);
+    assertThat(server.send("DELETE", "/data/a/1", "", "Meridian-Grant", grant).statusCode())
+        .isEqualTo(401);
+    int half = grant.length() / 2;
+    char other = grant.charAt(half) == 'A' ? 'B' : 'A';
+    assertThat(putWith(grant.substring(0, half) + other + grant.substring(half + 1), "a/1"))
+        .isEqualTo(401);
+    assertThat(putWith(grant.substring(0, grant.length() - 1), "a/1")).isEqualTo(401);
+    assertThat(putWith("", "a/1")).isEqualTo(401);
+  }
+
+  private int putWith(String grant, String path) throws Exception {
+    return server.json("PUT", "/data/" + path, "{}", "Meridian-Grant", grant).statusCode();
+  }
+
+  @Test
+  void deletingTheSecretEndsTheGrantsGivenOut() throws Exception {
+    server.site = TestServer.site(folder, new Rules("true", "auth.page"), Limits.DEFAULT, Map.of());
+    String grant = server.access.grants().mint(Grants.Kind.PUT, "a/1");
+    assertThat(putWith(grant, "a/1")).isEqualTo(201);
+    String operator = "Bearer " + server.operatorKey();
+    assertThat(server.send("GET", "/data/_secrets/grants", "").statusCode()).isEqualTo(401);
+    assertThat(server.send("DELETE", "/data/_secrets/grants", "").statusCode()).isEqualTo(401);
+    assertThat(
+            server
+                .send("DELETE", "/data/_secrets/grants", "", "Authorization", operator)
+                .statusCode())
+        .isEqualTo(204);
+    // It may be used for a second more.
+    int status = putWith(grant, "a/1");
+    for (int i = 0; i < 600 && status != 401; i++) {
+      Thread.sleep(50);
+      status = putWith(grant, "a/1");
+    }
+    assertThat(status).isEqualTo(401);
+    assertThat(putWith(server.access.grants().mint(Grants.Kind.PUT, "a/1"), "a/1")).isEqualTo(204);
+  }
+}
