@@ -62,7 +62,7 @@ public record ReplicaOptions(
           64L << 20,
           1024,
           1 << 20,
-          2,
+          4,
           Duration.ofSeconds(10),
           Duration.ofSeconds(2),
           Duration.ofSeconds(60),
