@@ -89,9 +89,11 @@ final class Load {
         used.toNanos() / 1000.0 / operations);
   }
 
-  /** A script by pgbench, prepared statements. */
+  /**
+   * A script by pgbench, prepared statements. Without CPU: it is that of backends which end with
+   * their connections, before anybody could ask them.
+   */
   static Sample pgbench(Contender server, int connections, int seconds, Path script) {
-    Duration before = server.cpu();
     String out =
         Tools.run(
             LIMIT,
@@ -115,13 +117,11 @@ final class Load {
                 "-f",
                 script.toString(),
                 "postgres"));
-    Duration used = server.cpu().minus(before);
-    double operations = number(Pattern.compile("transactions actually processed: (\\d+)"), out);
     return new Sample(
         number(Pattern.compile("tps = ([0-9.]+)"), out),
         number(Pattern.compile("latency average = ([0-9.]+) ms"), out),
         Double.NaN,
-        used.toNanos() / 1000.0 / operations);
+        Double.NaN);
   }
 
   /** UDP queries by dnsperf. Fails when an answer was lost or was not NOERROR. */

@@ -51,7 +51,12 @@ final class UpBanner {
                                 + " "
                                 + domain
                                 + "|@")));
-    at.http().ifPresent(a -> entry("data", "http://" + text(a) + "/data/…"));
+    at.http()
+        .ifPresent(
+            a ->
+                entry(
+                    "data",
+                    "http://" + text(a) + "/data/…   @|faint described at /openapi.json|@"));
     entry(
         "operator",
         "http://"

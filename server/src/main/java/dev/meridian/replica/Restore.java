@@ -119,7 +119,7 @@ final class Restore {
   /** A restored store lacks what followed the backup; whoever followed its changes must notice. */
   private static void beginHistory(
       Path database, BackupManifest manifest, RocksStore.Options storeOptions) throws IOException {
-    try (RocksStore store = RocksStore.open(database, storeOptions, List.of())) {
+    try (RocksStore store = RocksStore.open(database, storeOptions)) {
       LogIndex at = store.applied();
       if (!at.equals(new LogIndex(manifest.term(), manifest.index()))) {
         throw new IOException(

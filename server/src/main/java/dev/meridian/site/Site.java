@@ -2,6 +2,8 @@ package dev.meridian.site;
 
 import dev.meridian.document.CollectionPath;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,7 +19,8 @@ import java.util.Optional;
  * @param listeners where it listens unless flags say otherwise
  * @param tls certificate files for the web listener
  * @param rules access rules for collections that declare none
- * @param collections settings by collection pattern ({@link CollectionPath#pattern})
+ * @param collections settings by collection pattern ({@link CollectionPath#pattern}), in the order
+ *     of {@code site.yaml}: seeds are imported in this order
  * @param names what the name server answers
  * @param limits bounds on what requests may ask
  */
@@ -34,7 +37,7 @@ public record Site(
   /** Copies. */
   public Site {
     domains = List.copyOf(domains);
-    collections = Map.copyOf(collections);
+    collections = Collections.unmodifiableMap(new LinkedHashMap<>(collections));
   }
 
   /** The folder of templates; it need not exist. */

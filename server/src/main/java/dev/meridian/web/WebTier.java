@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The public side of a node: plain HTTP and HTTP over TLS, each speaking HTTP/1.1 and HTTP/2, with
- * the data API under {@code /data} and the services given for everything else. Requests run on
- * virtual threads.
+ * the data API under {@code /data}, its description at {@code /openapi.json}, and the services
+ * given for everything else. Requests run on virtual threads.
  */
 public final class WebTier implements AutoCloseable {
   /** Longest request line in bytes: a path of 1 KiB, all of it escaped, and a long query. */
@@ -120,6 +120,7 @@ public final class WebTier implements AutoCloseable {
     HttpRouting.Builder routing = HttpRouting.builder();
     routing.addFilter(door);
     routing.error(Throwable.class, door::pageFailed);
+    routing.register("/", new OpenApi());
     for (HttpService service : services) {
       routing.register("/", service);
     }

@@ -1,6 +1,7 @@
 package dev.meridian.replica;
 
 import static dev.meridian.replica.Fixture.DATABASE;
+import static dev.meridian.replica.Fixture.INDEXES;
 import static dev.meridian.replica.Fixture.open;
 import static dev.meridian.replica.Fixture.put;
 import static dev.meridian.replica.Fixture.read;
@@ -9,12 +10,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.meridian.store.Batch;
 import dev.meridian.store.Position;
+import dev.meridian.store.RocksStore;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -73,6 +76,10 @@ class BackupTest {
     Path to = folder.resolve("to");
     ReplicatedStore.restore(
         new ByteArrayInputStream(archive.toByteArray()), to, DATABASE, Progress.NONE);
+    try (RocksStore database = RocksStore.open(Layout.database(Layout.shard(to)), DATABASE)) {
+      // Not to be built anew at the first start.
+      assertThat(database.indexes()).isEqualTo(Map.of(INDEXES.getFirst(), true));
+    }
     try (ReplicatedStore store = open(to)) {
       long n = KillTarget.number(read(store, "items/t"));
       assertThat(n).isBetween(before, after);
