@@ -44,6 +44,8 @@ final class Bodies {
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    } catch (IllegalArgumentException e) {
+      throw brokenChunk(e);
     }
     context.read();
     return body.toByteArray();
@@ -87,6 +89,19 @@ final class Bodies {
     // The rest of the body stays unread, so the connection cannot carry another request.
     return new ProblemException(
         context.isHttp1() ? problem.with(HeaderValues.CONNECTION_CLOSE) : problem);
+  }
+
+  /**
+   * The engine's chunk sizes are hexadecimal digits and nothing else; it knows no chunk extensions
+   * (RFC 9112, section 7.1.1). Where the body ends is then unknown, so the connection ends.
+   */
+  private static ProblemException brokenChunk(IllegalArgumentException e) {
+    return new ProblemException(
+        Problem.badRequest(
+                "The body's chunked encoding is broken ("
+                    + e.getMessage()
+                    + "): a chunk begins with its size in hexadecimal digits, without extensions.")
+            .with(HeaderValues.CONNECTION_CLOSE));
   }
 
   /** The request's media type without parameters, in lower case, or empty when it says none. */
