@@ -42,7 +42,11 @@ final class DirectProblems implements DirectHandler {
                   "http-version",
                   "HTTP version not supported",
                   "This server speaks HTTP/1.1 and HTTP/2.");
-          case 500 -> Problem.internal();
+          // Failures behind the front door are answered there: this is a head that the engine could
+          // not read, such as one cut off or a header name that is none.
+          case 500 ->
+              Problem.badRequest(
+                  "The request is not valid HTTP, or ended too early; check its headers.");
           default ->
               // Helidon gives no reason for some malformed addresses.
               Problem.fromHttp(
