@@ -2,6 +2,7 @@ package dev.meridian.web;
 
 import dev.meridian.document.JsonLimits;
 import dev.meridian.site.Limits;
+import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.webserver.CloseConnectionException;
@@ -44,8 +45,15 @@ final class Bodies {
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
-    } catch (IllegalArgumentException e) {
-      throw brokenChunk(e);
+    } catch (DataReader.InsufficientDataAvailableException e) {
+      throw broken("The body ended before it was whole; nothing was done.");
+    } catch (IllegalArgumentException | DataReader.IncorrectNewLineException e) {
+      // The engine's chunk sizes are hexadecimal digits and nothing else; it knows no chunk
+      // extensions (RFC 9112, section 7.1.1).
+      throw broken(
+          "The body's chunked encoding is broken ("
+              + e.getMessage()
+              + "): a chunk begins with its size in hexadecimal digits, without extensions.");
     }
     context.read();
     return body.toByteArray();
@@ -91,17 +99,9 @@ final class Bodies {
         context.isHttp1() ? problem.with(HeaderValues.CONNECTION_CLOSE) : problem);
   }
 
-  /**
-   * The engine's chunk sizes are hexadecimal digits and nothing else; it knows no chunk extensions
-   * (RFC 9112, section 7.1.1). Where the body ends is then unknown, so the connection ends.
-   */
-  private static ProblemException brokenChunk(IllegalArgumentException e) {
-    return new ProblemException(
-        Problem.badRequest(
-                "The body's chunked encoding is broken ("
-                    + e.getMessage()
-                    + "): a chunk begins with its size in hexadecimal digits, without extensions.")
-            .with(HeaderValues.CONNECTION_CLOSE));
+  /** Where such a body ends is unknown, so the connection ends. */
+  private static ProblemException broken(String detail) {
+    return new ProblemException(Problem.badRequest(detail).with(HeaderValues.CONNECTION_CLOSE));
   }
 
   /** The request's media type without parameters, in lower case, or empty when it says none. */
