@@ -14,39 +14,58 @@ import java.util.Properties;
 import java.util.UUID;
 
 /**
- * Which group a replica belongs to, and which member of it it is. Chosen at random when its folder
- * is made: a restored backup is another group, and a member that lost its disk another member, for
- * a log that forgot what it acknowledged must not vote under its old name.
+ * Which cluster a node belongs to, and which node of it it is. Chosen at random when its data
+ * folder is made: a restored backup is another cluster, and a node that lost its disk another node,
+ * for a log that forgot what it acknowledged must not vote under its old name.
  *
- * @param group the group's id
- * @param member this member's id
+ * @param cluster the cluster's id
+ * @param node this node's id: {@code n} and hexadecimal digits
+ * @param founder whether this node began the cluster, so is the first member of its groups
  */
-record Identity(UUID group, String member) {
+public record Identity(UUID cluster, String node, boolean founder) {
   static final String FILE = "identity";
 
-  private static final String GROUP = "group";
-  private static final String MEMBER = "member";
+  private static final String CLUSTER = "cluster";
+  private static final String NODE = "node";
+  private static final String FOUNDER = "founder";
 
-  /** A new member of a new group. */
+  /** The first node of a new cluster. */
   static Identity create() {
+    return new Identity(UUID.randomUUID(), newNode(), true);
+  }
+
+  /** A new node of a cluster that exists. */
+  static Identity joining(UUID cluster) {
+    return new Identity(cluster, newNode(), false);
+  }
+
+  private static String newNode() {
     byte[] bytes = new byte[4];
     new SecureRandom().nextBytes(bytes);
-    return new Identity(UUID.randomUUID(), "m" + HexFormat.of().formatHex(bytes));
+    return "n" + HexFormat.of().formatHex(bytes);
   }
 
-  static boolean exists(Path shard) {
-    return Files.exists(shard.resolve(FILE));
+  /** The id of one of the cluster's Raft groups; every node comes to the same. */
+  UUID group(String name) {
+    return UUID.nameUUIDFromBytes((cluster + "/" + name).getBytes(StandardCharsets.UTF_8));
   }
 
-  static Identity read(Path shard) throws IOException {
-    Path file = shard.resolve(FILE);
+  static boolean exists(Path data) {
+    return Files.exists(data.resolve(FILE));
+  }
+
+  static Identity read(Path data) throws IOException {
+    Path file = data.resolve(FILE);
     Properties properties = new Properties();
     properties.load(new StringReader(Files.readString(file)));
-    String group = properties.getProperty(GROUP, "");
-    String member = properties.getProperty(MEMBER, "");
+    String cluster = properties.getProperty(CLUSTER, "");
+    String node = properties.getProperty(NODE, "");
     try {
-      if (!member.isEmpty()) {
-        return new Identity(UUID.fromString(group), member);
+      if (!node.isEmpty()) {
+        return new Identity(
+            UUID.fromString(cluster),
+            node,
+            Boolean.parseBoolean(properties.getProperty(FOUNDER, "false")));
       }
     } catch (IllegalArgumentException e) {
       // Said below.
@@ -55,9 +74,10 @@ record Identity(UUID group, String member) {
   }
 
   /** Writes it, whole or not at all, and makes it last. */
-  void write(Path shard) throws IOException {
-    Path unfinished = shard.resolve(FILE + ".new");
-    String text = GROUP + "=" + group + "\n" + MEMBER + "=" + member + "\n";
+  void write(Path data) throws IOException {
+    Path unfinished = data.resolve(FILE + ".new");
+    String text =
+        CLUSTER + "=" + cluster + "\n" + NODE + "=" + node + "\n" + FOUNDER + "=" + founder + "\n";
     try (FileChannel channel =
         FileChannel.open(
             unfinished,
@@ -67,6 +87,6 @@ record Identity(UUID group, String member) {
       channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII)));
       channel.force(true);
     }
-    Folders.move(unfinished, shard.resolve(FILE));
+    Folders.move(unfinished, data.resolve(FILE));
   }
 }

@@ -1,28 +1,37 @@
 package dev.meridian.replica;
 
 import java.nio.file.Path;
+import java.util.UUID;
 
-/** Where things are in a data folder: {@code shards/0/db}, {@code shards/0/raft}. */
+/**
+ * Where things are in a data folder: {@code identity}; the logs of all Raft groups in {@code raft};
+ * each group's database in a folder of its name, such as {@code shards/0/db}.
+ */
 final class Layout {
-  private static final String FIRST_SHARD = "shards/0";
+  /** The group of the shard that every node has today. */
+  static final String FIRST_SHARD = "shards/0";
 
   private Layout() {}
 
-  /** The folder of the shard that every node has today. */
-  static Path shard(Path data) {
-    return data.resolve(FIRST_SHARD);
+  static Path group(Path data, String group) {
+    return data.resolve(group);
   }
 
-  static Path database(Path shard) {
-    return shard.resolve("db");
+  static Path database(Path group) {
+    return group.resolve("db");
   }
 
-  static Path raft(Path shard) {
-    return shard.resolve("raft");
+  static Path raft(Path data) {
+    return data.resolve("raft");
   }
 
   /** Where Ratis keeps a group's log and metadata. */
-  static Path log(Path shard, Identity identity) {
-    return raft(shard).resolve(identity.group().toString()).resolve("current");
+  static Path log(Path data, UUID group) {
+    return raft(data).resolve(group.toString()).resolve("current");
+  }
+
+  /** Where a group's snapshots are. */
+  static Path snapshots(Path data, UUID group) {
+    return raft(data).resolve(group.toString()).resolve("sm");
   }
 }

@@ -8,138 +8,102 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
-import org.apache.ratis.conf.Parameters;
-import org.apache.ratis.protocol.ClientId;
+import org.apache.ratis.proto.RaftProtos.RoleInfoProto;
+import org.apache.ratis.proto.RaftProtos.ServerRpcProto;
 import org.apache.ratis.protocol.RaftClientAsynchronousProtocol;
 import org.apache.ratis.protocol.RaftClientReply;
 import org.apache.ratis.protocol.RaftClientRequest;
-import org.apache.ratis.protocol.RaftGroup;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
+import org.apache.ratis.protocol.SetConfigurationRequest;
 import org.apache.ratis.protocol.SnapshotManagementRequest;
+import org.apache.ratis.protocol.TransferLeadershipRequest;
 import org.apache.ratis.server.RaftServer;
-import org.apache.ratis.server.storage.RaftStorage;
 import org.apache.ratis.statemachine.SnapshotInfo;
-import org.apache.ratis.util.LifeCycle;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One member of a Raft group, run by Ratis. Any thread may use it. */
+/** This node's member of a Raft group, run by Ratis. Any thread may use it. */
 final class RaftReplica implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RaftReplica.class);
   private static final Duration SNAPSHOT_WAIT = Duration.ofMinutes(5);
 
-  private final Path shard;
-  private final Identity identity;
-  private final ShardStateMachine machine;
-  private final RaftServer server;
-  private final RaftServer.Division division;
-
-  /**
-   * The division itself. Through the server each request would change threads twice: to one of a
-   * pool that calls the division, and back.
-   */
-  private final RaftClientAsynchronousProtocol direct;
-
+  private final RaftHost host;
+  private final Path folder;
   private final RaftGroupId groupId;
-  private final ClientId clientId = ClientId.randomId();
-  private final AtomicLong calls = new AtomicLong();
+  private final ShardStateMachine machine;
 
-  private RaftReplica(
-      Path shard,
-      Identity identity,
-      ShardStateMachine machine,
-      RaftServer server,
-      RaftGroupId groupId)
-      throws IOException {
-    this.shard = shard;
-    this.identity = identity;
-    this.machine = machine;
-    this.server = server;
+  /** Set when first asked for after the host started. */
+  private volatile RaftServer.@Nullable Division division;
+
+  private RaftReplica(RaftHost host, Path folder, RaftGroupId groupId, ShardStateMachine machine) {
+    this.host = host;
+    this.folder = folder;
     this.groupId = groupId;
-    this.division = server.getDivision(groupId);
-    if (!(division instanceof RaftClientAsynchronousProtocol protocol)) {
-      throw new IllegalStateException("Ratis changed: " + division.getClass());
-    }
-    this.direct = protocol;
+    this.machine = machine;
   }
 
   /**
-   * Starts the member whose data are in {@code shard}, or a new group's first.
+   * Opens the database of a group's member and makes the member known to the host. Where this node
+   * founded the cluster, it is the group's first member; elsewhere the group's primary must add it.
    *
+   * @param group the group's name, which is also its folder's
    * @param onFailure told once when it can go no further
    * @param onApplied called after each entry of the log
    */
-  static RaftReplica start(
-      Path shard,
+  static RaftReplica attach(
+      RaftHost host,
+      String group,
       ReplicaOptions options,
       ShardStateMachine.Opener opener,
+      ShardStateMachine.Fetcher fetcher,
       Consumer<Throwable> onFailure,
       Consumer<ShardStateMachine> onApplied,
       ReplicaMetrics metrics)
       throws IOException {
-    Files.createDirectories(shard);
-    Path database = Layout.database(shard);
-    Identity identity;
-    if (Identity.exists(shard)) {
-      identity = Identity.read(shard);
-    } else if (Files.exists(database) || Files.exists(Layout.raft(shard))) {
-      throw new IOException(
-          "The folder "
-              + shard
-              + " holds data but not the file '"
-              + Identity.FILE
-              + "': it is not whole. Restore a backup into an empty folder.");
-    } else {
-      identity = Identity.create();
-      identity.write(shard);
-    }
+    RaftGroupId groupId = host.groupId(group);
+    Path folder = Layout.group(host.data(), group);
+    Files.createDirectories(folder);
+    Folders.sync(Folders.parent(folder));
+    Folders.sync(host.data());
     ShardStateMachine machine;
     try {
       machine =
           new ShardStateMachine(
-              database, opener, options.snapshotsKept(), onFailure, onApplied, metrics);
+              Layout.database(folder),
+              Layout.snapshots(host.data(), groupId.getUuid()),
+              opener,
+              fetcher,
+              options.snapshotsKept(),
+              onFailure,
+              onApplied,
+              metrics);
     } catch (StoreException e) {
       throw new IOException(e.getMessage(), e);
     }
-    @Nullable RaftServer server = null;
     try {
-      Path log = Layout.log(shard, identity);
-      checkLogExists(log, machine.store().applied());
-      LogTail.repair(log, machine.store().applied());
-      RaftGroupId groupId = RaftGroupId.valueOf(identity.group());
-      RaftPeer self =
-          RaftPeer.newBuilder()
-              .setId(RaftPeerId.valueOf(identity.member()))
-              .setAddress(options.peer())
-              .build();
-      RaftGroup group = RaftGroup.valueOf(groupId, List.of(self));
-      server =
-          RaftServer.newBuilder()
-              .setServerId(self.getId())
-              .setGroup(group)
-              .setStateMachine(machine)
-              .setOption(RaftStorage.StartupOption.RECOVER)
-              .setProperties(RaftSettings.of(Layout.raft(shard), options, 1))
-              .setParameters(new Parameters())
-              .build();
-      server.start();
-      return new RaftReplica(shard, identity, machine, server, groupId);
-    } catch (IOException | RuntimeException | Error e) {
-      if (server != null) {
-        server.close();
+      LogIndex applied = machine.store().applied();
+      Path log = Layout.log(host.data(), groupId.getUuid());
+      checkLogExists(log, applied);
+      LogTail.repair(log, applied);
+      if (host.identity().founder()) {
+        RaftFounding.found(log, host.peer(), applied.term(), applied.index());
       }
+      host.register(groupId, machine);
+      return new RaftReplica(host, folder, groupId, machine);
+    } catch (IOException | RuntimeException | Error e) {
       machine.close();
       throw e;
     }
@@ -147,7 +111,7 @@ final class RaftReplica implements AutoCloseable {
 
   /** A database without its log would let this member forget what it acknowledged. */
   private static void checkLogExists(Path log, LogIndex applied) throws IOException {
-    if (!applied.equals(LogIndex.NONE) && !Files.exists(log.resolve("raft-meta"))) {
+    if (!applied.equals(LogIndex.NONE) && !Files.exists(log.resolve(RaftFounding.META))) {
       throw new IOException(
           "The log in "
               + log
@@ -157,12 +121,38 @@ final class RaftReplica implements AutoCloseable {
     }
   }
 
-  Path shard() {
-    return shard;
+  private RaftServer.Division division() {
+    RaftServer.Division known = division;
+    if (known == null) {
+      try {
+        known = host.division(groupId);
+      } catch (IOException e) {
+        throw new Unavailable(
+            Unavailable.Outcome.NOT_DONE, "This node is no member of the group now.", e);
+      }
+      division = known;
+    }
+    return known;
   }
 
-  Identity identity() {
-    return identity;
+  /**
+   * The division itself. Through the server each request would change threads twice: to one of a
+   * pool that calls the division, and back.
+   */
+  private RaftClientAsynchronousProtocol direct() {
+    if (division() instanceof RaftClientAsynchronousProtocol protocol) {
+      return protocol;
+    }
+    throw new IllegalStateException("Ratis changed: " + division().getClass());
+  }
+
+  /** The folder of this member's database. */
+  Path folder() {
+    return folder;
+  }
+
+  RaftGroupId groupId() {
+    return groupId;
   }
 
   ShardStateMachine machine() {
@@ -171,39 +161,46 @@ final class RaftReplica implements AutoCloseable {
 
   /** Whether this is the primary, with every earlier entry applied. */
   boolean isReady() {
-    return division.getInfo().isLeaderReady();
+    return division().getInfo().isLeaderReady();
+  }
+
+  /** The primary as this member knows it, or null; maybe itself, maybe no longer so. */
+  @Nullable RaftPeer primary() {
+    RaftPeerId id = division().getInfo().getLeaderId();
+    return id == null ? null : division().getRaftConf().getPeer(id);
+  }
+
+  /** Whether Ratis has given this member up: it will do nothing any more. */
+  boolean isClosed() {
+    return division().getInfo().getLifeCycleState().isClosingOrClosed();
   }
 
   String notReady() {
-    RaftPeerId primary = division.getInfo().getLeaderId();
-    return primary == null || primary.toString().equals(identity.member())
+    RaftPeerId primary = division().getInfo().getLeaderId();
+    return primary == null || primary.equals(host.self())
         ? "The group has no primary now; an election takes about a second. Try again."
         : "The primary is " + primary + ", not this replica.";
   }
 
   /**
-   * Waits until a primary is known and ready.
+   * Waits until this is the primary, or knows another one.
    *
-   * @throws IOException if that takes too long
+   * @return false when that took too long: a majority of the group may be away
+   * @throws IOException if this member stopped
    */
-  void awaitReady(Duration deadline) throws IOException {
+  boolean awaitPrimary(Duration deadline) throws IOException {
     long until = System.nanoTime() + deadline.toNanos();
-    while (!isReady()) {
-      LifeCycle.State state = division.getInfo().getLifeCycleState();
-      if (state.isClosingOrClosed()) {
+    while (true) {
+      RaftPeer primary = primary();
+      if (isReady() || (primary != null && !primary.getId().equals(host.self()))) {
+        return true;
+      }
+      if (isClosed()) {
         throw new IOException(
-            "The replica in " + shard + " stopped while it started; see the log.");
+            "The replica in " + folder + " stopped while it started; see the log.");
       }
       if (System.nanoTime() - until > 0) {
-        throw new IOException(
-            "The replica in "
-                + shard
-                + " was not ready after "
-                + deadline.toSeconds()
-                + " s; it is "
-                + role()
-                + " in state "
-                + state);
+        return false;
       }
       LockSupport.parkNanos(500_000);
     }
@@ -225,7 +222,7 @@ final class RaftReplica implements AutoCloseable {
     }
     try {
       RaftClientReply reply =
-          direct
+          direct()
               .submitClientRequestAsync(request(null, RaftClientRequest.readRequestType()))
               .get(deadline.toNanos(), TimeUnit.NANOSECONDS);
       if (!reply.isSuccess()) {
@@ -248,7 +245,7 @@ final class RaftReplica implements AutoCloseable {
     CompletableFuture<RaftClientReply> replies;
     try {
       replies =
-          direct.submitClientRequestAsync(request(group, RaftClientRequest.writeRequestType()));
+          direct().submitClientRequestAsync(request(group, RaftClientRequest.writeRequestType()));
     } catch (IOException e) {
       group.failed(g -> GroupCommit.unavailable(g, "The log is closed.", e));
       return;
@@ -264,11 +261,11 @@ final class RaftReplica implements AutoCloseable {
   }
 
   private RaftClientRequest request(@Nullable LogGroup group, RaftClientRequest.Type type) {
-    long call = calls.incrementAndGet();
+    long call = host.nextCall();
     RaftClientRequest.Builder request =
         RaftClientRequest.newBuilder()
-            .setClientId(clientId)
-            .setServerId(division.getId())
+            .setClientId(host.clientId())
+            .setServerId(host.self())
             .setGroupId(groupId)
             .setCallId(call)
             .setType(type);
@@ -282,13 +279,13 @@ final class RaftReplica implements AutoCloseable {
   void snapshot() throws InterruptedException {
     try {
       var unused =
-          server
+          host.server()
               .snapshotManagementAsync(
                   SnapshotManagementRequest.newCreate(
-                      clientId,
-                      division.getId(),
+                      host.clientId(),
+                      host.self(),
                       groupId,
-                      calls.incrementAndGet(),
+                      host.nextCall(),
                       SNAPSHOT_WAIT.toMillis(),
                       1))
               .get(SNAPSHOT_WAIT.toSeconds(), TimeUnit.SECONDS);
@@ -298,27 +295,112 @@ final class RaftReplica implements AutoCloseable {
   }
 
   String role() {
-    return switch (division.getInfo().getCurrentRole()) {
+    return switch (division().getInfo().getCurrentRole()) {
       case LEADER -> "primary";
       case FOLLOWER, LISTENER -> "replica";
       case CANDIDATE -> "candidate";
-      default -> division.getInfo().getCurrentRole().toString().toLowerCase(Locale.ROOT);
+      default -> division().getInfo().getCurrentRole().toString().toLowerCase(Locale.ROOT);
     };
   }
 
   /** Members of the group; while membership changes, those that either majority needs. */
   int members() {
-    Collection<RaftPeer> current = division.getRaftConf().getCurrentPeers();
-    Collection<RaftPeer> previous = division.getRaftConf().getPreviousPeers();
+    Collection<RaftPeer> current = division().getRaftConf().getCurrentPeers();
+    Collection<RaftPeer> previous = division().getRaftConf().getPreviousPeers();
     return Math.max(current.size(), previous.size());
   }
 
+  /** The members of the group as this one knows them. */
+  Collection<RaftPeer> peers() {
+    return division().getRaftConf().getCurrentPeers();
+  }
+
+  /**
+   * Makes {@code members} the members of the group; only the primary can. A new one must have
+   * joined the group on its node before; it has caught up when this returns.
+   *
+   * @throws IOException if it was not done, or nobody knows: ask {@link #peers}
+   */
+  void setMembers(List<RaftPeer> members, Duration deadline) throws IOException {
+    await(
+        host.server()
+            .setConfigurationAsync(
+                new SetConfigurationRequest(
+                    host.clientId(),
+                    host.self(),
+                    groupId,
+                    host.nextCall(),
+                    SetConfigurationRequest.Arguments.newBuilder()
+                        .setServersInNewConf(members)
+                        .setServersInCurrentConf(List.copyOf(peers()))
+                        .setMode(SetConfigurationRequest.Mode.COMPARE_AND_SET)
+                        .build())),
+        deadline);
+  }
+
+  /** Asks for the primary's place to go to another member. */
+  void transfer(RaftPeerId to, Duration deadline) throws IOException {
+    await(
+        host.server()
+            .transferLeadershipAsync(
+                new TransferLeadershipRequest(
+                    host.clientId(),
+                    host.self(),
+                    groupId,
+                    host.nextCall(),
+                    to,
+                    deadline.toMillis())),
+        deadline.plusSeconds(1));
+  }
+
+  private static void await(CompletableFuture<RaftClientReply> replies, Duration deadline)
+      throws IOException {
+    try {
+      RaftClientReply reply = replies.get(deadline.toMillis(), TimeUnit.MILLISECONDS);
+      if (!reply.isSuccess()) {
+        throw new IOException(String.valueOf(reply.getException()), reply.getException());
+      }
+    } catch (ExecutionException | TimeoutException e) {
+      throw new IOException("not done in time: " + e, e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
+  /**
+   * How far each other member follows; only the primary knows.
+   *
+   * @return by member: the newest entry it has, and the milliseconds since it last answered
+   */
+  Map<RaftPeerId, Follower> followers() {
+    RoleInfoProto role = division().getInfo().getRoleInfoProto();
+    long[] matched = division().getInfo().getFollowerMatchIndices();
+    Map<RaftPeerId, Follower> followers = new LinkedHashMap<>();
+    int i = 0;
+    for (ServerRpcProto follower : role.getLeaderInfo().getFollowerInfoList()) {
+      followers.put(
+          RaftPeerId.valueOf(follower.getId().getId()),
+          new Follower(i < matched.length ? matched[i] : -1, follower.getLastRpcElapsedTimeMs()));
+      i++;
+    }
+    return followers;
+  }
+
+  /**
+   * What the primary knows of another member.
+   *
+   * @param index the newest entry that is in its log
+   * @param silentMillis since it last answered
+   */
+  record Follower(long index, long silentMillis) {}
+
   long term() {
-    return division.getInfo().getCurrentTerm();
+    return division().getInfo().getCurrentTerm();
   }
 
   long committedIndex() {
-    return division.getRaftLog().getLastCommittedIndex();
+    return division().getRaftLog().getLastCommittedIndex();
   }
 
   long appliedIndex() {
@@ -330,13 +412,10 @@ final class RaftReplica implements AutoCloseable {
     return latest == null ? -1 : latest.getIndex();
   }
 
+  /** Closes the database; the host must have stopped, or never have started. */
   @Override
   public void close() {
-    try {
-      server.close();
-    } catch (IOException | RuntimeException e) {
-      LOG.warn("Ratis reported an error on closing: {}", e.getMessage(), e);
-    }
+    host.unregister(groupId);
     // Ratis closes it, but not when it had not got that far.
     machine.close();
   }

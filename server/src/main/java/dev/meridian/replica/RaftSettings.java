@@ -27,10 +27,9 @@ final class RaftSettings {
   /**
    * The properties of one server.
    *
-   * @param raft the folder of its log
-   * @param members how many members its group has
+   * @param raft the folder of its groups' logs
    */
-  static RaftProperties of(Path raft, ReplicaOptions options, int members) {
+  static RaftProperties of(Path raft, ReplicaOptions options) {
     RaftProperties p = new RaftProperties();
     RaftConfigKeys.Rpc.setType(p, SupportedRpcType.GRPC);
     GrpcConfigKeys.Server.setHost(p, options.peer().getHostString());
@@ -42,7 +41,7 @@ final class RaftSettings {
     RaftServerConfigKeys.setStorageDir(p, List.of(raft.toFile()));
     log(p, options);
     snapshots(p);
-    elections(p, members);
+    elections(p, options);
 
     // Linearizable reads are only that with the leader lease: without it a leader that was paused
     // and came back answered from the past.
@@ -70,11 +69,15 @@ final class RaftSettings {
     RaftServerConfigKeys.Log.setSegmentCacheNumMax(p, 1);
     RaftServerConfigKeys.Log.setSegmentCacheSizeMax(
         p, SizeInBytes.valueOf(2 * options.segmentBytes()));
+    // Members that lag further than the log reaches fetch a snapshot themselves.
+    RaftServerConfigKeys.Log.Appender.setInstallSnapshotEnabled(p, false);
     // An entry that tells the commit index, and its fsync, after every entry: nothing here needs
     // it.
     RaftServerConfigKeys.Log.setLogMetadataEnabled(p, false);
     RaftServerConfigKeys.Log.setPurgeUptoSnapshotIndex(p, true);
     RaftServerConfigKeys.Log.setPurgeGap(p, 1);
+    // Members that were away for a while catch up from these, without a snapshot.
+    RaftServerConfigKeys.Log.setPurgePreservationLogNum(p, options.entriesKept());
     // A damaged log stops the replica. What a crash may leave at its end, LogTail has cut off.
     RaftServerConfigKeys.Log.setCorruptionPolicy(
         p, RaftServerConfigKeys.Log.CorruptionPolicy.EXCEPTION);
@@ -87,16 +90,22 @@ final class RaftSettings {
     RaftServerConfigKeys.Snapshot.setCreationGap(p, 1);
   }
 
-  private static void elections(RaftProperties p, int members) {
-    if (members == 1) {
-      // Nobody to hear from first: become primary at once.
-      RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMin(p, TimeDuration.valueOf(5, MILLIS));
-      RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMax(p, TimeDuration.valueOf(10, MILLIS));
-      // And nobody to hand over to: a pause is no reason to step down.
-      RaftServerConfigKeys.LeaderElection.setLeaderStepDownWaitTime(p, NEVER);
-    }
+  private static void elections(RaftProperties p, ReplicaOptions options) {
+    TimeDuration timeout = duration(options.electionTimeout());
+    RaftServerConfigKeys.Rpc.setTimeoutMin(p, timeout);
+    RaftServerConfigKeys.Rpc.setTimeoutMax(p, timeout.multiply(2));
+    // At the start nobody has been heard from: a group of one is primary at once, and in a larger
+    // one a vote is asked for first, which those who hear from a primary refuse.
+    RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMin(p, TimeDuration.valueOf(5, MILLIS));
+    RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMax(p, TimeDuration.valueOf(50, MILLIS));
+    RaftServerConfigKeys.LeaderElection.setPreVote(p, true);
+    // One that lost its majority waits so long before it tries to become primary again.
+    RaftServerConfigKeys.LeaderElection.setLeaderStepDownWaitTime(p, timeout.multiply(2));
+    RaftServerConfigKeys.Rpc.setRequestTimeout(p, TimeDuration.valueOf(3, TimeUnit.SECONDS));
     // A process that was stopped for a minute, or a laptop that slept, goes on; it does not close.
     RaftServerConfigKeys.setCloseThreshold(p, NEVER);
+    // New members are given this long without any progress.
+    RaftServerConfigKeys.setStagingTimeout(p, TimeDuration.valueOf(30, TimeUnit.SECONDS));
   }
 
   private static final TimeUnit MILLIS = TimeUnit.MILLISECONDS;

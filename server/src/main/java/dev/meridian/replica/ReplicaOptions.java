@@ -25,6 +25,10 @@ import java.util.function.LongSupplier;
  * @param snapshotEvery time after which a snapshot is taken if anything changed
  * @param snapshotsKept newest snapshots that stay, at least 1
  * @param segmentBytes size of a file of the log
+ * @param entriesKept entries of the log that stay when it is cut, for members that were away
+ * @param electionTimeout a replica that hears nothing from the primary for this to twice this long
+ *     asks for an election; the primary's lease is shorter
+ * @param snapshotBytesPerSecond how fast another member's snapshot is fetched at most
  * @param sweepEvery how often expired documents are looked for
  * @param wallMillis the wall clock: milliseconds since 1970
  * @param uptimeMillis milliseconds since some fixed moment, time asleep included; never set by hand
@@ -46,6 +50,9 @@ public record ReplicaOptions(
     Duration snapshotEvery,
     int snapshotsKept,
     long segmentBytes,
+    long entriesKept,
+    Duration electionTimeout,
+    long snapshotBytesPerSecond,
     Duration sweepEvery,
     LongSupplier wallMillis,
     LongSupplier uptimeMillis) {
@@ -72,6 +79,9 @@ public record ReplicaOptions(
           Duration.ofMinutes(10),
           1,
           8L << 20,
+          10_000,
+          Duration.ofMillis(400),
+          100L << 20,
           Duration.ofSeconds(1),
           System::currentTimeMillis,
           Uptime::millis);
@@ -87,8 +97,12 @@ public record ReplicaOptions(
     check(snapshotEveryBytes >= 1 && snapshotEveryEntries >= 1, "snapshots have a distance");
     check(snapshotsKept >= 1, "snapshotsKept is at least 1");
     check(segmentBytes >= 4096, "segmentBytes is at least 4096");
+    check(entriesKept >= 0, "entriesKept is not negative");
+    check(snapshotBytesPerSecond >= 1, "snapshots are fetched at some speed");
     for (Duration wait :
-        new Duration[] {writeDeadline, readDeadline, startDeadline, snapshotEvery, sweepEvery}) {
+        new Duration[] {
+          writeDeadline, readDeadline, startDeadline, snapshotEvery, sweepEvery, electionTimeout
+        }) {
       check(wait.isPositive(), "every time is positive");
     }
   }
@@ -122,6 +136,9 @@ public record ReplicaOptions(
     private Duration snapshotEvery;
     private int snapshotsKept;
     private long segmentBytes;
+    private long entriesKept;
+    private Duration electionTimeout;
+    private long snapshotBytesPerSecond;
     private Duration sweepEvery;
     private LongSupplier wallMillis;
     private LongSupplier uptimeMillis;
@@ -143,6 +160,9 @@ public record ReplicaOptions(
       snapshotEvery = from.snapshotEvery;
       snapshotsKept = from.snapshotsKept;
       segmentBytes = from.segmentBytes;
+      entriesKept = from.entriesKept;
+      electionTimeout = from.electionTimeout;
+      snapshotBytesPerSecond = from.snapshotBytesPerSecond;
       sweepEvery = from.sweepEvery;
       wallMillis = from.wallMillis;
       uptimeMillis = from.uptimeMillis;
@@ -224,6 +244,24 @@ public record ReplicaOptions(
       return this;
     }
 
+    /** See {@link ReplicaOptions#entriesKept}. */
+    public Builder entriesKept(long number) {
+      entriesKept = number;
+      return this;
+    }
+
+    /** See {@link ReplicaOptions#electionTimeout}. */
+    public Builder electionTimeout(Duration time) {
+      electionTimeout = time;
+      return this;
+    }
+
+    /** See {@link ReplicaOptions#snapshotBytesPerSecond}. */
+    public Builder snapshotBytesPerSecond(long bytes) {
+      snapshotBytesPerSecond = bytes;
+      return this;
+    }
+
     /** See {@link ReplicaOptions#sweepEvery}. */
     public Builder sweepEvery(Duration time) {
       sweepEvery = time;
@@ -256,6 +294,9 @@ public record ReplicaOptions(
           snapshotEvery,
           snapshotsKept,
           segmentBytes,
+          entriesKept,
+          electionTimeout,
+          snapshotBytesPerSecond,
           sweepEvery,
           wallMillis,
           uptimeMillis);

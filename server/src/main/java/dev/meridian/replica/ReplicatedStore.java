@@ -2,6 +2,9 @@ package dev.meridian.replica;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.peer.PeerTransport;
+import dev.meridian.replica.proto.NotPrimary;
+import dev.meridian.replica.proto.WriteReply;
 import dev.meridian.store.Batch;
 import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
@@ -17,28 +20,35 @@ import dev.meridian.store.RocksStore;
 import dev.meridian.store.Store;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Verification;
+import dev.meridian.store.proto.Command;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.file.Files;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import org.apache.ratis.protocol.RaftPeer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * A store whose every write goes through the log of a Raft group before it is answered: synced to
- * disk, on a majority of the group's members, applied to the database. Today a group has one
- * member; it takes the same path as one of three.
+ * disk on a majority of the group's members, applied to the database. Each member's node has one of
+ * these. Writes may be given to any of them and are done by the primary; reads are answered here.
  *
- * <p>Writes that arrive together share an entry of the log and its fsync. {@code STRONG} reads are
- * answered by a primary that knows it still is one; {@code SESSION} reads by any replica that has
- * applied what their token has seen, and {@code EVENTUAL} ones from what is here.
+ * <p>Writes that arrive together share an entry of the log and its fsync. {@code STRONG} reads see
+ * what the primary, knowing that it still is one, has applied; {@code SESSION} reads what their
+ * token has seen, and {@code EVENTUAL} ones what is here.
  *
  * <p>Whatever goes wrong, a write is answered: with its result, or with what is known about it. A
  * replica that cannot apply an entry or write its log stops, and says so to every caller.
@@ -46,17 +56,37 @@ import org.slf4j.LoggerFactory;
 public final class ReplicatedStore implements Store {
   private static final Logger LOG = LoggerFactory.getLogger(ReplicatedStore.class);
 
-  /** How long closing waits for writes under way. */
+  /** How long closing waits for writes under way, and for another member to become primary. */
   private static final Duration CLOSE_WAIT = Duration.ofSeconds(10);
 
+  private static final Duration TRANSFER_WAIT = Duration.ofSeconds(3);
+
+  /** How long a write waits for an election. One takes about a second. */
+  private static final Duration ELECTION_PATIENCE = Duration.ofSeconds(4);
+
+  /** How long a reader waits for this replica to catch up by itself before it asks the primary. */
+  private static final Duration CATCH_UP = Duration.ofMillis(5);
+
   private final ReplicaOptions options;
-  private final DataLock dataLock;
+  private final String group;
+  private final RaftHost host;
+
+  /** Whether the host is this store's alone, to be closed with it. */
+  private final boolean ownsHost;
+
   private final DiskGuard disk;
   private final ClockGuard clock;
   private final ReplicaMetrics metrics;
+  private final AppliedSignal applied = new AppliedSignal();
+  private final SnapshotFetch fetch;
+  private final Primary primary;
   private final RaftReplica raft;
   private final GroupCommit commits;
   private final Maintenance maintenance;
+  private final MemberService service;
+
+  /** As defined last; also for a database that another member's snapshot brings. */
+  private volatile List<IndexDefinition> indexes;
 
   /** Why this replica can go no further; null while it can. */
   private final AtomicReference<@Nullable String> failure = new AtomicReference<>();
@@ -64,8 +94,8 @@ public final class ReplicatedStore implements Store {
   private volatile boolean closed;
 
   /**
-   * Opens the replica of shard 0 in a data folder, made when it is not there, and waits until it
-   * can serve.
+   * Opens the first shard's replica in a data folder of its own and waits until it can serve: for a
+   * node that has no other group, which talks to others without encryption.
    *
    * @param data the node's data folder; held by this store alone until it is closed
    * @param storeOptions for the database
@@ -81,56 +111,113 @@ public final class ReplicatedStore implements Store {
       List<IndexDefinition> indexes,
       MeterRegistry meters)
       throws IOException {
-    Files.createDirectories(data);
-    DataLock lock = DataLock.acquire(data);
+    RaftHost host = RaftHost.open(data, options, PeerTransport.plainText());
+    @Nullable ReplicatedStore store = null;
     try {
-      return new ReplicatedStore(data, options, storeOptions, indexes, meters, lock);
+      store =
+          new ReplicatedStore(
+              host, true, Layout.FIRST_SHARD, options, storeOptions, indexes, meters);
+      host.start();
+      store.awaitServing();
+      return store;
     } catch (IOException | RuntimeException | Error e) {
-      lock.close();
+      if (store != null) {
+        store.close();
+      } else {
+        host.close();
+      }
       throw e;
     }
   }
 
-  private ReplicatedStore(
-      Path data,
+  /**
+   * Opens a replica of a group of {@code host}'s. It serves when the host has started and {@link
+   * #awaitServing} has returned.
+   *
+   * @param group the group's name, such as {@code shards/0}; also its folder's
+   * @throws IOException if its folder is damaged or cannot be written
+   */
+  public static ReplicatedStore attach(
+      RaftHost host,
+      String group,
       ReplicaOptions options,
       RocksStore.Options storeOptions,
       List<IndexDefinition> indexes,
-      MeterRegistry meters,
-      DataLock lock)
+      MeterRegistry meters)
       throws IOException {
+    return new ReplicatedStore(host, false, group, options, storeOptions, indexes, meters);
+  }
+
+  private ReplicatedStore(
+      RaftHost host,
+      boolean ownsHost,
+      String group,
+      ReplicaOptions options,
+      RocksStore.Options storeOptions,
+      List<IndexDefinition> indexes,
+      MeterRegistry meters)
+      throws IOException {
+    this.host = host;
+    this.ownsHost = ownsHost;
+    this.group = group;
     this.options = options;
-    this.dataLock = lock;
-    this.disk = new DiskGuard(data, options.diskReserve());
+    this.indexes = List.copyOf(indexes);
+    this.disk = new DiskGuard(host.data(), options.diskReserve());
     this.clock = new ClockGuard(options.wallMillis(), options.uptimeMillis());
     this.metrics = new ReplicaMetrics(meters);
+    this.fetch = new SnapshotFetch(host.client(), group, options.snapshotBytesPerSecond());
+    this.primary = new Primary(host.client(), group);
     // Both are at rest until the replica is there; but it may need them while it starts.
     this.commits = new GroupCommit(options, new Proposals(), metrics);
     this.maintenance = new Maintenance(options, new Upkeep());
-    @Nullable RaftReplica starting = null;
     try {
-      Backup.removeUnfinished(Layout.shard(data));
-      starting =
-          RaftReplica.start(
-              Layout.shard(data),
+      Backup.removeUnfinished(Layout.group(host.data(), group));
+      this.raft =
+          RaftReplica.attach(
+              host,
+              group,
               options,
-              folder -> RocksStore.open(folder, storeOptions, indexes),
+              folder -> RocksStore.open(folder, storeOptions, this.indexes),
+              fetch,
               this::fail,
-              machine ->
-                  maintenance.logGrew(machine.bytesSinceSnapshot(), machine.entriesSinceSnapshot()),
+              this::applied,
               metrics);
-      starting.awaitReady(options.startDeadline());
     } catch (IOException | RuntimeException | Error e) {
-      if (starting != null) {
-        starting.close();
-      }
       commits.close();
       metrics.close();
       throw e;
     }
-    this.raft = starting;
-    maintenance.start();
+    this.service = new MemberService(host.service(), group, new Member());
     showGauges();
+  }
+
+  /** On Ratis' thread, after each entry. */
+  private void applied(ShardStateMachine machine) {
+    maintenance.logGrew(machine.bytesSinceSnapshot(), machine.entriesSinceSnapshot());
+    applied.ring();
+  }
+
+  /**
+   * Waits until this replica can serve: as the primary, or as one that knows the primary. A member
+   * of a larger group goes on without: it serves what it may, and the rest when a majority is back.
+   *
+   * @throws IOException if it stopped, or is the only member and cannot become primary
+   */
+  public void awaitServing() throws IOException {
+    if (!raft.awaitPrimary(options.startDeadline())) {
+      if (raft.members() <= 1) {
+        throw new IOException(
+            "The replica in "
+                + raft.folder()
+                + " was not ready after "
+                + options.startDeadline().toSeconds()
+                + " s; it is "
+                + raft.role()
+                + ".");
+      }
+      LOG.warn("No primary of {} is known yet; a majority of its members may be away", group);
+    }
+    maintenance.start();
   }
 
   private void showGauges() {
@@ -156,19 +243,35 @@ public final class ReplicatedStore implements Store {
 
   @Override
   public Optional<Document> get(DocumentPath path, ReadOptions read) {
-    return readable(read).get(path, read);
+    return reading(read, store -> store.get(path, read));
   }
 
   @Override
   public Page list(Query query, ReadOptions read) {
-    return readable(read).list(query, read);
+    return reading(read, store -> store.list(query, read));
   }
 
-  /** The database, once it is fresh enough for such a read. */
+  /** Reads from the database, once it is fresh enough for such a read. */
+  private <T> T reading(ReadOptions read, Function<RocksStore, T> reader) {
+    while (true) {
+      RocksStore fresh = readable(read);
+      try {
+        return reader.apply(fresh);
+      } catch (Unavailable e) {
+        // Another member's snapshot takes this database's place: the next one has the answer.
+        if (fresh == store() && !raft.machine().isReplacing()) {
+          throw e;
+        }
+        await(() -> !raft.machine().isReplacing(), options.readDeadline(), e.getMessage());
+        checkOpen();
+      }
+    }
+  }
+
   private RocksStore readable(ReadOptions read) {
     checkOpen();
     switch (read.consistency()) {
-      case STRONG -> raft.awaitStrong(options.readDeadline());
+      case STRONG -> awaitEverything();
       case SESSION -> {
         Long seen = read.token().timestamps().get(options.region());
         if (seen != null && seen > store().lastTimestamp()) {
@@ -182,38 +285,137 @@ public final class ReplicatedStore implements Store {
 
   /** The primary has everything that was ever acknowledged; a replica may yet get it. */
   private void awaitSeen(long seen) {
-    if (!raft.isReady()) {
-      long deadline = System.nanoTime() + options.readDeadline().toNanos();
-      while (store().lastTimestamp() < seen && System.nanoTime() - deadline < 0) {
-        if (raft.isReady()) {
-          break;
-        }
-        java.util.concurrent.locks.LockSupport.parkNanos(1_000_000);
-        checkOpen();
-      }
-      if (store().lastTimestamp() >= seen) {
-        return;
-      }
+    if (!raft.isReady() && awaits(() -> store().lastTimestamp() >= seen, CATCH_UP)) {
+      return;
     }
-    raft.awaitStrong(options.readDeadline());
+    awaitEverything();
     // A token that is ahead even of the primary is from a history that a backup replaced, or made
     // up. What it claims to have seen is not there; what is written next must still be above it.
     clock.observe(seen);
   }
 
+  /** Waits until all that was acknowledged before this call is applied here. */
+  private void awaitEverything() {
+    long until = System.nanoTime() + options.readDeadline().toNanos();
+    while (true) {
+      String why;
+      if (raft.isReady()) {
+        raft.awaitStrong(options.readDeadline());
+        return;
+      }
+      RaftPeer at = raft.primary();
+      if (at != null && !at.getId().equals(host.self())) {
+        try {
+          long index = primary.fence(at, false, left(until));
+          if (awaits(() -> raft.appliedIndex() >= index, CATCH_UP)) {
+            return;
+          }
+          // A replica learns what is committed with the next entry. So there is one now.
+          primary.fence(at, true, left(until));
+          await(
+              () -> raft.appliedIndex() >= index,
+              left(until),
+              "This replica does not catch up with the primary.");
+          return;
+        } catch (Primary.NotThere e) {
+          why = e.getMessage();
+        }
+      } else {
+        why = raft.notReady();
+      }
+      if (left(until).isZero()) {
+        throw notDone("A read of this consistency needs the primary. " + why);
+      }
+      pause();
+    }
+  }
+
+  private static Duration left(long untilNanos) {
+    return Duration.ofNanos(Math.max(0, untilNanos - System.nanoTime()));
+  }
+
+  private boolean awaits(BooleanSupplier done, Duration limit) {
+    try {
+      return applied.await(done, limit);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw notDone("The read was interrupted.");
+    }
+  }
+
+  private void await(BooleanSupplier done, Duration limit, @Nullable String otherwise) {
+    if (!awaits(done, limit)) {
+      throw notDone(String.valueOf(otherwise));
+    }
+  }
+
+  /** Before looking again who is primary. */
+  private void pause() {
+    checkOpen();
+    LockSupport.parkNanos(10_000_000);
+    if (Thread.currentThread().isInterrupted()) {
+      throw notDone("The request was interrupted.");
+    }
+  }
+
   @Override
   public Commit write(Batch batch) {
-    checkOpen();
-    String refusal = disk.refusal();
-    if (refusal != null) {
-      throw notDone(refusal);
+    Command command = LogCodec.command(batch);
+    boolean repeatable = batch.idempotencyKey() != null;
+    long until = System.nanoTime() + options.writeDeadline().toNanos();
+    long electedBy = System.nanoTime() + ELECTION_PATIENCE.toNanos();
+    while (true) {
+      checkOpen();
+      String why;
+      try {
+        return attempt(command, left(until));
+      } catch (Primary.NotThere e) {
+        why = String.valueOf(e.getMessage());
+        if (System.nanoTime() - Math.min(until, electedBy) > 0) {
+          throw notDone(why + " The write was not done.");
+        }
+      } catch (Unavailable e) {
+        // Whoever can be told twice without harm is asked again.
+        if (e.outcome() != Unavailable.Outcome.UNKNOWN || !repeatable || left(until).isZero()) {
+          throw e;
+        }
+      }
+      pause();
     }
-    return switch (commits.commit(LogCodec.command(batch), options.writeDeadline())) {
-      case Outcome.Done(Commit commit) -> commit;
-      // A new exception would tell the caller where it was thrown; nobody needs that here.
-      case Outcome.Failed failed -> throw failed.problem();
-      case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
-    };
+  }
+
+  /** Writes here, if this is the primary, or there. */
+  private Commit attempt(Command command, Duration deadline) throws Primary.NotThere {
+    if (raft.isReady()) {
+      return switch (commitHere(command, deadline)) {
+        case Outcome.Done(Commit commit) -> commit;
+        // A new exception would tell the caller where it was thrown; nobody needs that here.
+        case Outcome.Failed failed -> throw failed.problem();
+        case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
+      };
+    }
+    RaftPeer at = raft.primary();
+    if (at == null || at.getId().equals(host.self())) {
+      throw new Primary.NotThere(raft.notReady());
+    }
+    return primary.write(at, command, deadline);
+  }
+
+  private Outcome commitHere(Command command, Duration deadline) throws Primary.NotThere {
+    String full = disk.refusal();
+    if (full != null) {
+      throw notDone(full);
+    }
+    try {
+      return commits.commit(command, deadline);
+    } catch (Unavailable e) {
+      if (e.outcome() == Unavailable.Outcome.NOT_DONE && failure.get() == null && !closed) {
+        if (!raft.isReady()) {
+          throw new Primary.NotThere(String.valueOf(e.getMessage()));
+        }
+      }
+      throw e;
+    }
   }
 
   @Override
@@ -231,6 +433,7 @@ public final class ReplicatedStore implements Store {
   /** Replaces the secondary indexes; see {@link RocksStore#defineIndexes}. */
   public void defineIndexes(List<IndexDefinition> definitions) {
     checkOpen();
+    indexes = List.copyOf(definitions);
     store().defineIndexes(definitions);
   }
 
@@ -246,8 +449,8 @@ public final class ReplicatedStore implements Store {
         closed || failure.get() != null ? "stopped" : raft.role(),
         problem() == null,
         problem(),
-        raft.identity().group().toString(),
-        raft.identity().member(),
+        raft.groupId().getUuid().toString(),
+        host.identity().node(),
         raft.members(),
         (raft.members() - 1) / 2,
         raft.term(),
@@ -273,6 +476,13 @@ public final class ReplicatedStore implements Store {
     if (closed) {
       return "This store is closed.";
     }
+    if (raft.isClosed()) {
+      return "This replica was ended from outside; restart this node.";
+    }
+    RaftPeer at = raft.primary();
+    if (at != null && !at.getId().equals(host.self())) {
+      return null;
+    }
     String full = disk.refusal();
     return full != null ? full : refusal();
   }
@@ -295,7 +505,7 @@ public final class ReplicatedStore implements Store {
    */
   public void backup(OutputStream out, Progress progress) throws IOException {
     checkOpen();
-    Backup.write(store(), raft.shard(), out, progress);
+    Backup.write(store(), raft.folder(), out, progress);
   }
 
   /**
@@ -405,7 +615,7 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public boolean sweep() {
-      if (problem() != null) {
+      if (problem() != null || !raft.isReady()) {
         return false;
       }
       return store()
@@ -419,14 +629,72 @@ public final class ReplicatedStore implements Store {
     }
   }
 
+  /** What other members ask of this one. */
+  private final class Member implements MemberService.Member {
+    @Override
+    public boolean isPrimary() {
+      return host.isStarted() && !closed && failure.get() == null && raft.isReady();
+    }
+
+    @Override
+    public String notPrimary() {
+      return host.isStarted() ? raft.notReady() : "This node is starting.";
+    }
+
+    @Override
+    public WriteReply write(Command command, Duration deadline) {
+      try {
+        return Wire.encode(commitHere(command, deadline));
+      } catch (Primary.NotThere e) {
+        return WriteReply.newBuilder()
+            .setNotPrimary(NotPrimary.newBuilder().setMessage(String.valueOf(e.getMessage())))
+            .build();
+      }
+    }
+
+    @Override
+    public long fence(boolean hurry) {
+      long index = raft.appliedIndex();
+      raft.awaitStrong(options.readDeadline());
+      if (hurry && commits.inFlight() == 0) {
+        // Removes nothing; it is an entry.
+        commits.commit(LogCodec.sweep(0, 0, 0), options.readDeadline());
+      }
+      return index;
+    }
+
+    @Override
+    public Snapshots.Snapshot snapshot(long neededIndex) throws InterruptedException {
+      Snapshots.Snapshot latest = raft.machine().getLatestSnapshot();
+      if (latest == null || latest.at().getIndex() + 1 < neededIndex) {
+        store().flush();
+        raft.snapshot();
+        latest = raft.machine().getLatestSnapshot();
+      }
+      return java.util.Objects.requireNonNull(latest);
+    }
+
+    @Override
+    public Snapshots snapshots() {
+      return raft.machine().snapshots();
+    }
+
+    @Override
+    public long generation() {
+      return raft.machine().generation();
+    }
+  }
+
   @Override
   public void close() {
     synchronized (this) {
       if (closed) {
         return;
       }
+      handOver();
       closed = true;
     }
+    service.close();
     commits.stop("This store was closed.");
     try {
       maintenance.close();
@@ -436,13 +704,62 @@ public final class ReplicatedStore implements Store {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    applied.ring();
+    if (ownsHost) {
+      host.close();
+    }
     raft.close();
     commits.close();
     metrics.close();
-    try {
-      dataLock.close();
-    } catch (IOException e) {
-      LOG.warn("The lock of the data folder could not be released: {}", e.getMessage());
+  }
+
+  /** Lets another member be primary before this one goes, so that nobody waits for an election. */
+  private void handOver() {
+    if (failure.get() != null || !host.isStarted() || !raft.isReady() || raft.members() < 2) {
+      return;
     }
+    raft.followers().entrySet().stream()
+        .max(Comparator.comparingLong(follower -> follower.getValue().index()))
+        .ifPresent(
+            successor -> {
+              try {
+                raft.transfer(successor.getKey(), TRANSFER_WAIT);
+              } catch (IOException e) {
+                LOG.info("No other member became primary before this one went: {}", e.getMessage());
+              }
+            });
+  }
+
+  /**
+   * Makes these nodes the members of the group; only where the primary is. A new one must have
+   * attached to the group before; it has caught up when this returns. At most one at a time should
+   * come or go, so that a majority is never at stake.
+   *
+   * @param members by node id, where each listens for its peers
+   * @throws IOException if it was not done, or is not known to be
+   */
+  public void setMembers(Map<String, InetSocketAddress> members, Duration deadline)
+      throws IOException {
+    raft.setMembers(
+        members.entrySet().stream()
+            .map(
+                member ->
+                    RaftPeer.newBuilder()
+                        .setId(member.getKey())
+                        .setAddress(
+                            member.getValue().getHostString() + ":" + member.getValue().getPort())
+                        .build())
+            .toList(),
+        deadline);
+  }
+
+  /** How often another member's snapshot took the database's place since this was opened. */
+  long generation() {
+    return raft.machine().generation();
+  }
+
+  /** Whether this node's replica is the primary. */
+  public boolean isPrimary() {
+    return failure.get() == null && !closed && host.isStarted() && raft.isReady();
   }
 }

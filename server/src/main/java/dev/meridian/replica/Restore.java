@@ -67,8 +67,10 @@ final class Restore {
       Folders.delete(unfinished);
       try {
         build(archive, unfinished, storeOptions, progress);
-        Path from = unfinished.resolve("shards");
-        Folders.move(from, data.resolve("shards"));
+        // A folder with data but without an identity is refused, so that comes last.
+        for (String part : List.of("shards", "raft", Identity.FILE)) {
+          Folders.move(unfinished.resolve(part), data.resolve(part));
+        }
       } finally {
         Folders.delete(unfinished);
       }
@@ -97,7 +99,7 @@ final class Restore {
   private static void build(
       InputStream archive, Path folder, RocksStore.Options storeOptions, Progress progress)
       throws IOException {
-    Path shard = Layout.shard(folder);
+    Path shard = Layout.group(folder, Layout.FIRST_SHARD);
     Path database = Layout.database(shard);
     Files.createDirectories(database);
     BackupManifest manifest =
@@ -109,8 +111,8 @@ final class Restore {
     Folders.sync(database);
     beginHistory(database, manifest, storeOptions);
     Identity identity = Identity.create();
-    identity.write(shard);
-    beginLog(Layout.log(shard, identity), manifest.term());
+    identity.write(folder);
+    beginLog(Layout.log(folder, identity.group(Layout.FIRST_SHARD)), manifest.term());
     for (Path dir : List.of(shard, Folders.parent(shard), folder)) {
       Folders.sync(dir);
     }

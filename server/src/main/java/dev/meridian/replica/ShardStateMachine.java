@@ -12,13 +12,14 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
+import org.apache.ratis.proto.RaftProtos.RaftPeerProto;
+import org.apache.ratis.proto.RaftProtos.RoleInfoProto;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.protocol.RaftClientRequest;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.apache.ratis.server.storage.RaftStorage;
-import org.apache.ratis.statemachine.SnapshotInfo;
 import org.apache.ratis.statemachine.StateMachineStorage;
 import org.apache.ratis.statemachine.TransactionContext;
 import org.apache.ratis.statemachine.impl.BaseStateMachine;
@@ -46,8 +47,22 @@ final class ShardStateMachine extends BaseStateMachine {
     RocksStore open(Path folder) throws IOException;
   }
 
+  /** Brings another member's snapshot here. */
+  interface Fetcher {
+    /**
+     * Fetches the newest snapshot of the primary.
+     *
+     * @param leader id and address of the primary
+     * @param needed the first entry that the primary's log still holds
+     * @return what was fetched and is complete in {@code into}; null when there is no need
+     */
+    @Nullable TermIndex fetch(RaftPeerProto leader, TermIndex needed, Snapshots into)
+        throws IOException, InterruptedException;
+  }
+
   private final Path folder;
   private final Opener opener;
+  private final Fetcher fetcher;
   private final Snapshots snapshots;
   private final Consumer<Throwable> onFailure;
   private final Consumer<ShardStateMachine> onApplied;
@@ -55,6 +70,9 @@ final class ShardStateMachine extends BaseStateMachine {
 
   /** Replaced when another member's snapshot is installed. */
   private volatile RocksStore store;
+
+  /** How many databases there have been: grows with each snapshot taken over. */
+  private volatile long generation;
 
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
@@ -64,15 +82,18 @@ final class ShardStateMachine extends BaseStateMachine {
   private final AtomicLong entriesSinceSnapshot = new AtomicLong();
 
   /**
-   * Opens the database.
+   * Opens the database, or a newer snapshot in its place.
    *
    * @param folder of the database
+   * @param snapshotFolder where Ratis wants the snapshots
    * @param onFailure told once when this replica can go no further
    * @param onApplied called after each entry
    */
   ShardStateMachine(
       Path folder,
+      Path snapshotFolder,
       Opener opener,
+      Fetcher fetcher,
       int snapshotsKept,
       Consumer<Throwable> onFailure,
       Consumer<ShardStateMachine> onApplied,
@@ -80,13 +101,30 @@ final class ShardStateMachine extends BaseStateMachine {
       throws IOException {
     this.folder = folder;
     this.opener = opener;
+    this.fetcher = fetcher;
     this.snapshots = new Snapshots(snapshotsKept);
     this.onFailure = onFailure;
     this.onApplied = onApplied;
     this.metrics = metrics;
     recoverFolder();
-    this.store = opener.open(folder);
+    snapshots.init(snapshotFolder);
+    this.store = openNewest();
     showApplied();
+  }
+
+  /**
+   * The database; or the newest snapshot when that holds more: another member's that was complete
+   * when the process ended, before the database could be replaced by it.
+   */
+  private RocksStore openNewest() throws IOException {
+    Snapshots.Snapshot newest = snapshots.getLatestSnapshot();
+    RocksStore opened = opener.open(folder);
+    if (newest == null || opened.applied().index() >= newest.at().getIndex()) {
+      return opened;
+    }
+    opened.close();
+    install(newest.folder());
+    return opener.open(folder);
   }
 
   RocksStore store() {
@@ -121,7 +159,7 @@ final class ShardStateMachine extends BaseStateMachine {
   }
 
   @Override
-  public @Nullable SnapshotInfo getLatestSnapshot() {
+  public Snapshots.@Nullable Snapshot getLatestSnapshot() {
     return snapshots.getLatestSnapshot();
   }
 
@@ -248,25 +286,67 @@ final class ShardStateMachine extends BaseStateMachine {
     }
   }
 
-  /** Another member's snapshot is about to be installed. Ratis insists on seeing PAUSED after. */
+  /** The primary's log no longer holds what this replica needs next. A thread of Ratis'. */
+  @Override
+  public CompletableFuture<TermIndex> notifyInstallSnapshotFromLeader(
+      RoleInfoProto role, TermIndex firstInLog) {
+    CompletableFuture<TermIndex> fetched = new CompletableFuture<>();
+    Thread.ofVirtual()
+        .name("snapshot-fetch")
+        .start(
+            () -> {
+              try {
+                RaftPeerProto leader = role.getFollowerInfo().getLeaderInfo().getId();
+                fetched.complete(
+                    firstInLog.getIndex() <= store.applied().index() + 1
+                        ? null
+                        : fetcher.fetch(leader, firstInLog, snapshots));
+              } catch (IOException | InterruptedException | RuntimeException | Error e) {
+                LOG.warn("The primary's snapshot could not be fetched: {}", e.getMessage());
+                fetched.completeExceptionally(e);
+              }
+            });
+    return fetched;
+  }
+
+  /** Whether the database is being replaced: what was read from it may have failed for that. */
+  boolean isReplacing() {
+    return getLifeCycleState() != LifeCycle.State.RUNNING;
+  }
+
+  long generation() {
+    return generation;
+  }
+
+  Snapshots snapshots() {
+    return snapshots;
+  }
+
+  /**
+   * Another member's snapshot is about to be installed. Ratis insists on seeing PAUSED after. The
+   * database stays open: entries may be being applied on another thread; {@link #reinitialize} runs
+   * on that one.
+   */
   @Override
   public void pause() {
     getLifeCycle().transition(LifeCycle.State.PAUSING);
-    store.close();
     getLifeCycle().transition(LifeCycle.State.PAUSED);
   }
 
   /** Takes over the newest snapshot, which is another member's, or the database as it was. */
   @Override
+  @SuppressWarnings("NonAtomicVolatileUpdate") // written by this one thread
   public void reinitialize() throws IOException {
     getLifeCycle().transition(LifeCycle.State.STARTING);
-    store.close();
     snapshots.find();
     Snapshots.Snapshot latest = snapshots.getLatestSnapshot();
     if (latest != null) {
+      RocksStore old = store;
+      old.close();
       install(latest.folder());
+      store = opener.open(folder);
+      generation++;
     }
-    store = opener.open(folder);
     setLastAppliedTermIndex(TermIndex.INITIAL_VALUE);
     showApplied();
     if (latest != null && !latest.at().equals(getLastAppliedTermIndex())) {
@@ -289,11 +369,6 @@ final class ShardStateMachine extends BaseStateMachine {
     Folders.delete(next);
     Folders.delete(previous);
     Folders.link(snapshot, next);
-    for (Path file : Folders.files(next)) {
-      if (Snapshots.isChecksum(file)) {
-        Files.delete(file);
-      }
-    }
     Folders.move(folder, previous);
     Folders.move(next, folder);
     Folders.delete(previous);

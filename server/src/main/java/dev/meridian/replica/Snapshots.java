@@ -4,11 +4,13 @@ import dev.meridian.store.LogIndex;
 import dev.meridian.store.RocksStore;
 import java.io.File;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -24,15 +26,16 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The snapshots of a replica: folders {@code snapshot.TERM_INDEX}, each a RocksDB checkpoint, so
- * hard links that cost no copy. Ratis sends the newest one to members that lag behind the log.
+ * hard links that cost no copy. Members that lag further than the log reaches fetch the newest one.
  *
  * <p>A folder gets its name when it is complete and on disk; whatever else lies about is the rest
- * of a crash and is removed at the start. Ratis computes the MD5 of each file while it sends it, so
- * none is computed here.
+ * of a crash, or a download that is gone on with. A snapshot that is being fetched stays until its
+ * fetcher is done or has not been heard of for a while.
  */
 final class Snapshots implements StateMachineStorage {
   private static final Logger LOG = LoggerFactory.getLogger(Snapshots.class);
   private static final Pattern NAME = Pattern.compile("snapshot\\.(\\d{1,19})_(\\d{1,19})");
+  private static final Pattern FILE_NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,127}");
   private static final String UNFINISHED = "unfinished";
 
   private final int kept;
@@ -41,6 +44,9 @@ final class Snapshots implements StateMachineStorage {
   private @Nullable Path folder;
 
   private volatile @Nullable Snapshot latest;
+
+  /** Until when ({@link System#nanoTime}) snapshots that are being fetched stay. */
+  private final Map<TermIndex, Long> pinned = new ConcurrentHashMap<>();
 
   Snapshots(int kept) {
     this.kept = kept;
@@ -57,22 +63,11 @@ final class Snapshots implements StateMachineStorage {
       return at;
     }
 
+    /** Ratis sends no files itself; they are fetched by {@link SnapshotFetch}. */
     @Override
     public List<FileInfo> getFiles() {
-      try {
-        return Folders.files(folder).stream()
-            .filter(file -> !isChecksum(file))
-            .map(file -> new FileInfo(file, null))
-            .toList();
-      } catch (IOException e) {
-        throw new UncheckedIOException("The snapshot " + folder + " cannot be read", e);
-      }
+      return List.of();
     }
-  }
-
-  /** Ratis leaves the checksum it received beside each file. */
-  static boolean isChecksum(Path file) {
-    return file.getFileName().toString().endsWith(".md5");
   }
 
   @Override
@@ -148,11 +143,57 @@ final class Snapshots implements StateMachineStorage {
     return at;
   }
 
+  /**
+   * A file of a snapshot, to be read by another member.
+   *
+   * @throws IOException if there is none of that name
+   */
+  Path file(TermIndex at, String name) throws IOException {
+    if (!FILE_NAME.matcher(name).matches()) {
+      throw new IOException("No such file");
+    }
+    return folder().resolve("snapshot." + at.getTerm() + "_" + at.getIndex()).resolve(name);
+  }
+
+  /** Where a download from another member grows, to be gone on with after an interruption. */
+  Path incoming() {
+    return folder().resolve("incoming");
+  }
+
+  /** Makes a complete download the newest snapshot. */
+  Snapshot adopt(TermIndex at) throws IOException {
+    Path finished = folder().resolve("snapshot." + at.getTerm() + "_" + at.getIndex());
+    Folders.delete(finished);
+    Folders.sync(incoming());
+    Folders.move(incoming(), finished);
+    find();
+    return new Snapshot(finished, at);
+  }
+
+  /** Keeps a snapshot that is being fetched; called again and again. */
+  void pin(TermIndex at, Duration time) {
+    pinned.put(at, System.nanoTime() + time.toNanos());
+  }
+
+  private boolean isPinned(Snapshot snapshot) {
+    Long until = pinned.get(snapshot.at());
+    if (until == null) {
+      return false;
+    }
+    if (System.nanoTime() - until < 0) {
+      return true;
+    }
+    pinned.remove(snapshot.at());
+    return false;
+  }
+
   /** Drops all but the newest few; one that cannot be dropped now is dropped next time. */
   void removeOld() {
     try {
       for (Snapshot old : all().stream().skip(kept).toList()) {
-        Folders.delete(old.folder());
+        if (!isPinned(old)) {
+          Folders.delete(old.folder());
+        }
       }
     } catch (IOException e) {
       LOG.warn("Old snapshots in {} could not be removed: {}", folder, e.getMessage());

@@ -93,8 +93,13 @@ public final class LogCodec {
     return decoded;
   }
 
-  /** Every kind is checked before anything is applied, so that an entry is applied whole. */
-  private static void check(Command command) {
+  /**
+   * Checks that this build knows all kinds of things in a command. An entry is checked before
+   * anything of it is applied, so that it is applied whole.
+   *
+   * @throws LogException if it does not
+   */
+  public static void check(Command command) {
     switch (command.getKindCase()) {
       case SWEEP -> {}
       case BATCH -> {

@@ -101,9 +101,9 @@ class DamageTest {
     try (ReplicatedStore store = open(folder)) {
       store.write(Batch.of(put("items/a", "{\"n\":1}")));
     }
-    Folders.delete(folder.resolve("shards/0/raft"));
+    Folders.delete(folder.resolve("raft"));
     assertThatThrownBy(() -> open(folder)).hasMessageContaining("is gone");
-    Files.delete(folder.resolve("shards/0/identity"));
+    Files.delete(folder.resolve("identity"));
     assertThatThrownBy(() -> open(folder)).hasMessageContaining("not whole");
   }
 

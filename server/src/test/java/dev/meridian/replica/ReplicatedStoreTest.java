@@ -303,9 +303,9 @@ class ReplicatedStoreTest {
         store.write(Batch.of(put("items/a" + i % 10, text)));
       }
       awaitTrue(() -> store.status().logBytes() < 64 << 10);
-      awaitTrue(() -> size(folder.resolve("shards/0/raft"), "log_") < 256 << 10);
+      awaitTrue(() -> size(folder.resolve("raft"), "log_") < 256 << 10);
       assertThat(store.status().snapshotIndex()).isPositive();
-      assertThat(count(folder.resolve("shards/0/raft"), "snapshot.")).isEqualTo(1);
+      assertThat(count(folder.resolve("raft"), "snapshot.")).isEqualTo(1);
     }
     try (ReplicatedStore store = open(folder, options)) {
       assertThat(StoreCheck.consistent(store, "items")).hasSize(10);
@@ -361,19 +361,20 @@ class ReplicatedStoreTest {
     ShardStateMachine machine =
         new ShardStateMachine(
             target.resolve("db"),
+            target.resolve("sm"),
             path -> dev.meridian.store.RocksStore.open(path, Fixture.DATABASE, Fixture.INDEXES),
+            (leader, needed, into) -> null,
             1,
             e -> {},
             m -> {},
             new ReplicaMetrics(new io.micrometer.core.instrument.simple.SimpleMeterRegistry()));
-    Snapshots storage = (Snapshots) machine.getStateMachineStorage();
-    storage.init(target.resolve("sm"));
+    Snapshots storage = machine.snapshots();
     machine.getLifeCycle().transition(org.apache.ratis.util.LifeCycle.State.STARTING);
     machine.getLifeCycle().transition(org.apache.ratis.util.LifeCycle.State.RUNNING);
     machine.pause();
     assertThat(machine.getLifeCycleState()).isEqualTo(org.apache.ratis.util.LifeCycle.State.PAUSED);
     Folders.delete(target.resolve("sm"));
-    copyWithChecksums(java.util.Objects.requireNonNull(snapshots), target.resolve("sm"));
+    copy(java.util.Objects.requireNonNull(snapshots), target.resolve("sm"));
     machine.reinitialize();
     assertThat(machine.getLifeCycleState())
         .isEqualTo(org.apache.ratis.util.LifeCycle.State.RUNNING);
@@ -384,7 +385,7 @@ class ReplicatedStoreTest {
     machine.close();
   }
 
-  private static void copyWithChecksums(Path from, Path to) throws IOException {
+  private static void copy(Path from, Path to) throws IOException {
     try (Stream<Path> files = Files.walk(from)) {
       for (Path file : files.toList()) {
         Path copy = to.resolve(from.relativize(file).toString());
@@ -392,7 +393,6 @@ class ReplicatedStoreTest {
           Files.createDirectories(copy);
         } else {
           Files.copy(file, copy);
-          Files.writeString(copy.resolveSibling(copy.getFileName() + ".md5"), "checksum");
         }
       }
     }

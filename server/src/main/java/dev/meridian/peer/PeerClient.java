@@ -1,0 +1,122 @@
+package dev.meridian.peer;
+
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.UnaryOperator;
+import org.apache.ratis.thirdparty.io.grpc.CallOptions;
+import org.apache.ratis.thirdparty.io.grpc.ClientStreamTracer;
+import org.apache.ratis.thirdparty.io.grpc.ManagedChannel;
+import org.apache.ratis.thirdparty.io.grpc.Metadata;
+import org.apache.ratis.thirdparty.io.grpc.Status;
+import org.apache.ratis.thirdparty.io.grpc.StatusRuntimeException;
+import org.apache.ratis.thirdparty.io.grpc.netty.NettyChannelBuilder;
+import org.apache.ratis.thirdparty.io.grpc.stub.ClientCalls;
+
+/**
+ * Calls what other nodes offer as {@link PeerService}. Any thread may call, at best a virtual one:
+ * calls block. One connection a node, opened when it is first called and again after it broke.
+ */
+public final class PeerClient implements AutoCloseable {
+  /** Largest answer. */
+  private static final int MAX_ANSWER_BYTES = 64 << 20;
+
+  private final UnaryOperator<NettyChannelBuilder> security;
+  private final Map<InetSocketAddress, ManagedChannel> channels = new ConcurrentHashMap<>();
+  private volatile boolean closed;
+
+  private PeerClient(UnaryOperator<NettyChannelBuilder> security) {
+    this.security = security;
+  }
+
+  /** Calls in plain text: for nodes on one machine that asked for it. */
+  public static PeerClient plainText() {
+    return new PeerClient(NettyChannelBuilder::usePlaintext);
+  }
+
+  /** Calls over channels that {@code security} has secured. */
+  public static PeerClient secured(UnaryOperator<NettyChannelBuilder> security) {
+    return new PeerClient(security);
+  }
+
+  /**
+   * Calls a method of the node at {@code to} and waits for the answer.
+   *
+   * @param deadline longest wait
+   * @throws PeerException if there is no answer; it says whether the request may have arrived
+   */
+  public byte[] call(InetSocketAddress to, String method, byte[] request, Duration deadline)
+      throws PeerException {
+    AtomicBoolean sent = new AtomicBoolean();
+    CallOptions options =
+        CallOptions.DEFAULT
+            .withDeadlineAfter(Math.max(1, deadline.toMillis()), TimeUnit.MILLISECONDS)
+            .withMaxInboundMessageSize(MAX_ANSWER_BYTES)
+            .withStreamTracerFactory(new Sent(sent));
+    try {
+      return ClientCalls.blockingUnaryCall(
+          channel(to), PeerService.method(method), options, request);
+    } catch (StatusRuntimeException e) {
+      Status.Code code = e.getStatus().getCode();
+      // What the other side refused before it looked at the request.
+      boolean refused =
+          code == Status.Code.UNIMPLEMENTED
+              || code == Status.Code.RESOURCE_EXHAUSTED
+              || code == Status.Code.UNAUTHENTICATED
+              || code == Status.Code.PERMISSION_DENIED;
+      String why = e.getStatus().getDescription();
+      throw new PeerException(
+          sent.get() && !refused,
+          "Node " + to.getHostString() + ":" + to.getPort() + ": " + (why != null ? why : code),
+          e);
+    }
+  }
+
+  private ManagedChannel channel(InetSocketAddress to) throws PeerException {
+    ManagedChannel channel = channels.computeIfAbsent(to, this::open);
+    if (closed) {
+      channel.shutdownNow();
+      throw new PeerException(false, "This node is stopping.", new IllegalStateException("closed"));
+    }
+    return channel;
+  }
+
+  private ManagedChannel open(InetSocketAddress to) {
+    return security
+        .apply(NettyChannelBuilder.forAddress(to.getHostString(), to.getPort()))
+        // A peer that vanished without a word is noticed, and its calls end.
+        .keepAliveTime(10, TimeUnit.SECONDS)
+        .keepAliveTimeout(3, TimeUnit.SECONDS)
+        .build();
+  }
+
+  /** Ends all calls. Does not throw. */
+  @Override
+  public void close() {
+    closed = true;
+    channels.values().forEach(ManagedChannel::shutdownNow);
+  }
+
+  /** Notes that a request went to the connection: from then on it may arrive. */
+  private static final class Sent extends ClientStreamTracer.Factory {
+    private final AtomicBoolean sent;
+
+    Sent(AtomicBoolean sent) {
+      this.sent = sent;
+    }
+
+    @Override
+    public ClientStreamTracer newClientStreamTracer(
+        ClientStreamTracer.StreamInfo info, Metadata headers) {
+      return new ClientStreamTracer() {
+        @Override
+        public void outboundMessageSent(int number, long wireBytes, long uncompressedBytes) {
+          sent.set(true);
+        }
+      };
+    }
+  }
+}

@@ -1,0 +1,22 @@
+package dev.meridian.peer;
+
+import java.io.IOException;
+
+/** A call to another node that brought no answer, with what is known about it. */
+public final class PeerException extends IOException {
+  private static final long serialVersionUID = 1;
+  private final boolean reached;
+
+  PeerException(boolean reached, String message, Throwable cause) {
+    super(message, cause);
+    this.reached = reached;
+  }
+
+  /**
+   * Whether the other node may have received the request: false means that it has not and will not,
+   * true that nobody knows.
+   */
+  public boolean reached() {
+    return reached;
+  }
+}

@@ -1,0 +1,117 @@
+package dev.meridian.peer;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import org.apache.ratis.thirdparty.io.grpc.HandlerRegistry;
+import org.apache.ratis.thirdparty.io.grpc.MethodDescriptor;
+import org.apache.ratis.thirdparty.io.grpc.ServerMethodDefinition;
+import org.apache.ratis.thirdparty.io.grpc.Status;
+import org.apache.ratis.thirdparty.io.grpc.stub.ServerCalls;
+import org.apache.ratis.thirdparty.io.grpc.stub.StreamObserver;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a node does for its peers, beside Raft and on the same port: methods by name, bytes in and
+ * bytes out. Handlers run on virtual threads and may block; so many run at once and no more.
+ */
+public final class PeerService extends HandlerRegistry {
+  private static final Logger LOG = LoggerFactory.getLogger(PeerService.class);
+  private static final String PREFIX = "meridian.Peer/";
+
+  /** Calls handled at once; further ones are refused and may be made again. */
+  private static final int MAX_CALLS = 4096;
+
+  /** Answers one call. What it throws reaches the caller as a failed call. */
+  @FunctionalInterface
+  public interface Handler {
+    /** The answer to {@code request}. */
+    byte[] answer(byte[] request) throws Exception;
+  }
+
+  private final Map<String, ServerMethodDefinition<byte[], byte[]>> methods =
+      new ConcurrentHashMap<>();
+  private final Semaphore room = new Semaphore(MAX_CALLS);
+
+  /**
+   * Offers a method from now on.
+   *
+   * @param name unique in a node, of letters, digits, dots and slashes
+   */
+  public void offer(String name, Handler handler) {
+    methods.put(
+        PREFIX + name,
+        ServerMethodDefinition.create(
+            method(name),
+            ServerCalls.asyncUnaryCall(
+                (request, answer) -> handle(name, handler, request, answer))));
+  }
+
+  /** Offers it no longer. */
+  public void withdraw(String name) {
+    methods.remove(PREFIX + name);
+  }
+
+  private void handle(String name, Handler handler, byte[] request, StreamObserver<byte[]> answer) {
+    if (!room.tryAcquire()) {
+      answer.onError(
+          Status.RESOURCE_EXHAUSTED.withDescription("this node is busy").asRuntimeException());
+      return;
+    }
+    Thread.ofVirtual()
+        .name("peer-" + name)
+        .start(
+            () -> {
+              try {
+                answer.onNext(handler.answer(request));
+                answer.onCompleted();
+              } catch (Exception | Error e) {
+                LOG.debug("A peer's call of {} failed", name, e);
+                answer.onError(
+                    Status.INTERNAL.withDescription(String.valueOf(e.getMessage())).asException());
+              } finally {
+                room.release();
+              }
+            });
+  }
+
+  @Override
+  public @Nullable ServerMethodDefinition<?, ?> lookupMethod(
+      String name, @Nullable String authority) {
+    return methods.get(name);
+  }
+
+  static MethodDescriptor<byte[], byte[]> method(String name) {
+    return MethodDescriptor.<byte[], byte[]>newBuilder()
+        .setType(MethodDescriptor.MethodType.UNARY)
+        .setFullMethodName(PREFIX + name)
+        .setRequestMarshaller(Bytes.MARSHALLER)
+        .setResponseMarshaller(Bytes.MARSHALLER)
+        .build();
+  }
+
+  /** Messages are encoded by those who send them. */
+  private static final class Bytes implements MethodDescriptor.Marshaller<byte[]> {
+    static final Bytes MARSHALLER = new Bytes();
+
+    @Override
+    public InputStream stream(byte[] value) {
+      return new ByteArrayInputStream(value);
+    }
+
+    @Override
+    public byte[] parse(InputStream stream) {
+      try {
+        return stream.readAllBytes();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+}

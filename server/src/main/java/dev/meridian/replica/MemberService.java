@@ -1,0 +1,155 @@
+package dev.meridian.replica;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.meridian.peer.PeerService;
+import dev.meridian.replica.proto.FenceReply;
+import dev.meridian.replica.proto.FenceRequest;
+import dev.meridian.replica.proto.NotPrimary;
+import dev.meridian.replica.proto.SnapshotFile;
+import dev.meridian.replica.proto.SnapshotReadRequest;
+import dev.meridian.replica.proto.SnapshotReply;
+import dev.meridian.replica.proto.SnapshotRequest;
+import dev.meridian.replica.proto.WriteReply;
+import dev.meridian.replica.proto.WriteRequest;
+import dev.meridian.store.LogCodec;
+import dev.meridian.store.StoreException;
+import dev.meridian.store.proto.Command;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.UUID;
+import org.apache.ratis.server.protocol.TermIndex;
+
+/** What a group's member does for the other members, beside Raft. */
+final class MemberService implements AutoCloseable {
+  /** How long a snapshot stays for a fetcher that is not heard of. */
+  private static final Duration PIN = Duration.ofMinutes(2);
+
+  private static final int MAX_PIECE_BYTES = 4 << 20;
+
+  /** What it needs of the member. */
+  interface Member {
+    /** Whether this is the primary and can act as one. */
+    boolean isPrimary();
+
+    /** Why not, for people. */
+    String notPrimary();
+
+    /** Writes as the primary. */
+    WriteReply write(Command command, Duration deadline);
+
+    /** The newest entry applied here, once it is sure that this is the primary still. */
+    long fence(boolean hurry);
+
+    /** A snapshot from which the log goes on without a gap. */
+    Snapshots.Snapshot snapshot(long neededIndex) throws IOException, InterruptedException;
+
+    Snapshots snapshots();
+
+    /** Grows when the database is replaced by another one. */
+    long generation();
+  }
+
+  private final PeerService service;
+  private final String group;
+  private final Member member;
+
+  /** Names this process; databases are numbered within it. */
+  private final String process = UUID.randomUUID().toString();
+
+  MemberService(PeerService service, String group, Member member) {
+    this.service = service;
+    this.group = group;
+    this.member = member;
+    service.offer(group + "/write", this::write);
+    service.offer(group + "/fence", this::fence);
+    service.offer(group + "/snapshot", this::snapshot);
+    service.offer(group + "/snapshot/read", this::readSnapshot);
+  }
+
+  private byte[] write(byte[] request) throws InvalidProtocolBufferException {
+    WriteRequest write = WriteRequest.parseFrom(request);
+    return writeAsPrimary(write).toByteArray();
+  }
+
+  private WriteReply writeAsPrimary(WriteRequest write) {
+    if (!member.isPrimary()) {
+      return WriteReply.newBuilder().setNotPrimary(no()).build();
+    }
+    try {
+      LogCodec.check(write.getCommand());
+      return member.write(
+          write.getCommand(), Duration.ofMillis(Integer.toUnsignedLong(write.getDeadlineMillis())));
+    } catch (StoreException e) {
+      return WriteReply.newBuilder().setFailure(Wire.failure(e)).build();
+    }
+  }
+
+  private NotPrimary no() {
+    return NotPrimary.newBuilder().setMessage(member.notPrimary()).build();
+  }
+
+  private byte[] fence(byte[] request) throws InvalidProtocolBufferException {
+    FenceRequest asked = FenceRequest.parseFrom(request);
+    FenceReply.Builder reply = FenceReply.newBuilder();
+    if (member.isPrimary()) {
+      try {
+        reply.setIndex(member.fence(asked.getHurry()));
+      } catch (StoreException e) {
+        reply.setNotPrimary(NotPrimary.newBuilder().setMessage(String.valueOf(e.getMessage())));
+      }
+    } else {
+      reply.setNotPrimary(no());
+    }
+    return reply.build().toByteArray();
+  }
+
+  private byte[] snapshot(byte[] request) throws IOException, InterruptedException {
+    SnapshotRequest asked = SnapshotRequest.parseFrom(request);
+    Snapshots.Snapshot snapshot = member.snapshot(asked.getNeededIndex());
+    member.snapshots().pin(snapshot.at(), PIN);
+    SnapshotReply.Builder reply =
+        SnapshotReply.newBuilder()
+            .setTerm(snapshot.at().getTerm())
+            .setIndex(snapshot.at().getIndex())
+            .setOrigin(process + "/" + member.generation());
+    for (Path file : Folders.files(snapshot.folder())) {
+      reply.addFiles(
+          SnapshotFile.newBuilder()
+              .setName(file.getFileName().toString())
+              .setBytes(Files.size(file)));
+    }
+    return reply.build().toByteArray();
+  }
+
+  private byte[] readSnapshot(byte[] request) throws IOException {
+    SnapshotReadRequest asked = SnapshotReadRequest.parseFrom(request);
+    TermIndex at = TermIndex.valueOf(asked.getTerm(), asked.getIndex());
+    if (asked.getLength() <= 0 || asked.getLength() > MAX_PIECE_BYTES || asked.getOffset() < 0) {
+      throw new IOException("No such piece of a file");
+    }
+    member.snapshots().pin(at, PIN);
+    Path file = member.snapshots().file(at, asked.getName());
+    ByteBuffer piece = ByteBuffer.allocate(asked.getLength());
+    try (FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
+      long offset = asked.getOffset();
+      for (int n; piece.hasRemaining() && (n = in.read(piece, offset)) > 0; ) {
+        offset += n;
+      }
+    }
+    return Arrays.copyOf(piece.array(), piece.position());
+  }
+
+  @Override
+  public void close() {
+    service.withdraw(group + "/write");
+    service.withdraw(group + "/fence");
+    service.withdraw(group + "/snapshot");
+    service.withdraw(group + "/snapshot/read");
+  }
+}

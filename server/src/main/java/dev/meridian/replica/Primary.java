@@ -1,0 +1,109 @@
+package dev.meridian.replica;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.meridian.peer.PeerClient;
+import dev.meridian.peer.PeerException;
+import dev.meridian.replica.proto.FenceReply;
+import dev.meridian.replica.proto.FenceRequest;
+import dev.meridian.replica.proto.WriteReply;
+import dev.meridian.replica.proto.WriteRequest;
+import dev.meridian.store.Commit;
+import dev.meridian.store.StoreException.Unavailable;
+import dev.meridian.store.proto.Command;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import org.apache.ratis.protocol.RaftPeer;
+import org.apache.ratis.util.NetUtils;
+
+/** A group's primary as seen from another member. Any thread may use it. */
+final class Primary {
+  /** The node asked is not the primary, or cannot be reached; nothing was done. */
+  static final class NotThere extends Exception {
+    private static final long serialVersionUID = 1;
+
+    NotThere(String message) {
+      super(message, null, false, false);
+    }
+  }
+
+  private final PeerClient client;
+  private final String group;
+
+  Primary(PeerClient client, String group) {
+    this.client = client;
+    this.group = group;
+  }
+
+  private static InetSocketAddress address(RaftPeer peer) {
+    return NetUtils.createSocketAddr(peer.getAddress());
+  }
+
+  /**
+   * Has the primary write.
+   *
+   * @throws NotThere if nothing was done, and somebody else may do it
+   * @throws dev.meridian.store.StoreException as {@link dev.meridian.store.Store#write}
+   */
+  Commit write(RaftPeer primary, Command command, Duration deadline) throws NotThere {
+    WriteRequest request =
+        WriteRequest.newBuilder()
+            .setCommand(command)
+            .setDeadlineMillis((int) Math.min(deadline.toMillis(), Integer.MAX_VALUE))
+            .build();
+    WriteReply reply;
+    try {
+      // A little longer, so that the primary's own word on what became of the write arrives.
+      reply =
+          WriteReply.parseFrom(
+              client.call(
+                  address(primary),
+                  group + "/write",
+                  request.toByteArray(),
+                  deadline.plusMillis(500)));
+    } catch (PeerException e) {
+      if (!e.reached()) {
+        throw new NotThere(String.valueOf(e.getMessage()));
+      }
+      throw new Unavailable(
+          Unavailable.Outcome.UNKNOWN,
+          "The connection to the primary broke while it wrote; the write may have been done, or may"
+              + " yet be. Read the document again, or repeat the write with the same idempotency"
+              + " key.",
+          e);
+    } catch (InvalidProtocolBufferException e) {
+      throw new Unavailable(Unavailable.Outcome.UNKNOWN, "The primary's answer cannot be read.", e);
+    }
+    return switch (reply.getOutcomeCase()) {
+      case DONE -> Wire.commit(reply.getDone());
+      case FAILURE -> throw Wire.problem(reply.getFailure());
+      case NOT_PRIMARY -> throw new NotThere(reply.getNotPrimary().getMessage());
+      case OUTCOME_NOT_SET ->
+          throw new Unavailable(
+              Unavailable.Outcome.UNKNOWN, "The primary's answer cannot be read.", null);
+    };
+  }
+
+  /**
+   * The entry of the log up to which a reader must see, to see all that was acknowledged before
+   * this was called.
+   *
+   * @param hurry whether the reader waits for it already
+   */
+  long fence(RaftPeer primary, boolean hurry, Duration deadline) throws NotThere {
+    try {
+      FenceReply reply =
+          FenceReply.parseFrom(
+              client.call(
+                  address(primary),
+                  group + "/fence",
+                  FenceRequest.newBuilder().setHurry(hurry).build().toByteArray(),
+                  deadline));
+      if (reply.hasNotPrimary()) {
+        throw new NotThere(reply.getNotPrimary().getMessage());
+      }
+      return reply.getIndex();
+    } catch (PeerException | InvalidProtocolBufferException e) {
+      throw new NotThere(String.valueOf(e.getMessage()));
+    }
+  }
+}

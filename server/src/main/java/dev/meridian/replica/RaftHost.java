@@ -1,0 +1,310 @@
+package dev.meridian.replica;
+
+import dev.meridian.peer.PeerClient;
+import dev.meridian.peer.PeerService;
+import dev.meridian.peer.PeerTransport;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.ratis.protocol.ClientId;
+import org.apache.ratis.protocol.GroupManagementRequest;
+import org.apache.ratis.protocol.RaftClientReply;
+import org.apache.ratis.protocol.RaftGroup;
+import org.apache.ratis.protocol.RaftGroupId;
+import org.apache.ratis.protocol.RaftPeer;
+import org.apache.ratis.protocol.RaftPeerId;
+import org.apache.ratis.server.RaftServer;
+import org.apache.ratis.server.storage.RaftStorage;
+import org.apache.ratis.statemachine.StateMachine;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * This node among others: its data folder, its Raft server, and what it offers to its peers. All
+ * Raft groups of which it is a member share its port and its threads.
+ *
+ * <p>Groups whose members are registered before {@link #start} are recovered from disk or founded;
+ * later ones are joined. Any thread may use it.
+ */
+public final class RaftHost implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(RaftHost.class);
+  private static final long GROUP_WAIT_SECONDS = 30;
+
+  private final Path data;
+  private final DataLock lock;
+  private final Identity identity;
+  private final ReplicaOptions options;
+  private final PeerTransport transport;
+  private final PeerService service = new PeerService();
+  private final PeerClient client;
+  private final ClientId clientId = ClientId.randomId();
+  private final AtomicLong calls = new AtomicLong();
+
+  /** By group; added before the group is, so that Ratis finds it. */
+  private final Map<RaftGroupId, StateMachine> machines = new ConcurrentHashMap<>();
+
+  /** Set by {@link #start}. */
+  private volatile @Nullable RaftServer server;
+
+  private RaftHost(
+      Path data,
+      DataLock lock,
+      Identity identity,
+      ReplicaOptions options,
+      PeerTransport transport) {
+    this.data = data;
+    this.lock = lock;
+    this.identity = identity;
+    this.options = options;
+    this.transport = transport;
+    this.client = transport.client();
+  }
+
+  /**
+   * Takes the node's data folder, made when it is not there. A new one is that of a new cluster's
+   * first node, unless {@link #join} made it one of another's.
+   *
+   * @param options where it listens, and how its groups behave
+   * @throws IOException if the folder is in use, damaged or cannot be written
+   */
+  public static RaftHost open(Path data, ReplicaOptions options, PeerTransport transport)
+      throws IOException {
+    Files.createDirectories(data);
+    DataLock lock = DataLock.acquire(data);
+    try {
+      return new RaftHost(data, lock, identity(data), options, transport);
+    } catch (IOException | RuntimeException | Error e) {
+      lock.close();
+      throw e;
+    }
+  }
+
+  private static Identity identity(Path data) throws IOException {
+    if (Identity.exists(data)) {
+      return Identity.read(data);
+    }
+    for (String holds : List.of("raft", "shards")) {
+      if (Files.exists(data.resolve(holds))) {
+        throw new IOException(
+            "The folder "
+                + data
+                + " holds data but not the file '"
+                + Identity.FILE
+                + "': it is not whole. Restore a backup into an empty folder.");
+      }
+    }
+    Identity identity = Identity.create();
+    identity.write(data);
+    return identity;
+  }
+
+  /**
+   * Makes an empty data folder that of a new node of an existing cluster.
+   *
+   * @throws IOException if the folder already belongs to a cluster, or cannot be written
+   */
+  public static Identity join(Path data, java.util.UUID cluster) throws IOException {
+    Files.createDirectories(data);
+    try (DataLock lock = DataLock.acquire(data)) {
+      if (Identity.exists(data)) {
+        Identity known = Identity.read(data);
+        if (known.cluster().equals(cluster)) {
+          return known;
+        }
+        throw new IOException(
+            "The folder "
+                + data
+                + " belongs to another cluster ("
+                + known.cluster()
+                + "). Join with an empty data folder: --data FOLDER.");
+      }
+      Identity identity = Identity.joining(cluster);
+      identity.write(data);
+      return identity;
+    }
+  }
+
+  /** Who this node is. */
+  public Identity identity() {
+    return identity;
+  }
+
+  /** What this node offers its peers. */
+  public PeerService service() {
+    return service;
+  }
+
+  /** Calls other nodes. */
+  public PeerClient client() {
+    return client;
+  }
+
+  Path data() {
+    return data;
+  }
+
+  RaftGroupId groupId(String group) {
+    return RaftGroupId.valueOf(identity.group(group));
+  }
+
+  RaftPeerId self() {
+    return RaftPeerId.valueOf(identity.node());
+  }
+
+  /** This node as a member: its id and where others reach it. */
+  RaftPeer peer() {
+    InetSocketAddress at = options.peer();
+    return RaftPeer.newBuilder()
+        .setId(self())
+        .setAddress(at.getHostString() + ":" + at.getPort())
+        .build();
+  }
+
+  ClientId clientId() {
+    return clientId;
+  }
+
+  long nextCall() {
+    return calls.incrementAndGet();
+  }
+
+  boolean isStarted() {
+    return server != null;
+  }
+
+  /** Makes a group's member known; when this host runs already, the group begins here, empty. */
+  synchronized void register(RaftGroupId group, StateMachine machine) throws IOException {
+    machines.put(group, machine);
+    RaftServer running = server;
+    if (running != null) {
+      try {
+        add(running, group);
+      } catch (IOException | RuntimeException e) {
+        machines.remove(group);
+        throw e;
+      }
+    }
+  }
+
+  void unregister(RaftGroupId group) {
+    machines.remove(group);
+  }
+
+  /**
+   * Starts the Raft server with the groups that are registered.
+   *
+   * @throws IOException if it cannot: the port is taken, a group's log cannot be read
+   */
+  public synchronized void start() throws IOException {
+    if (server != null) {
+      return;
+    }
+    Map<RaftGroupId, StateMachine> known = new LinkedHashMap<>(machines);
+    RaftServer starting =
+        RaftServer.newBuilder()
+            .setServerId(self())
+            .setStateMachineRegistry(this::machine)
+            .setOption(RaftStorage.StartupOption.RECOVER)
+            .setProperties(RaftSettings.of(Layout.raft(data), options))
+            .setParameters(transport.parameters(service))
+            .build();
+    try {
+      starting.start();
+      for (RaftGroupId group : known.keySet()) {
+        if (!Files.exists(Layout.log(data, group.getUuid()).resolve("raft-meta"))) {
+          add(starting, group);
+        }
+      }
+    } catch (IOException | RuntimeException | Error e) {
+      starting.close();
+      throw e;
+    }
+    server = starting;
+  }
+
+  private StateMachine machine(RaftGroupId group) {
+    StateMachine machine = machines.get(group);
+    if (machine == null) {
+      throw new IllegalStateException(
+          "The folder "
+              + Layout.raft(data)
+              + " holds the log of a group that this node does not know: "
+              + group.getUuid());
+    }
+    return machine;
+  }
+
+  /** Joins a group as one who knows nobody yet: its primary will make itself known. */
+  private void add(RaftServer to, RaftGroupId group) throws IOException {
+    await(
+        to.groupManagementAsync(
+            GroupManagementRequest.newAdd(
+                clientId, self(), nextCall(), RaftGroup.valueOf(group, List.of()), false)));
+  }
+
+  /** Gives up membership of a group, and its log. */
+  synchronized void remove(RaftGroupId group) throws IOException {
+    await(
+        server()
+            .groupManagementAsync(
+                GroupManagementRequest.newRemove(
+                    clientId, self(), nextCall(), group, true, false)));
+    machines.remove(group);
+  }
+
+  private static void await(java.util.concurrent.CompletableFuture<RaftClientReply> reply)
+      throws IOException {
+    try {
+      RaftClientReply answer = reply.get(GROUP_WAIT_SECONDS, TimeUnit.SECONDS);
+      if (!answer.isSuccess()) {
+        throw new IOException(String.valueOf(answer.getException()), answer.getException());
+      }
+    } catch (ExecutionException | TimeoutException e) {
+      throw new IOException("Ratis did not do it: " + e.getMessage(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
+  RaftServer server() {
+    RaftServer running = server;
+    if (running == null) {
+      throw new IllegalStateException("not started");
+    }
+    return running;
+  }
+
+  RaftServer.Division division(RaftGroupId group) throws IOException {
+    return server().getDivision(group);
+  }
+
+  /** Stops the Raft server and gives the data folder up. Does not throw. */
+  @Override
+  public synchronized void close() {
+    client.close();
+    RaftServer running = server;
+    if (running != null) {
+      try {
+        running.close();
+      } catch (IOException | RuntimeException e) {
+        LOG.warn("Ratis reported an error on closing: {}", e.getMessage(), e);
+      }
+    }
+    try {
+      lock.close();
+    } catch (IOException e) {
+      LOG.warn("The lock of the data folder could not be released: {}", e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,180 @@
+package dev.meridian.replica;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.meridian.peer.PeerTransport;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/** Several members of one group, each with a port and a folder of its own, in this process. */
+final class Members implements AutoCloseable {
+  static final Duration LONG = Duration.ofSeconds(60);
+
+  /** One of them. */
+  static final class Node {
+    final Path data;
+    final InetSocketAddress at;
+    final ReplicaOptions options;
+    @Nullable RaftHost host;
+    @Nullable ReplicatedStore store;
+
+    Node(Path data, InetSocketAddress at, ReplicaOptions options) {
+      this.data = data;
+      this.at = at;
+      this.options = options;
+    }
+
+    ReplicatedStore store() {
+      return java.util.Objects.requireNonNull(store);
+    }
+
+    RaftHost host() {
+      return java.util.Objects.requireNonNull(host);
+    }
+
+    String id() {
+      return host().identity().node();
+    }
+
+    void start() throws IOException {
+      RaftHost opened = RaftHost.open(data, options, PeerTransport.plainText());
+      host = opened;
+      store =
+          ReplicatedStore.attach(
+              opened,
+              Layout.FIRST_SHARD,
+              options,
+              Fixture.DATABASE,
+              Fixture.INDEXES,
+              new SimpleMeterRegistry());
+      opened.start();
+    }
+
+    void stop() {
+      ReplicatedStore stopping = store;
+      RaftHost leaving = host;
+      store = null;
+      host = null;
+      if (stopping != null) {
+        stopping.close();
+      }
+      if (leaving != null) {
+        leaving.close();
+      }
+    }
+  }
+
+  final List<Node> nodes = new ArrayList<>();
+  private final Path folder;
+  private final UnaryOperator<ReplicaOptions.Builder> options;
+
+  Members(Path folder, UnaryOperator<ReplicaOptions.Builder> options) {
+    this.folder = folder;
+    this.options = options;
+  }
+
+  /** Starts the first and lets the others join. */
+  static Members start(Path folder, int number, UnaryOperator<ReplicaOptions.Builder> options)
+      throws Exception {
+    Members members = new Members(folder, options);
+    try {
+      members.first();
+      for (int i = 1; i < number; i++) {
+        members.join();
+      }
+      return members;
+    } catch (Exception | Error e) {
+      members.close();
+      throw e;
+    }
+  }
+
+  private Node make() throws IOException {
+    InetSocketAddress at = free();
+    Node node =
+        new Node(
+            folder.resolve("node" + nodes.size()),
+            at,
+            options.apply(Fixture.SMALL.edit().peer(at)).build());
+    nodes.add(node);
+    return node;
+  }
+
+  private static InetSocketAddress free() throws IOException {
+    InetAddress loopback = InetAddress.getByName("127.0.0.1");
+    try (ServerSocket socket = new ServerSocket(0, 1, loopback)) {
+      return new InetSocketAddress(loopback, socket.getLocalPort());
+    }
+  }
+
+  Node first() throws IOException {
+    Node node = make();
+    node.start();
+    node.store().awaitServing();
+    return node;
+  }
+
+  /** A new node, as a member when this returns. */
+  Node join() throws Exception {
+    Node node = make();
+    RaftHost.join(node.data, nodes.getFirst().host().identity().cluster());
+    node.start();
+    Map<String, InetSocketAddress> members = new LinkedHashMap<>();
+    for (Node member : nodes) {
+      members.put(member.id(), member.at);
+    }
+    primary().store().setMembers(members, LONG);
+    node.store().awaitServing();
+    return node;
+  }
+
+  /** The primary, when there is one. */
+  Node primary() throws InterruptedException {
+    Node[] found = new Node[1];
+    awaitTrue(
+        () -> {
+          for (Node node : nodes) {
+            if (node.store != null && node.store.isPrimary()) {
+              found[0] = node;
+              return true;
+            }
+          }
+          return false;
+        });
+    return found[0];
+  }
+
+  /** Some member that runs and is not the primary. */
+  Node replica() throws InterruptedException {
+    Node primary = primary();
+    return nodes.stream()
+        .filter(node -> node != primary && node.store != null)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  static void awaitTrue(BooleanSupplier condition) throws InterruptedException {
+    long until = System.nanoTime() + LONG.toNanos();
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime()).as("waited in vain").isLessThan(until);
+      Thread.sleep(5);
+    }
+  }
+
+  @Override
+  public void close() {
+    nodes.forEach(Node::stop);
+  }
+}

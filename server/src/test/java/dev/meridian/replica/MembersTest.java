@@ -1,0 +1,283 @@
+package dev.meridian.replica;
+
+import static dev.meridian.replica.Fixture.increment;
+import static dev.meridian.replica.Fixture.keyed;
+import static dev.meridian.replica.Fixture.put;
+import static dev.meridian.replica.Fixture.read;
+import static dev.meridian.replica.Members.awaitTrue;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
+import dev.meridian.store.Batch;
+import dev.meridian.store.Commit;
+import dev.meridian.store.Condition;
+import dev.meridian.store.Consistency;
+import dev.meridian.store.Expiry;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.SessionToken;
+import dev.meridian.store.StoreException.PreconditionFailed;
+import dev.meridian.store.StoreException.Unavailable;
+import dev.meridian.store.Write;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A group of several members: it grows, it goes on without some of them, and loses nothing. */
+@Timeout(300)
+class MembersTest {
+  private static final ReadOptions EVENTUAL =
+      new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
+
+  @TempDir Path folder;
+
+  private Members start(int number) throws Exception {
+    return Members.start(folder, number, UnaryOperator.identity());
+  }
+
+  private static String text(Document document) {
+    return new String(document.json(), StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void oneBecomesThreeWhileItServes() throws Exception {
+    Members members = new Members(folder, UnaryOperator.identity());
+    try (members) {
+      Members.Node first = members.first();
+      AtomicBoolean stop = new AtomicBoolean();
+      AtomicInteger written = new AtomicInteger();
+      List<Throwable> failures = new ArrayList<>();
+      Thread writer =
+          Thread.startVirtualThread(
+              () -> {
+                try {
+                  while (!stop.get()) {
+                    int n = written.get();
+                    first.store().write(Batch.of(put("items/a" + n, "{\"n\":" + n + "}")));
+                    written.set(n + 1);
+                  }
+                } catch (RuntimeException e) {
+                  failures.add(e);
+                }
+              });
+      members.join();
+      members.join();
+      stop.set(true);
+      writer.join();
+      assertThat(failures).isEmpty();
+      assertThat(written.get()).isPositive();
+      for (Members.Node node : members.nodes) {
+        assertThat(node.store().status().members()).isEqualTo(3);
+        for (int i = 0; i < written.get(); i += 7) {
+          assertThat(read(node.store(), "items/a" + i)).isEqualTo("{\"n\":" + i + "}");
+        }
+        assertThat(read(node.store(), "items/a" + (written.get() - 1))).isNotNull();
+      }
+    }
+  }
+
+  @Test
+  void everyMemberTakesWritesOfEveryKindAndTellsTheirOutcome() throws Exception {
+    try (Members members = start(3)) {
+      Members.Node replica = members.replica();
+      Commit put = replica.store().write(Batch.of(put("items/a", "{\"n\":1}")));
+      assertThat(put.results().getFirst().existed()).isFalse();
+      Version version = put.version();
+      Write wrong =
+          new Write.Put(
+              DocumentPath.parse("items/a"),
+              Fixture.utf8("{}"),
+              new Condition(List.of("0000000000000001" + "0000"), List.of()),
+              Expiry.NEVER);
+      assertThatThrownBy(() -> replica.store().write(Batch.of(wrong)))
+          .isInstanceOfSatisfying(
+              PreconditionFailed.class, e -> assertThat(e.current()).isEqualTo(version));
+      Batch keyed = keyed("k1", increment("items/a", "n", 5));
+      Commit once = replica.store().write(keyed);
+      for (Members.Node node : members.nodes) {
+        Commit again = node.store().write(keyed);
+        assertThat(again.replayed()).isTrue();
+        assertThat(again.version()).isEqualTo(once.version());
+        assertThat(read(node.store(), "items/a")).isEqualTo("{\"n\":6}");
+      }
+    }
+  }
+
+  @Test
+  void strongReadsOnAnyMemberSeeWhatWasAcknowledgedAnywhere() throws Exception {
+    try (Members members = start(3)) {
+      for (int i = 0; i < 30; i++) {
+        Members.Node writer = members.nodes.get(i % 3);
+        writer.store().write(Batch.of(put("items/a", "{\"n\":" + i + "}")));
+        for (Members.Node reader : members.nodes) {
+          assertThat(read(reader.store(), "items/a")).isEqualTo("{\"n\":" + i + "}");
+        }
+      }
+    }
+  }
+
+  @Test
+  void sessionsSeeTheirOwnWritesOnOtherMembers() throws Exception {
+    try (Members members = start(3)) {
+      SessionToken token = SessionToken.NONE;
+      for (int i = 0; i < 30; i++) {
+        Commit commit =
+            members.nodes.get(i % 3).store().write(Batch.of(put("items/a", "{\"n\":" + i + "}")));
+        token = token.seen(commit.version());
+        Document read =
+            members
+                .nodes
+                .get((i + 1) % 3)
+                .store()
+                .get(DocumentPath.parse("items/a"), ReadOptions.session(token))
+                .orElseThrow();
+        assertThat(text(read)).isEqualTo("{\"n\":" + i + "}");
+      }
+    }
+  }
+
+  @Test
+  void writesGoOnAfterThePrimaryIsGoneAndNoneIsLost() throws Exception {
+    try (Members members = start(3)) {
+      Map<String, String> acknowledged = new ConcurrentHashMap<>();
+      for (int round = 0; round < 3; round++) {
+        Members.Node primary = members.primary();
+        AtomicBoolean stop = new AtomicBoolean();
+        List<Thread> writers = new ArrayList<>();
+        for (int w = 0; w < 8; w++) {
+          String prefix = "items/r" + round + "w" + w + "-";
+          writers.add(
+              Thread.startVirtualThread(
+                  () -> {
+                    for (int i = 0; !stop.get(); i++) {
+                      String json = "{\"n\":" + i + "}";
+                      ReplicatedStore store =
+                          members.nodes.stream()
+                              .filter(node -> node != primary)
+                              .toList()
+                              .get(i % 2)
+                              .store();
+                      try {
+                        store.write(keyed(prefix + i, put(prefix + i, json)));
+                        acknowledged.put(prefix + i, json);
+                      } catch (Unavailable e) {
+                        // No promise was made.
+                      }
+                    }
+                  }));
+        }
+        int before = acknowledged.size();
+        awaitTrue(() -> acknowledged.size() > before + 200);
+        // As a kill would, except that its port is closed at once.
+        primary.host().close();
+        int then = acknowledged.size();
+        awaitTrue(() -> acknowledged.size() > then + 200);
+        stop.set(true);
+        for (Thread writer : writers) {
+          writer.join();
+        }
+        primary.stop();
+        primary.start();
+        primary.store().awaitServing();
+      }
+      for (Members.Node node : members.nodes) {
+        for (Map.Entry<String, String> entry : acknowledged.entrySet()) {
+          assertThat(read(node.store(), entry.getKey()))
+              .as(entry.getKey())
+              .isEqualTo(entry.getValue());
+        }
+        assertThat(node.store().verify().problems()).isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void minorityRefusesWhatItCannotPromiseAndServesTheRest() throws Exception {
+    try (Members members = start(3)) {
+      members.primary().store().write(Batch.of(put("items/a", "{\"n\":1}")));
+      Members.Node left = members.nodes.getFirst();
+      for (Members.Node node : members.nodes) {
+        assertThat(read(node.store(), "items/a")).isNotNull();
+      }
+      members.nodes.get(1).stop();
+      members.nodes.get(2).stop();
+      assertThatThrownBy(() -> left.store().write(Batch.of(put("items/a", "{\"n\":2}"))))
+          .isInstanceOf(Unavailable.class);
+      assertThatThrownBy(() -> read(left.store(), "items/a"))
+          .isInstanceOfSatisfying(
+              Unavailable.class,
+              e -> assertThat(e.outcome()).isEqualTo(Unavailable.Outcome.NOT_DONE));
+      assertThat(left.store().get(DocumentPath.parse("items/a"), EVENTUAL)).isPresent();
+      members.nodes.get(1).start();
+      awaitTrue(
+          () -> {
+            try {
+              left.store().write(Batch.of(put("items/a", "{\"n\":3}")));
+              return true;
+            } catch (Unavailable e) {
+              return false;
+            }
+          });
+      assertThat(read(left.store(), "items/a")).isEqualTo("{\"n\":3}");
+    }
+  }
+
+  @Test
+  void memberThatWasAwayLongCatchesUpByASnapshotAlsoWhenNothingIsWritten() throws Exception {
+    try (Members members =
+        Members.start(
+            folder,
+            3,
+            options -> options.snapshots(64 << 10, 100, Duration.ofMinutes(10)).entriesKept(0))) {
+      Members.Node away = members.replica();
+      away.stop();
+      String filler = "x".repeat(2000);
+      for (int i = 0; i < 500; i++) {
+        members
+            .primary()
+            .store()
+            .write(Batch.of(put("items/a" + i, "{\"n\":" + i + ",\"t\":\"" + filler + "\"}")));
+      }
+      Members.Node primary = members.primary();
+      awaitTrue(() -> primary.store().status().snapshotIndex() > 300);
+      away.start();
+      awaitTrue(() -> away.store().get(DocumentPath.parse("items/a499"), EVENTUAL).isPresent());
+      assertThat(away.store().verify().problems()).isEmpty();
+      assertThat(away.store().verify().documents()).isEqualTo(500);
+      assertThat(away.store().generation()).as("snapshots taken over").isPositive();
+      // And it goes on as a member like any other.
+      away.store().write(Batch.of(put("items/new", "{\"n\":1}")));
+      assertThat(read(away.store(), "items/new")).isEqualTo("{\"n\":1}");
+      away.stop();
+      away.start();
+      away.store().awaitServing();
+      assertThat(read(away.store(), "items/a0")).isNotNull();
+    }
+  }
+
+  @Test
+  void closingThePrimaryHandsOverWithoutAnElection() throws Exception {
+    try (Members members = start(3)) {
+      Members.Node primary = members.primary();
+      long term = primary.store().status().term();
+      primary.stop();
+      Members.Node next = members.primary();
+      assertThat(next).isNotSameAs(primary);
+      // Exactly one election, which the old primary asked for.
+      assertThat(next.store().status().term()).isEqualTo(term + 1);
+      next.store().write(Batch.of(put("items/a", "{\"n\":1}")));
+    }
+  }
+}
