@@ -216,8 +216,26 @@ public final class ReplicatedStore implements Store {
                 + ".");
       }
       LOG.warn("No primary of {} is known yet; a majority of its members may be away", group);
+    } else if (!raft.isReady()) {
+      catchUp();
     }
     maintenance.start();
+  }
+
+  /** A member that was away has what it missed before it is asked for it. */
+  private void catchUp() {
+    long until = System.nanoTime() + options.startDeadline().toNanos();
+    while (true) {
+      try {
+        awaitEverything();
+        return;
+      } catch (Unavailable e) {
+        if (left(until).isZero()) {
+          LOG.warn("{} has not caught up with its primary yet: {}", group, e.getMessage());
+          return;
+        }
+      }
+    }
   }
 
   private void showGauges() {

@@ -240,7 +240,11 @@ class MembersTest {
         Members.start(
             folder,
             3,
-            options -> options.snapshots(64 << 10, 100, Duration.ofMinutes(10)).entriesKept(0))) {
+            options ->
+                options
+                    .snapshots(64 << 10, 100, Duration.ofMinutes(10))
+                    .entriesKept(0)
+                    .segmentBytes(32 << 10))) {
       Members.Node away = members.replica();
       away.stop();
       String filler = "x".repeat(2000);
