@@ -34,12 +34,8 @@ public record Identity(UUID cluster, String node, boolean founder) {
     return new Identity(UUID.randomUUID(), newNode(), true);
   }
 
-  /** A new node of a cluster that exists. */
-  static Identity joining(UUID cluster) {
-    return new Identity(cluster, newNode(), false);
-  }
-
-  private static String newNode() {
+  /** The id of a new node. */
+  public static String newNode() {
     byte[] bytes = new byte[4];
     new SecureRandom().nextBytes(bytes);
     return "n" + HexFormat.of().formatHex(bytes);
@@ -50,7 +46,8 @@ public record Identity(UUID cluster, String node, boolean founder) {
     return UUID.nameUUIDFromBytes((cluster + "/" + name).getBytes(StandardCharsets.UTF_8));
   }
 
-  static boolean exists(Path data) {
+  /** Whether a data folder is some node's already. */
+  public static boolean exists(Path data) {
     return Files.exists(data.resolve(FILE));
   }
 

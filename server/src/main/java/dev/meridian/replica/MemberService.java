@@ -4,7 +4,11 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.meridian.peer.PeerService;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
+import dev.meridian.replica.proto.FollowerInfo;
+import dev.meridian.replica.proto.FollowersReply;
 import dev.meridian.replica.proto.NotPrimary;
+import dev.meridian.replica.proto.SetMembersReply;
+import dev.meridian.replica.proto.SetMembersRequest;
 import dev.meridian.replica.proto.SnapshotFile;
 import dev.meridian.replica.proto.SnapshotReadRequest;
 import dev.meridian.replica.proto.SnapshotReply;
@@ -22,7 +26,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.UUID;
+import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.server.protocol.TermIndex;
 
 /** What a group's member does for the other members, beside Raft. */
@@ -51,6 +57,12 @@ final class MemberService implements AutoCloseable {
 
     Snapshots snapshots();
 
+    /** Makes these the members, where the primary is. */
+    void setMembers(List<RaftPeer> members) throws IOException;
+
+    /** The group, where the primary is. */
+    Group group();
+
     /** Grows when the database is replaced by another one. */
     long generation();
   }
@@ -70,6 +82,8 @@ final class MemberService implements AutoCloseable {
     service.offer(group + "/fence", this::fence);
     service.offer(group + "/snapshot", this::snapshot);
     service.offer(group + "/snapshot/read", this::readSnapshot);
+    service.offer(group + "/members", this::setMembers);
+    service.offer(group + "/followers", this::followers);
   }
 
   private byte[] write(byte[] request) throws InvalidProtocolBufferException {
@@ -102,6 +116,47 @@ final class MemberService implements AutoCloseable {
         reply.setIndex(member.fence(asked.getHurry()));
       } catch (StoreException e) {
         reply.setNotPrimary(NotPrimary.newBuilder().setMessage(String.valueOf(e.getMessage())));
+      }
+    } else {
+      reply.setNotPrimary(no());
+    }
+    return reply.build().toByteArray();
+  }
+
+  private byte[] setMembers(byte[] request) throws InvalidProtocolBufferException {
+    SetMembersRequest asked = SetMembersRequest.parseFrom(request);
+    SetMembersReply.Builder reply = SetMembersReply.newBuilder();
+    if (member.isPrimary()) {
+      try {
+        member.setMembers(
+            asked.getMembersList().stream()
+                .map(
+                    info ->
+                        RaftPeer.newBuilder()
+                            .setId(info.getNode())
+                            .setAddress(info.getAddress())
+                            .build())
+                .toList());
+      } catch (IOException e) {
+        reply.setProblem(String.valueOf(e.getMessage()));
+      }
+    } else {
+      reply.setNotPrimary(no());
+    }
+    return reply.build().toByteArray();
+  }
+
+  private byte[] followers(byte[] request) {
+    FollowersReply.Builder reply = FollowersReply.newBuilder();
+    if (member.isPrimary()) {
+      Group known = member.group();
+      reply.setPrimary(known.primary()).setIndex(known.index());
+      for (Group.Follower follower : known.followers()) {
+        reply.addFollowers(
+            FollowerInfo.newBuilder()
+                .setNode(follower.node())
+                .setIndex(follower.index())
+                .setSilentMillis(follower.silentMillis()));
       }
     } else {
       reply.setNotPrimary(no());
@@ -151,5 +206,7 @@ final class MemberService implements AutoCloseable {
     service.withdraw(group + "/fence");
     service.withdraw(group + "/snapshot");
     service.withdraw(group + "/snapshot/read");
+    service.withdraw(group + "/members");
+    service.withdraw(group + "/followers");
   }
 }

@@ -5,13 +5,19 @@ import dev.meridian.peer.PeerClient;
 import dev.meridian.peer.PeerException;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
+import dev.meridian.replica.proto.FollowersReply;
+import dev.meridian.replica.proto.MemberInfo;
+import dev.meridian.replica.proto.SetMembersReply;
+import dev.meridian.replica.proto.SetMembersRequest;
 import dev.meridian.replica.proto.WriteReply;
 import dev.meridian.replica.proto.WriteRequest;
 import dev.meridian.store.Commit;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.proto.Command;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.List;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.util.NetUtils;
 
@@ -102,6 +108,52 @@ final class Primary {
         throw new NotThere(reply.getNotPrimary().getMessage());
       }
       return reply.getIndex();
+    } catch (PeerException | InvalidProtocolBufferException e) {
+      throw new NotThere(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /**
+   * Has the primary change the group's members.
+   *
+   * @throws IOException if it was not done, or nobody knows
+   */
+  void setMembers(RaftPeer primary, List<RaftPeer> members, Duration deadline)
+      throws NotThere, IOException {
+    SetMembersRequest.Builder request = SetMembersRequest.newBuilder();
+    for (RaftPeer member : members) {
+      request.addMembers(
+          MemberInfo.newBuilder()
+              .setNode(member.getId().toString())
+              .setAddress(member.getAddress()));
+    }
+    SetMembersReply reply =
+        SetMembersReply.parseFrom(
+            client.call(
+                address(primary), group + "/members", request.build().toByteArray(), deadline));
+    if (reply.hasNotPrimary()) {
+      throw new NotThere(reply.getNotPrimary().getMessage());
+    }
+    if (!reply.getProblem().isEmpty()) {
+      throw new IOException(reply.getProblem());
+    }
+  }
+
+  /** The group as the primary sees it. */
+  Group group(RaftPeer primary, Duration deadline) throws NotThere {
+    try {
+      FollowersReply reply =
+          FollowersReply.parseFrom(
+              client.call(address(primary), group + "/followers", new byte[0], deadline));
+      if (reply.hasNotPrimary()) {
+        throw new NotThere(reply.getNotPrimary().getMessage());
+      }
+      return new Group(
+          reply.getPrimary(),
+          reply.getIndex(),
+          reply.getFollowersList().stream()
+              .map(f -> new Group.Follower(f.getNode(), f.getIndex(), f.getSilentMillis()))
+              .toList());
     } catch (PeerException | InvalidProtocolBufferException e) {
       throw new NotThere(String.valueOf(e.getMessage()));
     }

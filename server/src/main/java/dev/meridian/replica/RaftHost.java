@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -37,6 +38,12 @@ import org.slf4j.LoggerFactory;
  * later ones are joined. Any thread may use it.
  */
 public final class RaftHost implements AutoCloseable {
+  /** Makes a node's way to other nodes. */
+  public interface Transports {
+    /** The way of the node {@code self}. */
+    PeerTransport of(Identity self) throws IOException;
+  }
+
   private static final Logger LOG = LoggerFactory.getLogger(RaftHost.class);
   private static final long GROUP_WAIT_SECONDS = 30;
 
@@ -75,14 +82,16 @@ public final class RaftHost implements AutoCloseable {
    * first node, unless {@link #join} made it one of another's.
    *
    * @param options where it listens, and how its groups behave
+   * @param transport makes the node's way to others when it is known who it is
    * @throws IOException if the folder is in use, damaged or cannot be written
    */
-  public static RaftHost open(Path data, ReplicaOptions options, PeerTransport transport)
+  public static RaftHost open(Path data, ReplicaOptions options, Transports transport)
       throws IOException {
     Files.createDirectories(data);
     DataLock lock = DataLock.acquire(data);
     try {
-      return new RaftHost(data, lock, identity(data), options, transport);
+      Identity identity = identity(data);
+      return new RaftHost(data, lock, identity, options, transport.of(identity));
     } catch (IOException | RuntimeException | Error e) {
       lock.close();
       throw e;
@@ -93,7 +102,7 @@ public final class RaftHost implements AutoCloseable {
     if (Identity.exists(data)) {
       return Identity.read(data);
     }
-    for (String holds : List.of("raft", "shards")) {
+    for (String holds : List.of("raft", "shards", "catalog")) {
       if (Files.exists(data.resolve(holds))) {
         throw new IOException(
             "The folder "
@@ -111,9 +120,10 @@ public final class RaftHost implements AutoCloseable {
   /**
    * Makes an empty data folder that of a new node of an existing cluster.
    *
+   * @param node the new node's id, from {@link Identity#newNode}
    * @throws IOException if the folder already belongs to a cluster, or cannot be written
    */
-  public static Identity join(Path data, java.util.UUID cluster) throws IOException {
+  public static Identity join(Path data, UUID cluster, String node) throws IOException {
     Files.createDirectories(data);
     try (DataLock lock = DataLock.acquire(data)) {
       if (Identity.exists(data)) {
@@ -128,7 +138,7 @@ public final class RaftHost implements AutoCloseable {
                 + known.cluster()
                 + "). Join with an empty data folder: --data FOLDER.");
       }
-      Identity identity = Identity.joining(cluster);
+      Identity identity = new Identity(cluster, node, false);
       identity.write(data);
       return identity;
     }
@@ -149,8 +159,22 @@ public final class RaftHost implements AutoCloseable {
     return client;
   }
 
-  Path data() {
+  /** The data folder. */
+  public Path data() {
     return data;
+  }
+
+  /** Whether this node has a replica of a group already, from an earlier run. */
+  public boolean has(String group) {
+    return Files.isDirectory(Layout.database(Layout.group(data, group)));
+  }
+
+  /** Gives up this node's replica of a group for good; its store must be closed. */
+  public void drop(String group) throws IOException {
+    RaftGroupId id = groupId(group);
+    remove(id);
+    Folders.delete(Layout.group(data, group));
+    Folders.delete(Layout.raft(data).resolve(id.getUuid().toString()));
   }
 
   RaftGroupId groupId(String group) {

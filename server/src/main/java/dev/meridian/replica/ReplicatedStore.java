@@ -32,6 +32,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -60,6 +61,9 @@ public final class ReplicatedStore implements Store {
   private static final Duration CLOSE_WAIT = Duration.ofSeconds(10);
 
   private static final Duration TRANSFER_WAIT = Duration.ofSeconds(3);
+
+  /** How long a new member may take to catch up. */
+  private static final Duration MEMBERS_WAIT = Duration.ofMinutes(10);
 
   /** How long a write waits for an election. One takes about a second. */
   private static final Duration ELECTION_PATIENCE = Duration.ofSeconds(4);
@@ -111,7 +115,7 @@ public final class ReplicatedStore implements Store {
       List<IndexDefinition> indexes,
       MeterRegistry meters)
       throws IOException {
-    RaftHost host = RaftHost.open(data, options, PeerTransport.plainText());
+    RaftHost host = RaftHost.open(data, options, self -> PeerTransport.plainText());
     @Nullable ReplicatedStore store = null;
     try {
       store =
@@ -412,11 +416,7 @@ public final class ReplicatedStore implements Store {
         case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
       };
     }
-    RaftPeer at = raft.primary();
-    if (at == null || at.getId().equals(host.self())) {
-      throw new Primary.NotThere(raft.notReady());
-    }
-    return primary.write(at, command, deadline);
+    return primary.write(elsewhere(), command, deadline);
   }
 
   private Outcome commitHere(Command command, Duration deadline) throws Primary.NotThere {
@@ -693,6 +693,16 @@ public final class ReplicatedStore implements Store {
     }
 
     @Override
+    public void setMembers(List<RaftPeer> members) throws IOException {
+      raft.setMembers(members, MEMBERS_WAIT);
+    }
+
+    @Override
+    public Group group() {
+      return groupHere();
+    }
+
+    @Override
     public Snapshots snapshots() {
       return raft.machine().snapshots();
     }
@@ -749,16 +759,16 @@ public final class ReplicatedStore implements Store {
   }
 
   /**
-   * Makes these nodes the members of the group; only where the primary is. A new one must have
-   * attached to the group before; it has caught up when this returns. At most one at a time should
-   * come or go, so that a majority is never at stake.
+   * Makes these nodes the members of the group. A new one must have attached to the group before;
+   * it has caught up when this returns. At most one at a time should come or go, so that a majority
+   * is never at stake.
    *
    * @param members by node id, where each listens for its peers
    * @throws IOException if it was not done, or is not known to be
    */
   public void setMembers(Map<String, InetSocketAddress> members, Duration deadline)
       throws IOException {
-    raft.setMembers(
+    List<RaftPeer> wanted =
         members.entrySet().stream()
             .map(
                 member ->
@@ -767,8 +777,62 @@ public final class ReplicatedStore implements Store {
                         .setAddress(
                             member.getValue().getHostString() + ":" + member.getValue().getPort())
                         .build())
-            .toList(),
-        deadline);
+            .toList();
+    if (isPrimary()) {
+      raft.setMembers(wanted, deadline);
+      return;
+    }
+    try {
+      primary.setMembers(elsewhere(), wanted, deadline);
+    } catch (Primary.NotThere e) {
+      throw new IOException(e.getMessage(), e);
+    }
+  }
+
+  /** The primary, which is another member. */
+  private RaftPeer elsewhere() throws Primary.NotThere {
+    RaftPeer at = raft.primary();
+    if (at == null || at.getId().equals(host.self())) {
+      throw new Primary.NotThere(raft.notReady());
+    }
+    return at;
+  }
+
+  /**
+   * The group as its primary sees it.
+   *
+   * @throws IOException if there is no primary, or it does not answer in time
+   */
+  public Group group(Duration deadline) throws IOException {
+    if (isPrimary()) {
+      return groupHere();
+    }
+    try {
+      return primary.group(elsewhere(), deadline);
+    } catch (Primary.NotThere e) {
+      throw new IOException(e.getMessage(), e);
+    }
+  }
+
+  private Group groupHere() {
+    return new Group(
+        host.identity().node(),
+        raft.committedIndex(),
+        raft.followers().entrySet().stream()
+            .map(
+                follower ->
+                    new Group.Follower(
+                        follower.getKey().toString(),
+                        follower.getValue().index(),
+                        follower.getValue().silentMillis()))
+            .toList());
+  }
+
+  /** The members of the group as this replica knows them, by node id. */
+  public Map<String, String> members() {
+    Map<String, String> known = new TreeMap<>();
+    raft.peers().forEach(peer -> known.put(peer.getId().toString(), peer.getAddress()));
+    return known;
   }
 
   /** How often another member's snapshot took the database's place since this was opened. */

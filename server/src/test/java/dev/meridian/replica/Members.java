@@ -49,7 +49,7 @@ final class Members implements AutoCloseable {
     }
 
     void start() throws IOException {
-      RaftHost opened = RaftHost.open(data, options, PeerTransport.plainText());
+      RaftHost opened = RaftHost.open(data, options, self -> PeerTransport.plainText());
       host = opened;
       store =
           ReplicatedStore.attach(
@@ -129,7 +129,7 @@ final class Members implements AutoCloseable {
   /** A new node, as a member when this returns. */
   Node join() throws Exception {
     Node node = make();
-    RaftHost.join(node.data, nodes.getFirst().host().identity().cluster());
+    RaftHost.join(node.data, nodes.getFirst().host().identity().cluster(), Identity.newNode());
     node.start();
     Map<String, InetSocketAddress> members = new LinkedHashMap<>();
     for (Node member : nodes) {
