@@ -57,7 +57,7 @@ class LayersTest {
         .whereLayer("site")
         .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns")
         .whereLayer("document")
-        .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns", "replica", "store", "site")
+        .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns", "replica", "peer", "store", "site")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")
         .check(CLASSES);

@@ -1,4 +1,4 @@
-/** How nodes of a cluster know, trust and call each other. */
+/** How the nodes of a cluster know and trust each other, and talk. */
 @NullMarked
 package dev.meridian.peer;
 

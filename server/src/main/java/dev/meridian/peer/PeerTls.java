@@ -1,0 +1,141 @@
+package dev.meridian.peer;
+
+import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
+import java.time.InstantSource;
+import java.util.UUID;
+import org.apache.ratis.grpc.GrpcTlsConfig;
+import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * TLS between the nodes of a cluster. A peer is trusted if its certificate is of one of the
+ * cluster's authorities, names the cluster, is valid now and is a node's; at what address it is
+ * found does not matter.
+ *
+ * <p>What {@link #use} and {@link #trust} change holds for handshakes from then on, of contexts
+ * made earlier, too. Connections that are open go on with what they began with. Safe for any
+ * thread.
+ */
+public final class PeerTls {
+  private final InstantSource clock;
+  private final PeerKeyManager keys;
+  private volatile TrustedAuthorities trusted;
+
+  /**
+   * TLS with this certificate; it may have expired, to be renewed.
+   *
+   * @throws IllegalArgumentException if peers that trust these authorities would refuse it
+   */
+  public PeerTls(NodeCertificate own, TrustedAuthorities trusted, InstantSource clock) {
+    checkFits(own, trusted);
+    this.clock = clock;
+    this.keys = new PeerKeyManager(own);
+    this.trusted = trusted;
+  }
+
+  /**
+   * Shows another certificate in new handshakes.
+   *
+   * @throws IllegalArgumentException if it is another node's, or not of a trusted authority
+   */
+  public synchronized void use(NodeCertificate renewed) {
+    if (!renewed.node().equals(node())) {
+      throw new IllegalArgumentException(
+          "The certificate is " + renewed.node() + "'s, this node is " + node());
+    }
+    checkFits(renewed, trusted);
+    keys.use(renewed);
+  }
+
+  /**
+   * Trusts these authorities, and no others, in new handshakes.
+   *
+   * @throws IllegalArgumentException if the authority of the own certificate is not among them
+   */
+  public synchronized void trust(TrustedAuthorities authorities) {
+    checkFits(certificate(), authorities);
+    trusted = authorities;
+  }
+
+  private static void checkFits(NodeCertificate own, TrustedAuthorities trusted) {
+    try {
+      own.checkFor(trusted);
+    } catch (CertificateException e) {
+      throw new IllegalArgumentException("Peers would refuse this node. " + e.getMessage(), e);
+    }
+  }
+
+  /** The certificate that is shown now. */
+  public NodeCertificate certificate() {
+    return keys.current();
+  }
+
+  /** The authorities that are trusted now. */
+  public TrustedAuthorities trusted() {
+    return trusted;
+  }
+
+  /** This node's id. */
+  public String node() {
+    return certificate().node();
+  }
+
+  /** The cluster's id. */
+  public UUID cluster() {
+    return certificate().cluster();
+  }
+
+  /**
+   * For a gRPC server on which nodes may also join, and so may come without a certificate: {@link
+   * PeerAuthentication} decides what they may call. One that is shown must be good.
+   */
+  public SslContext serverContext() {
+    return Tls.server(keys, new Manager(null));
+  }
+
+  /** For gRPC clients that talk to any node of the cluster. */
+  public SslContext clientContext() {
+    return Tls.client(keys, new Manager(null));
+  }
+
+  /** For gRPC clients that talk to one node and to no other, whatever answers at its address. */
+  public SslContext clientContext(String expectedNode) {
+    return Tls.client(keys, new Manager(expectedNode));
+  }
+
+  /**
+   * For Ratis, as a client and as a server. Its servers would demand certificates of all clients:
+   * where nodes join on the same port, its customizer puts {@link #serverContext} in place.
+   *
+   * <p>Ratis makes the client's context itself and lets it resume sessions. This server offers
+   * none, so it has none to resume.
+   */
+  public GrpcTlsConfig ratisConfig() {
+    return GrpcTlsConfig.newBuilder()
+        .setKeyManager(keys)
+        .setTrustManager(new Manager(null))
+        .setMutualTls(true)
+        .setSslProvider(Tls.PROVIDER)
+        .setProtocols(Tls.VERSION)
+        .build();
+  }
+
+  private final class Manager extends ChainTrustManager {
+    private final @Nullable String expected;
+
+    Manager(@Nullable String expected) {
+      this.expected = expected;
+    }
+
+    @Override
+    void check(X509Certificate[] chain, TrustedAuthorities.Purpose purpose)
+        throws CertificateException {
+      String node = trusted.check(chain, purpose, clock.instant());
+      if (expected != null && !node.equals(expected)) {
+        throw new CertificateException(
+            "The peer is " + node + ", where " + expected + " was to be");
+      }
+    }
+  }
+}
