@@ -177,7 +177,12 @@ public final class Authority {
 
   /** Writes it to a file in {@code folder}, which belongs to this room; all or nothing. */
   public void save(Path folder) throws IOException {
-    SecretFile.write(folder, FILE, new Pem.Keyed(key, List.of(certificate)).text());
+    SecretFile.write(folder, FILE, secretText());
+  }
+
+  /** Key and certificate as PEM, for nodes that are to let others join, too. */
+  public String secretText() {
+    return new Pem.Keyed(key, List.of(certificate)).text();
   }
 
   /**
@@ -187,19 +192,23 @@ public final class Authority {
    * @throws IOException if the file is damaged; the message says how to mend that
    */
   public static Authority load(Path folder) throws IOException {
-    return SecretFile.read(
-        folder,
-        FILE,
-        text -> {
-          Pem.Keyed keyed = Pem.Keyed.parse(text);
-          TrustedAuthorities itself = TrustedAuthorities.of(keyed.certificates());
-          X509Certificate certificate = keyed.certificates().getFirst();
-          if (keyed.certificates().size() != 1
-              || !Keys.belong(keyed.key(), certificate.getPublicKey())) {
-            throw new InvalidInputException("Its key and its certificate do not belong together");
-          }
-          return new Authority(itself.cluster(), keyed.key(), certificate);
-        });
+    return SecretFile.read(folder, FILE, Authority::parse);
+  }
+
+  /**
+   * Reads what {@link #secretText} gave.
+   *
+   * @throws InvalidInputException if it is damaged
+   */
+  public static Authority parse(String text) {
+    Pem.Keyed keyed = Pem.Keyed.parse(text);
+    TrustedAuthorities itself = TrustedAuthorities.of(keyed.certificates());
+    X509Certificate certificate = keyed.certificates().getFirst();
+    if (keyed.certificates().size() != 1
+        || !Keys.belong(keyed.key(), certificate.getPublicKey())) {
+      throw new InvalidInputException("Its key and its certificate do not belong together");
+    }
+    return new Authority(itself.cluster(), keyed.key(), certificate);
   }
 
   private static PublicKey key(byte[] request) {

@@ -23,6 +23,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class PeerService extends HandlerRegistry {
   private static final Logger LOG = LoggerFactory.getLogger(PeerService.class);
+  private static final ScopedValue<String> CALLER = ScopedValue.newInstance();
   private static final String PREFIX = "meridian.Peer/";
 
   /** Calls handled at once; further ones are refused and may be made again. */
@@ -64,12 +65,16 @@ public final class PeerService extends HandlerRegistry {
           Status.RESOURCE_EXHAUSTED.withDescription("this node is busy").asRuntimeException());
       return;
     }
+    String caller = PeerAuthentication.NODE.get();
     Thread.ofVirtual()
         .name("peer-" + name)
         .start(
             () -> {
               try {
-                answer.onNext(handler.answer(request));
+                answer.onNext(
+                    caller == null
+                        ? handler.answer(request)
+                        : ScopedValue.where(CALLER, caller).call(() -> handler.answer(request)));
                 answer.onCompleted();
               } catch (Exception | Error e) {
                 LOG.debug("A peer's call of {} failed", name, e);
@@ -85,6 +90,15 @@ public final class PeerService extends HandlerRegistry {
   public @Nullable ServerMethodDefinition<?, ?> lookupMethod(
       String name, @Nullable String authority) {
     return methods.get(name);
+  }
+
+  static String fullName(String name) {
+    return PREFIX + name;
+  }
+
+  /** The node that made the call being answered by this thread, or null for one without a proof. */
+  public static @Nullable String caller() {
+    return CALLER.isBound() ? CALLER.get() : null;
   }
 
   static MethodDescriptor<byte[], byte[]> method(String name) {

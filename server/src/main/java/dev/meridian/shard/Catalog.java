@@ -1,0 +1,139 @@
+package dev.meridian.shard;
+
+import dev.meridian.document.CollectionPath;
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Json;
+import dev.meridian.peer.JoinGrant;
+import dev.meridian.peer.JoinToken;
+import dev.meridian.store.Batch;
+import dev.meridian.store.Condition;
+import dev.meridian.store.Expiry;
+import dev.meridian.store.Query;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.Store;
+import dev.meridian.store.StoreException.PreconditionFailed;
+import dev.meridian.store.Write;
+import java.security.SecureRandom;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the cluster knows of itself: its nodes, who may join, which site it serves. Documents in a
+ * small Raft group of its own, so it is as safe as the data. Any thread may use it.
+ */
+final class Catalog {
+  private static final CollectionPath NODES = CollectionPath.parse("nodes");
+  private static final CollectionPath GRANTS = CollectionPath.parse("grants");
+  private static final DocumentPath SITE = DocumentPath.parse("site/current");
+  private static final int MOST_NODES = 1000;
+  private static final int MOST_GRANTS = 100;
+
+  private final Store store;
+
+  Catalog(Store store) {
+    this.store = store;
+  }
+
+  /** All nodes, in the order in which they joined. */
+  List<Member> nodes(ReadOptions read) {
+    return store.list(Query.of(NODES, MOST_NODES), read).documents().stream()
+        .map(document -> Member.parse(document.path().id(), document.json()))
+        .sorted(Comparator.comparingLong(Member::joinedMillis).thenComparing(Member::id))
+        .toList();
+  }
+
+  Optional<Member> node(String id, ReadOptions read) {
+    return store.get(node(id), read).map(document -> Member.parse(id, document.json()));
+  }
+
+  private static DocumentPath node(String id) {
+    return DocumentPath.parse("nodes/" + id);
+  }
+
+  void put(Member member) {
+    put(node(member.id()), member.json(), Expiry.NEVER);
+  }
+
+  void remove(String id) {
+    store.write(Batch.of(new Write.Delete(node(id), Condition.NONE)));
+  }
+
+  private void put(DocumentPath path, Json value, Expiry expiry) {
+    store.write(Batch.of(new Write.Put(path, value.toBytes(), Condition.NONE, expiry)));
+  }
+
+  /** Lets whoever has the token join, once or again and again. */
+  void grant(JoinGrant grant) {
+    byte[] random = new byte[8];
+    new SecureRandom().nextBytes(random);
+    Map<String, Json> members = new LinkedHashMap<>();
+    members.put("secretHash", new Json.Str(grant.secretHash()));
+    members.put("expires", new Json.Str(grant.expires().toString()));
+    members.put("reusable", new Json.Bool(grant.reusable()));
+    put(
+        DocumentPath.parse("grants/" + HexFormat.of().formatHex(random)),
+        new Json.Obj(members),
+        new Expiry.At(grant.expires().toEpochMilli()));
+  }
+
+  /**
+   * Uses a token.
+   *
+   * @return whether it lets its holder join
+   */
+  boolean redeem(JoinToken token, Instant now) {
+    for (Document document :
+        store.list(Query.of(GRANTS, MOST_GRANTS), ReadOptions.STRONG).documents()) {
+      Map<String, Json> members = ((Json.Obj) Json.parse(document.json())).members();
+      JoinGrant grant =
+          new JoinGrant(
+              ((Json.Str) members.get("secretHash")).value(),
+              Instant.parse(((Json.Str) members.get("expires")).value()),
+              ((Json.Bool) members.get("reusable")).value());
+      if (grant.matches(token, now)) {
+        return grant.reusable() || use(document);
+      }
+    }
+    return false;
+  }
+
+  /** Two who come with one token at once: the catalog lets one of them through. */
+  private boolean use(Document grant) {
+    try {
+      store.write(
+          Batch.of(
+              new Write.Delete(
+                  grant.path(), new Condition(List.of(grant.version().etag()), List.of()))));
+      return true;
+    } catch (PreconditionFailed e) {
+      return false;
+    }
+  }
+
+  Optional<SiteVersion> site(ReadOptions read) {
+    return store
+        .get(SITE, read)
+        .map(
+            document -> {
+              Map<String, Json> members = ((Json.Obj) Json.parse(document.json())).members();
+              return new SiteVersion(
+                  ((Json.Str) members.get("hash")).value(),
+                  ((Json.Num) members.get("bytes")).decimal().longValue(),
+                  ((Json.Str) members.get("node")).value());
+            });
+  }
+
+  void publish(SiteVersion site) {
+    Map<String, Json> members = new LinkedHashMap<>();
+    members.put("hash", new Json.Str(site.hash()));
+    members.put("bytes", Json.Num.of(site.bytes()));
+    members.put("node", new Json.Str(site.node()));
+    put(SITE, new Json.Obj(members), Expiry.NEVER);
+  }
+}

@@ -1,0 +1,567 @@
+package dev.meridian.shard;
+
+import com.google.protobuf.ByteString;
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.peer.Authority;
+import dev.meridian.peer.JoinGrant;
+import dev.meridian.peer.JoinToken;
+import dev.meridian.peer.NodeCertificate;
+import dev.meridian.peer.Pem;
+import dev.meridian.peer.PeerClient;
+import dev.meridian.peer.PeerService;
+import dev.meridian.peer.PeerTls;
+import dev.meridian.peer.PeerTransport;
+import dev.meridian.peer.TrustedAuthorities;
+import dev.meridian.replica.Group;
+import dev.meridian.replica.Identity;
+import dev.meridian.replica.RaftHost;
+import dev.meridian.replica.ReplicaStatus;
+import dev.meridian.replica.ReplicatedStore;
+import dev.meridian.shard.proto.AttachReply;
+import dev.meridian.shard.proto.AttachRequest;
+import dev.meridian.shard.proto.DetachRequest;
+import dev.meridian.shard.proto.JoinReply;
+import dev.meridian.shard.proto.JoinRequest;
+import dev.meridian.shard.proto.NodeInfo;
+import dev.meridian.shard.proto.PingReply;
+import dev.meridian.store.Consistency;
+import dev.meridian.store.IndexDefinition;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.RocksStore;
+import dev.meridian.store.SessionToken;
+import dev.meridian.store.Store;
+import dev.meridian.store.StoreException;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.KeyPair;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * This node's part in its cluster: the groups of which it holds replicas, and what it does for
+ * nodes that join. A node alone is a cluster of one; others join it while it serves.
+ */
+public final class Cluster implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
+
+  static final String JOIN = "cluster/join";
+  static final String ATTACH = "cluster/attach";
+  static final String DETACH = "cluster/detach";
+  static final String PING = "cluster/ping";
+
+  private static final String CATALOG = "catalog";
+  private static final String SHARD = "shards/0";
+  private static final ReadOptions EVENTUAL =
+      new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
+  private static final Duration CALL = Duration.ofSeconds(2);
+  private static final Duration ATTACH_WAIT = Duration.ofMinutes(2);
+  private static final Duration MEMBERS_EVERY = Duration.ofSeconds(1);
+  private static final Duration RENEW_EVERY = Duration.ofHours(1);
+
+  private final ClusterOptions options;
+  private final RocksStore.Options storeOptions;
+  private final MeterRegistry meters;
+  private final PeerTls tls;
+  private final RaftHost host;
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition attached = lock.newCondition();
+
+  /** By name; added under the lock, read without. */
+  private final Map<String, ReplicatedStore> groups = new ConcurrentHashMap<>();
+
+  /** Indexes of the shard, for a replica that is yet to be attached. */
+  private volatile List<IndexDefinition> indexes;
+
+  /** Nodes that were members once and are no more: their certificates count for nothing. */
+  private final Set<String> removed = ConcurrentHashMap.newKeySet();
+
+  private volatile boolean closed;
+  private @Nullable Steward steward;
+  private @Nullable Thread renewing;
+  private @Nullable Thread watching;
+
+  private Cluster(
+      Path data,
+      ClusterOptions options,
+      RocksStore.Options storeOptions,
+      List<IndexDefinition> indexes,
+      MeterRegistry meters)
+      throws IOException {
+    this.options = options;
+    this.storeOptions = storeOptions;
+    this.indexes = List.copyOf(indexes);
+    this.meters = meters;
+    PeerTls[] made = new PeerTls[1];
+    this.host =
+        RaftHost.open(
+            data,
+            options.replica(),
+            self -> {
+              made[0] = trust(data, self, options);
+              return PeerTransport.secured(made[0], Set.of(JOIN), removed::contains);
+            });
+    this.tls = Objects.requireNonNull(made[0]);
+  }
+
+  /**
+   * Opens this node's part and waits until its data can be used.
+   *
+   * @param data the node's data folder. A new one joins the cluster that {@code options} name, or
+   *     founds one
+   * @param indexes of the data
+   * @throws IOException if it cannot; the message says what to do
+   */
+  public static Cluster open(
+      Path data,
+      ClusterOptions options,
+      RocksStore.Options storeOptions,
+      List<IndexDefinition> indexes,
+      MeterRegistry meters)
+      throws IOException {
+    if (options.join().isPresent() && !Identity.exists(data)) {
+      Joining.join(data, options);
+    }
+    Cluster cluster = new Cluster(data, options, storeOptions, indexes, meters);
+    try {
+      cluster.start();
+      return cluster;
+    } catch (IOException | RuntimeException | Error e) {
+      cluster.close();
+      throw e;
+    }
+  }
+
+  /** What this node shows and trusts; made when it founds its cluster. */
+  private static PeerTls trust(Path data, Identity self, ClusterOptions options)
+      throws IOException {
+    Path folder = Joining.trust(data);
+    InstantSource clock = InstantSource.system();
+    Authority authority;
+    try {
+      authority = Authority.load(folder);
+    } catch (NoSuchFileException e) {
+      authority = Authority.create(self.cluster(), clock.instant());
+      authority.save(folder);
+      TrustedAuthorities.of(List.of(authority.certificate())).save(folder);
+    }
+    NodeCertificate certificate;
+    try {
+      certificate = NodeCertificate.load(folder);
+    } catch (NoSuchFileException e) {
+      certificate = issue(authority, self.node(), options.replica().peer(), clock.instant());
+      certificate.save(folder);
+    }
+    if (certificate.renewalDue(clock.instant())) {
+      certificate = issue(authority, self.node(), options.replica().peer(), clock.instant());
+      certificate.save(folder);
+    }
+    return new PeerTls(certificate, TrustedAuthorities.load(folder), clock);
+  }
+
+  private static NodeCertificate issue(
+      Authority authority, String node, InetSocketAddress at, Instant now) {
+    KeyPair key = NodeCertificate.newKey();
+    return NodeCertificate.of(
+        key.getPrivate(),
+        authority.issue(
+            NodeCertificate.request(key),
+            node,
+            List.of(at.getHostString()),
+            Authority.NODE_VALIDITY,
+            now));
+  }
+
+  private void start() throws IOException {
+    host.service().offer(PING, _ -> ping());
+    host.service().offer(JOIN, this::join);
+    host.service().offer(ATTACH, this::attach);
+    host.service().offer(DETACH, this::detach);
+    for (String group : List.of(CATALOG, SHARD)) {
+      if (host.identity().founder() || host.has(group)) {
+        groups.put(group, newStore(group));
+      }
+    }
+    host.start();
+    awaitAttached();
+    for (ReplicatedStore store : groups.values()) {
+      store.awaitServing();
+    }
+    announce();
+    steward =
+        new Steward(
+            catalog(),
+            group(CATALOG),
+            groups,
+            host.client(),
+            host.identity().node(),
+            options.replicas(),
+            options.replaceAfter());
+    watching = Thread.ofVirtual().name("meridian-members").start(this::watchMembers);
+    renewing = Thread.ofVirtual().name("meridian-renewal").start(this::keepCertificate);
+  }
+
+  private ReplicatedStore newStore(String group) throws IOException {
+    return ReplicatedStore.attach(
+        host,
+        group,
+        options.replica(),
+        storeOptions,
+        group.equals(SHARD) ? indexes : List.of(),
+        // One set of numbers is shown: the data's.
+        group.equals(SHARD) ? meters : new io.micrometer.core.instrument.simple.SimpleMeterRegistry());
+  }
+
+  private void awaitAttached() throws IOException {
+    long nanos = ATTACH_WAIT.toNanos();
+    lock.lock();
+    try {
+      while (groups.size() < 2) {
+        if (nanos <= 0) {
+          throw new IOException(
+              "The cluster gave this node no replica within "
+                  + ATTACH_WAIT.toSeconds()
+                  + " s: it may have as many as it wants ("
+                  + options.replicas()
+                  + "), or a majority of it may be away. See ./meridian status on another node.");
+        }
+        nanos = attached.awaitNanos(nanos);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Tells the catalog where this node now is. */
+  private void announce() {
+    NodeInfo info = Joining.info(host.identity().node(), options);
+    Member known = catalog().node(info.getId(), ReadOptions.STRONG).orElse(null);
+    Member now =
+        Member.of(info, known == null ? System.currentTimeMillis() : known.joinedMillis());
+    if (!now.equals(known)) {
+      catalog().put(now);
+    }
+  }
+
+  private ReplicatedStore group(String name) {
+    return Objects.requireNonNull(groups.get(name));
+  }
+
+  private Catalog catalog() {
+    return new Catalog(group(CATALOG));
+  }
+
+  /** The data. */
+  public ReplicatedStore store() {
+    return group(SHARD);
+  }
+
+  /** This node's id. */
+  public String self() {
+    return host.identity().node();
+  }
+
+  /** Replaces the secondary indexes of the data. */
+  public void defineIndexes(List<IndexDefinition> definitions) {
+    indexes = List.copyOf(definitions);
+    store().defineIndexes(definitions);
+  }
+
+  /**
+   * A token with which another node may join.
+   *
+   * @param validity how long
+   * @param reusable whether more than one node may use it
+   */
+  public String newToken(Duration validity, boolean reusable) throws IOException {
+    JoinToken token =
+        JoinToken.create(Authority.load(Joining.trust(host.data())).certificate());
+    catalog().grant(JoinGrant.of(token, Instant.now().plus(validity), reusable));
+    return token.text();
+  }
+
+  /**
+   * Lets a node go: others take over what it holds, and then it is forgotten.
+   *
+   * @param id of the node
+   * @param gone whether it is gone for good, so that nobody waits for it
+   * @throws InvalidInputException if there is no such node, or it is the only one
+   */
+  public void remove(String id, boolean gone) {
+    List<Member> nodes = catalog().nodes(ReadOptions.STRONG);
+    Member node =
+        nodes.stream()
+            .filter(n -> n.id().equals(id))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new InvalidInputException(
+                        "There is no node '"
+                            + id
+                            + "'; ./meridian status lists those that there are."));
+    if (nodes.stream().filter(n -> n.state() == Member.State.IN).count() < 2) {
+      throw new InvalidInputException(
+          "'" + id + "' is the only node of the cluster; stop it instead.");
+    }
+    catalog().put(node.with(gone ? Member.State.GONE : Member.State.LEAVING));
+  }
+
+  /**
+   * The cluster as it is.
+   *
+   * @param id the cluster's
+   * @param self this node's id
+   * @param nodes all nodes
+   * @param replica of the data on this node
+   * @param group the data's group as its primary sees it, or null while there is none
+   * @param members of the data's group, by node id
+   */
+  public record Status(
+      String id,
+      String self,
+      List<Member> nodes,
+      ReplicaStatus replica,
+      @Nullable Group group,
+      Map<String, String> members) {}
+
+  /** How the cluster is doing, as far as this node can tell now. */
+  public Status status() {
+    Group seen = null;
+    try {
+      seen = store().group(CALL);
+    } catch (IOException | StoreException e) {
+      LOG.debug("No primary tells how its group is", e);
+    }
+    List<Member> nodes;
+    try {
+      nodes = catalog().nodes(EVENTUAL);
+    } catch (StoreException e) {
+      nodes = List.of();
+    }
+    return new Status(
+        host.identity().cluster().toString(),
+        self(),
+        nodes,
+        store().status(),
+        seen,
+        new LinkedHashMap<>(store().members()));
+  }
+
+  /** What this node offers its peers; for what it shares with them besides. */
+  public PeerService service() {
+    return host.service();
+  }
+
+  /** Calls other nodes. */
+  public PeerClient client() {
+    return host.client();
+  }
+
+  /** The addresses of the other nodes, the named one first. */
+  public List<InetSocketAddress> others(String first) {
+    return catalog().nodes(EVENTUAL).stream()
+        .filter(node -> !node.id().equals(self()))
+        .sorted(Comparator.comparing(node -> !node.id().equals(first)))
+        .map(Member::socketAddress)
+        .toList();
+  }
+
+  /** The site that the cluster serves, as far as this node knows; or empty. */
+  public Optional<SiteVersion> site() {
+    return catalog().site(EVENTUAL);
+  }
+
+  /** Makes a site the one that all nodes serve. */
+  public void publish(SiteVersion site) {
+    catalog().publish(site);
+  }
+
+  // --- What other nodes ask -----------------------------------------------------------------------
+
+  private byte[] ping() {
+    return PingReply.newBuilder().setVersion(options.version()).build().toByteArray();
+  }
+
+  private byte[] join(byte[] request) throws IOException {
+    JoinRequest asked = JoinRequest.parseFrom(request);
+    JoinReply.Builder reply = JoinReply.newBuilder();
+    try {
+      JoinToken token = JoinToken.parse(asked.getToken());
+      InetSocketAddress at = Member.address(asked.getNode().getAddress());
+      if (groups.size() < 2) {
+        return refuse("this node is starting; try again soon");
+      }
+      if (isLoopback(at) != isLoopback(options.replica().peer())) {
+        return refuse(
+            "it can be reached at "
+                + asked.getNode().getAddress()
+                + " and this cluster at "
+                + Joining.info("n", options).getAddress()
+                + ": one of them is only on its own machine. Start both with --peer and an address"
+                + " that the other can reach");
+      }
+      Authority authority = Authority.load(Joining.trust(host.data()));
+      String chain =
+          Pem.text(
+              authority.issue(
+                  asked.getCertificateRequest().toByteArray(),
+                  asked.getNode().getId(),
+                  List.of(at.getHostString()),
+                  Authority.NODE_VALIDITY,
+                  Instant.now()));
+      if (catalog().node(asked.getNode().getId(), ReadOptions.STRONG).isPresent()) {
+        return refuse("there is a node '" + asked.getNode().getId() + "' already; try again");
+      }
+      if (!catalog().redeem(token, Instant.now())) {
+        return refuse(
+            "the token has expired, was used, or is not of this cluster; make a new one with"
+                + " ./meridian token");
+      }
+      catalog().put(Member.of(asked.getNode(), System.currentTimeMillis()));
+      LOG.info("{} at {} joined the cluster", asked.getNode().getId(), at);
+      return reply
+          .setCluster(host.identity().cluster().toString())
+          .setChain(chain)
+          .setAuthority(authority.secretText())
+          .setOperatorKey(ByteString.copyFrom(Joining.operatorKey(host.data())))
+          .build()
+          .toByteArray();
+    } catch (InvalidInputException | StoreException e) {
+      return refuse(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private static boolean isLoopback(InetSocketAddress at) {
+    return at.getAddress() != null && at.getAddress().isLoopbackAddress();
+  }
+
+  private static byte[] refuse(String why) {
+    return JoinReply.newBuilder().setRefusal(why).build().toByteArray();
+  }
+
+  private byte[] attach(byte[] request) throws IOException {
+    String group = AttachRequest.parseFrom(request).getGroup();
+    if (!group.equals(CATALOG) && !group.equals(SHARD)) {
+      throw new IOException("This version knows no group '" + group + "'");
+    }
+    lock.lock();
+    try {
+      if (closed) {
+        throw new IOException("This node is stopping");
+      }
+      if (!groups.containsKey(group)) {
+        groups.put(group, newStore(group));
+        attached.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+    return AttachReply.getDefaultInstance().toByteArray();
+  }
+
+  private byte[] detach(byte[] request) throws IOException {
+    String group = DetachRequest.parseFrom(request).getGroup();
+    LOG.warn(
+        "This node is no longer a member of {}; it left the cluster, or another took its place",
+        group);
+    return AttachReply.getDefaultInstance().toByteArray();
+  }
+
+  /** Notes who comes and goes. */
+  private void watchMembers() {
+    Set<String> seen = new HashSet<>();
+    try {
+      while (!closed) {
+        try {
+          Set<String> now = new HashSet<>();
+          catalog().nodes(EVENTUAL).forEach(node -> now.add(node.id()));
+          seen.addAll(now);
+          for (String id : seen) {
+            if (!now.contains(id)) {
+              removed.add(id);
+            }
+          }
+          removed.removeAll(now);
+        } catch (StoreException e) {
+          LOG.debug("Members are looked at again later", e);
+        }
+        Thread.sleep(MEMBERS_EVERY);
+      }
+    } catch (InterruptedException e) {
+      // Closed.
+    }
+  }
+
+  /** Renews this node's certificate in time. Every node has the authority, so none need be asked. */
+  private void keepCertificate() {
+    try {
+      while (!closed) {
+        Thread.sleep(RENEW_EVERY);
+        if (tls.certificate().renewalDue(Instant.now())) {
+          NodeCertificate next =
+              issue(
+                  Authority.load(Joining.trust(host.data())),
+                  self(),
+                  options.replica().peer(),
+                  Instant.now());
+          next.save(Joining.trust(host.data()));
+          tls.use(next);
+          LOG.info("This node's certificate was renewed; it is valid until {}", next.expires());
+        }
+      }
+    } catch (IOException | RuntimeException e) {
+      LOG.warn("This node's certificate could not be renewed: {}", e.getMessage());
+    } catch (InterruptedException e) {
+      // Closed.
+    }
+  }
+
+  /** Whether the data folder is a node's already: then nothing is joined or founded. */
+  public static boolean isNode(Path data) {
+    return Identity.exists(data) && Files.isDirectory(Joining.trust(data));
+  }
+
+  /** Stops; another node becomes primary of what this one was. Does not throw. */
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      closed = true;
+    } finally {
+      lock.unlock();
+    }
+    Steward acting = steward;
+    if (acting != null) {
+      acting.close();
+    }
+    for (Thread thread : new Thread[] {renewing, watching}) {
+      if (thread != null) {
+        thread.interrupt();
+      }
+    }
+    groups.values().forEach(Store::close);
+    host.close();
+  }
+}

@@ -1,0 +1,263 @@
+package dev.meridian.shard;
+
+import dev.meridian.peer.PeerClient;
+import dev.meridian.peer.PeerException;
+import dev.meridian.replica.ReplicatedStore;
+import dev.meridian.shard.proto.AttachRequest;
+import dev.meridian.shard.proto.DetachRequest;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.StoreException;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sees to it that every group has its replicas: on nodes that live, in different zones where that
+ * can be, moved away from nodes that leave. One thread on every node; it acts where the catalog's
+ * primary is, one change at a time, each of which the groups' logs make safe, so that a change of
+ * stewards in the middle does no harm: the next one looks at what is and goes on from there.
+ */
+final class Steward implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Steward.class);
+  private static final Duration PERIOD = Duration.ofMillis(300);
+  private static final Duration CALL = Duration.ofSeconds(2);
+  private static final Duration ATTACH = Duration.ofSeconds(60);
+  private static final Duration CHANGE = Duration.ofMinutes(10);
+
+  private final Catalog catalog;
+  private final Map<String, ReplicatedStore> groups;
+  private final ReplicatedStore catalogGroup;
+  private final PeerClient client;
+  private final String self;
+  private final int replicas;
+  private final Duration replaceAfter;
+  private final Thread thread;
+
+  /** When each node last answered ({@link System#nanoTime}); of this thread alone. */
+  private final Map<String, Long> heard = new HashMap<>();
+
+  /**
+   * Begins.
+   *
+   * @param groups by name; the catalog's is among them
+   * @param replicas how many a group should have
+   * @param replaceAfter how long a node may be silent before another takes its place
+   */
+  Steward(
+      Catalog catalog,
+      ReplicatedStore catalogGroup,
+      Map<String, ReplicatedStore> groups,
+      PeerClient client,
+      String self,
+      int replicas,
+      Duration replaceAfter) {
+    this.catalog = catalog;
+    this.catalogGroup = catalogGroup;
+    this.groups = Map.copyOf(groups);
+    this.client = client;
+    this.self = self;
+    this.replicas = replicas;
+    this.replaceAfter = replaceAfter;
+    this.thread = Thread.ofPlatform().daemon().name("meridian-steward").start(this::run);
+  }
+
+  private void run() {
+    try {
+      while (true) {
+        Thread.sleep(PERIOD);
+        if (!catalogGroup.isPrimary()) {
+          heard.clear();
+          continue;
+        }
+        try {
+          look();
+        } catch (StoreException | IOException e) {
+          LOG.info("The cluster's state is looked at again later: {}", e.getMessage());
+        } catch (RuntimeException e) {
+          LOG.warn("The cluster's state could not be looked at", e);
+        }
+      }
+    } catch (InterruptedException e) {
+      // Closed.
+    }
+  }
+
+  private void look() throws IOException {
+    List<Member> nodes = catalog.nodes(ReadOptions.STRONG);
+    Set<String> live = listen(nodes);
+    for (Map.Entry<String, ReplicatedStore> group : groups.entrySet()) {
+      if (change(group.getKey(), group.getValue(), nodes, live)) {
+        return; // and look anew
+      }
+    }
+    farewell(nodes);
+  }
+
+  /** Who answers now. */
+  private Set<String> listen(List<Member> nodes) {
+    Set<String> live = new HashSet<>();
+    long now = System.nanoTime();
+    for (Member node : nodes) {
+      if (node.id().equals(self) || answers(node)) {
+        heard.put(node.id(), now);
+        live.add(node.id());
+      } else {
+        heard.putIfAbsent(node.id(), now);
+      }
+    }
+    return live;
+  }
+
+  private boolean answers(Member node) {
+    try {
+      client.call(node.socketAddress(), Cluster.PING, new byte[0], CALL);
+      return true;
+    } catch (PeerException | RuntimeException e) {
+      return false;
+    }
+  }
+
+  private boolean isLost(Member node) {
+    Long last = heard.get(node.id());
+    return node.state() != Member.State.IN
+        || (last != null && System.nanoTime() - last > replaceAfter.toNanos());
+  }
+
+  /** Makes at most one change to a group; whether it did. */
+  private boolean change(
+      String group, ReplicatedStore store, List<Member> nodes, Set<String> live)
+      throws IOException {
+    Map<String, Member> known =
+        nodes.stream().collect(Collectors.toMap(Member::id, Function.identity()));
+    Map<String, String> current = store.members();
+    List<String> staying =
+        current.keySet().stream()
+            .filter(id -> known.containsKey(id) && !isLost(known.get(id)))
+            .toList();
+    if (staying.size() < replicas) {
+      Member next = newcomer(nodes, current.keySet(), staying, live, known);
+      if (next != null) {
+        LOG.info("{} becomes a member of {}", next.id(), group);
+        client.call(
+            next.socketAddress(),
+            Cluster.ATTACH,
+            AttachRequest.newBuilder().setGroup(group).build().toByteArray(),
+            ATTACH);
+        Map<String, String> grown = new LinkedHashMap<>(current);
+        grown.put(next.id(), next.address());
+        store.setMembers(addresses(grown), CHANGE);
+        return true;
+      }
+    }
+    // Someone leaves when enough others have what it has, or when there is nobody to wait for.
+    for (String id : current.keySet()) {
+      Member node = known.get(id);
+      boolean leaves = node == null || node.state() != Member.State.IN;
+      if ((leaves && !staying.isEmpty()) || (node != null && isLost(node) && staying.size() >= replicas)) {
+        Map<String, String> shrunk = new LinkedHashMap<>(current);
+        shrunk.remove(id);
+        LOG.info("{} is no longer a member of {}", id, group);
+        store.setMembers(addresses(shrunk), CHANGE);
+        if (node != null && live.contains(id)) {
+          detach(node, group);
+        }
+        return true;
+      }
+    }
+    return addressChanged(store, current, known);
+  }
+
+  /** A node that was started again elsewhere. */
+  private boolean addressChanged(
+      ReplicatedStore store, Map<String, String> current, Map<String, Member> known)
+      throws IOException {
+    Map<String, String> right = new LinkedHashMap<>(current);
+    current.forEach(
+        (id, address) -> {
+          Member node = known.get(id);
+          if (node != null) {
+            right.put(id, node.address());
+          }
+        });
+    if (right.equals(current)) {
+      return false;
+    }
+    store.setMembers(addresses(right), CHANGE);
+    return true;
+  }
+
+  private static Map<String, InetSocketAddress> addresses(Map<String, String> members) {
+    Map<String, InetSocketAddress> addresses = new LinkedHashMap<>();
+    members.forEach((id, address) -> addresses.put(id, Member.address(address)));
+    return addresses;
+  }
+
+  /** A live node that is no member yet, in a zone with the fewest members; or null. */
+  private static @org.jspecify.annotations.Nullable Member newcomer(
+      List<Member> nodes,
+      Set<String> current,
+      List<String> staying,
+      Set<String> live,
+      Map<String, Member> known) {
+    Map<String, Integer> inZone = new HashMap<>();
+    for (String id : staying) {
+      inZone.merge(known.get(id).zone(), 1, Integer::sum);
+    }
+    List<Member> candidates = new ArrayList<>();
+    for (Member node : nodes) {
+      if (node.state() == Member.State.IN
+          && live.contains(node.id())
+          && !current.contains(node.id())) {
+        candidates.add(node);
+      }
+    }
+    // The first of those with the fewest, so the order of joining decides among equals.
+    return candidates.stream()
+        .min(java.util.Comparator.comparingInt(node -> inZone.getOrDefault(node.zone(), 0)))
+        .orElse(null);
+  }
+
+  private void detach(Member node, String group) {
+    try {
+      client.call(
+          node.socketAddress(),
+          Cluster.DETACH,
+          DetachRequest.newBuilder().setGroup(group).build().toByteArray(),
+          CALL);
+    } catch (PeerException e) {
+      LOG.info("{} will find out later that it is no member of {}", node.id(), group);
+    }
+  }
+
+  /** Nodes that hold nothing any more and were to go are forgotten. */
+  private void farewell(List<Member> nodes) {
+    for (Member node : nodes) {
+      if (node.state() != Member.State.IN
+          && groups.values().stream().noneMatch(group -> group.members().containsKey(node.id()))) {
+        catalog.remove(node.id());
+        LOG.info("{} has left the cluster", node.id());
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    thread.interrupt();
+    try {
+      thread.join(Duration.ofSeconds(5));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
