@@ -19,11 +19,13 @@ final class LimitsReader {
           "listLimit",
           "scanDocuments",
           "requestTime",
-          "watchers");
+          "watchers",
+          "pageSize");
 
   /** The largest values that {@code limits} may ask for. */
   static final Limits MOST =
-      new Limits(1 << 20, 64 << 20, 500, 128, 1000, 1_000_000, Duration.ofMinutes(10), 100_000);
+      new Limits(
+          1 << 20, 64 << 20, 500, 128, 1000, 1_000_000, Duration.ofMinutes(10), 100_000, 64 << 20);
 
   private final YamlReader yaml;
 
@@ -50,7 +52,8 @@ final class LimitsReader {
             count(fields, "listLimit", defaults.listLimit(), MOST.listLimit()),
             count(fields, "scanDocuments", defaults.scanDocuments(), MOST.scanDocuments()),
             requestTime == null ? defaults.requestTime() : requestTime,
-            count(fields, "watchers", defaults.watchers(), MOST.watchers()));
+            count(fields, "watchers", defaults.watchers(), MOST.watchers()),
+            size(fields, "pageSize", defaults.pageBytes(), MOST.pageBytes()));
     Field body = fields.get("bodySize");
     if (body != null && limits.bodyBytes() < limits.documentBytes()) {
       yaml.problem(body.value(), "bodySize is smaller than documentSize.");

@@ -67,7 +67,7 @@ class SiteSchemaTest {
           _sip._tcp: {SRV: 0 5 5060 sip}
           sub: {NS: ns1.b.test., AAAA: "::1", CAA: 0 issue ca.test}
       limits: {documentSize: 64 KiB, bodySize: 1 MiB, batchWrites: 10, nestingDepth: 8,
-        listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5}
+        listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5, pageSize: 2 MiB}
       """;
 
   private static @Nullable Path fuzzed;
