@@ -48,14 +48,10 @@ import org.slf4j.LoggerFactory;
  * order in which they need each other and stopped in the opposite one.
  *
  * <p>Starting fails as a whole: what was opened is closed again and the exception says in one line
- * what to do. Stopping lets requests in flight finish, within {@link #GRACE}.
+ * what to do. Stopping lets requests in flight finish, within {@link WebOptions#GRACE}.
  */
 public final class Node implements AutoCloseable {
-  /** How long requests in flight may take when the node stops. */
-  public static final Duration GRACE = Duration.ofSeconds(10);
-
   private static final Logger LOG = LoggerFactory.getLogger(Node.class);
-  private static final int MAX_CONNECTIONS = 20_000;
   private static final int MAX_OPEN_FILES = 512;
 
   private final NodeOptions options;
@@ -142,7 +138,7 @@ public final class Node implements AutoCloseable {
     if (listeners.http().isEmpty() && listeners.https().isEmpty()) {
       return Optional.empty();
     }
-    WebOptions web = new WebOptions(listeners.http(), listeners.https(), MAX_CONNECTIONS, GRACE);
+    WebOptions web = WebOptions.of(listeners.http(), listeners.https());
     StaticFiles files = StaticFiles.create(site, options.development());
     Pages pages = Pages.create(site, store, access.grants(), files, options.development());
     return Optional.of(

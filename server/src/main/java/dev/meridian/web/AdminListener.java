@@ -44,6 +44,8 @@ public final class AdminListener implements AutoCloseable {
 
   private final Access access;
   private final AdminViews views;
+  private final OpenConnections connections =
+      new OpenConnections(MAX_CONNECTIONS, Duration.ofMinutes(1));
   private final WebServer server;
 
   private AdminListener(InetSocketAddress address, Access access, AdminViews views) {
@@ -60,12 +62,19 @@ public final class AdminListener implements AutoCloseable {
             .shutdownHook(false)
             .shutdownGracePeriod(Duration.ofSeconds(2))
             .maxTcpConnections(MAX_CONNECTIONS)
-            .connectionOptions(SocketOptions.builder().tcpNoDelay(true).build())
+            .connectionOptions(
+                connections.watching(SocketOptions.builder().tcpNoDelay(true).build()))
+            .idleConnectionTimeout(WebTier.NO_ENGINE_IDLE)
             .addProtocol(Http1Config.builder().sendKeepAliveHeader(false).build())
             .directHandlers(direct.build())
             .routing(HttpRouting.builder().addFilter(new Door()))
             .build();
-    this.server = Listening.start("admin", address, server);
+    try {
+      this.server = Listening.start("admin", address, server);
+    } catch (RuntimeException e) {
+      connections.close();
+      throw e;
+    }
   }
 
   /**
@@ -86,6 +95,7 @@ public final class AdminListener implements AutoCloseable {
   @Override
   public void close() {
     server.stop();
+    connections.close();
   }
 
   /** Everything comes in here; there are too few addresses to need the engine's routing. */
@@ -95,10 +105,13 @@ public final class AdminListener implements AutoCloseable {
     @Override
     public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
       RequestContext context = RequestContext.admin(request, response);
+      connections.enter(request);
       try {
         handle(context);
       } catch (RuntimeException | Error e) {
         answers.failure(context, e);
+      } finally {
+        connections.leave(request);
       }
     }
   }

@@ -22,19 +22,27 @@ final class FrontDoor implements Filter {
   private final Answers answers;
   private final WebMetrics metrics;
   private final Watchdog watchdog;
+  private final OpenConnections connections;
 
   FrontDoor(
-      Supplier<Site> site, DataApi data, Answers answers, WebMetrics metrics, Watchdog watchdog) {
+      Supplier<Site> site,
+      DataApi data,
+      Answers answers,
+      WebMetrics metrics,
+      Watchdog watchdog,
+      OpenConnections connections) {
     this.site = site;
     this.data = data;
     this.answers = answers;
     this.metrics = metrics;
     this.watchdog = watchdog;
+    this.connections = connections;
   }
 
   @Override
   public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
     RequestContext context = new RequestContext(request, response, site.get(), System.nanoTime());
+    connections.enter(request);
     watchdog.enter(context);
     try {
       String path = request.prologue().uriPath().rawPath();
@@ -52,6 +60,7 @@ final class FrontDoor implements Filter {
       Bodies.abandon(context);
     } finally {
       watchdog.leave(context);
+      connections.leave(request);
       metrics.record(context);
     }
   }

@@ -14,10 +14,12 @@ import io.helidon.webserver.http1.Http1Config;
 import io.helidon.webserver.http2.Http2Config;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -33,7 +35,11 @@ public final class WebTier implements AutoCloseable {
   /** Most bytes of request headers. */
   static final int MAX_HEADERS = 32 * 1024;
 
+  /** Idle connections are ended by {@link OpenConnections}; the engine's own clock is stopped. */
+  static final Duration NO_ENGINE_IDLE = Duration.ofDays(365);
+
   private final List<WebServer> running = new ArrayList<>();
+  private final List<OpenConnections> connections = new ArrayList<>();
   private final Watchdog watchdog = new Watchdog();
   private final Watches watches;
   private @Nullable Certificates certificates;
@@ -53,18 +59,19 @@ public final class WebTier implements AutoCloseable {
     this.watches = new Watches(store, new Gatekeeper(store, access), site);
     registry.gauge("meridian.http.watches", watches, Watches::open);
     DataApi data = new DataApi(store, access, watches);
-    FrontDoor door = new FrontDoor(site, data, answers, metrics, watchdog);
+    Function<OpenConnections, FrontDoor> doors =
+        open -> new FrontDoor(site, data, answers, metrics, watchdog, open);
     try {
       this.http =
           options
               .http()
-              .map(address -> listen("http", address, null, options, door, services))
+              .map(address -> listen("http", address, null, options, doors, services))
               .orElse(null);
       this.certificates = options.https().map(_ -> new Certificates(site)).orElse(null);
       this.https =
           options
               .https()
-              .map(address -> listen("https", address, tls(), options, door, services))
+              .map(address -> listen("https", address, tls(), options, doors, services))
               .orElse(null);
     } catch (RuntimeException | Error e) {
       close();
@@ -115,8 +122,11 @@ public final class WebTier implements AutoCloseable {
       InetSocketAddress address,
       @Nullable Tls tls,
       WebOptions options,
-      FrontDoor door,
+      Function<OpenConnections, FrontDoor> doors,
       List<? extends HttpService> services) {
+    OpenConnections open = new OpenConnections(options.maxConnections(), options.idle());
+    connections.add(open);
+    FrontDoor door = doors.apply(open);
     HttpRouting.Builder routing = HttpRouting.builder();
     routing.addFilter(door);
     routing.error(Throwable.class, door::pageFailed);
@@ -135,7 +145,8 @@ public final class WebTier implements AutoCloseable {
             .shutdownHook(false)
             .shutdownGracePeriod(options.shutdownGrace())
             .maxTcpConnections(options.maxConnections())
-            .connectionOptions(SocketOptions.builder().tcpNoDelay(true).build())
+            .connectionOptions(open.watching(SocketOptions.builder().tcpNoDelay(true).build()))
+            .idleConnectionTimeout(NO_ENGINE_IDLE)
             .addProtocol(
                 Http1Config.builder()
                     .maxPrologueLength(MAX_REQUEST_LINE)
@@ -175,6 +186,7 @@ public final class WebTier implements AutoCloseable {
     if (certificates != null) {
       certificates.close();
     }
+    connections.forEach(OpenConnections::close);
     watchdog.close();
   }
 }

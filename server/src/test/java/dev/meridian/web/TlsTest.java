@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -27,6 +28,7 @@ import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import javax.net.ssl.SSLContext;
@@ -171,6 +173,24 @@ class TlsTest {
       socket.setSoTimeout((int) LIMIT.toMillis());
       socket.startHandshake();
       return (X509Certificate) socket.getSession().getPeerCertificates()[0];
+    }
+  }
+
+  @Test
+  void handshakesThatDoNotGoOnAreEnded() throws Exception {
+    write(make("localhost", "EC"));
+    WebOptions options =
+        WebOptions.http(any()).withHttps(any()).withConnections(100, Duration.ofMillis(400));
+    try (TestServer server = new TestServer(folder, site(true), options);
+        Socket silent = new Socket("127.0.0.1", server.web.httpsPort().getAsInt());
+        Socket begun = new Socket("127.0.0.1", server.web.httpsPort().getAsInt())) {
+      // The head of a ClientHello of 512 bytes that never come.
+      begun.getOutputStream().write(new byte[] {22, 3, 1, 2, 0, 1, 0, 1, (byte) 0xfc, 3, 3});
+      for (Socket socket : List.of(silent, begun)) {
+        socket.setSoTimeout((int) LIMIT.toMillis());
+        // What it says, an alert or nothing, does not matter; it ends.
+        socket.getInputStream().readAllBytes();
+      }
     }
   }
 
