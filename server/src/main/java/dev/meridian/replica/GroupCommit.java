@@ -120,13 +120,22 @@ final class GroupCommit implements AutoCloseable {
                 + queuedBytes
                 + " bytes). Slow down and try again.");
       }
+      // The proposer takes all that waits. It must be woken for the first alone, and while there is
+      // no room in flight not even for that: whoever makes room wakes it.
+      if (queue.isEmpty() && hasRoom()) {
+        changed.signal();
+      }
       queue.add(write);
       queuedBytes += write.bytes();
-      changed.signal();
       watch();
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Whether another entry may be proposed now. Called with {@link #lock} held. */
+  private boolean hasRoom() {
+    return inFlight.size() < options.entriesInFlight();
   }
 
   /** Something waits from now on. Called with {@link #lock} held. */
@@ -198,8 +207,7 @@ final class GroupCommit implements AutoCloseable {
     lock.lock();
     try {
       while (true) {
-        while (stopped == null
-            && (queue.isEmpty() || inFlight.size() >= options.entriesInFlight())) {
+        while (stopped == null && (queue.isEmpty() || !hasRoom())) {
           changed.await();
         }
         if (stopped != null) {
@@ -274,7 +282,9 @@ final class GroupCommit implements AutoCloseable {
       lock.lock();
       try {
         inFlight.remove(group);
-        changed.signal();
+        if (!queue.isEmpty()) {
+          changed.signal();
+        }
         if (inFlight.isEmpty()) {
           idle.signalAll();
         }
