@@ -13,6 +13,7 @@ import java.time.Duration;
  * @param scanDocuments most documents an unindexed query may read
  * @param requestTime after which a request is answered with an error
  * @param watchers most open watches on a node
+ * @param pageBytes largest page that a template makes, before compression
  */
 public record Limits(
     int documentBytes,
@@ -22,8 +23,10 @@ public record Limits(
     int listLimit,
     int scanDocuments,
     Duration requestTime,
-    int watchers) {
+    int watchers,
+    int pageBytes) {
   /** Used unless {@code site.yaml} says otherwise. */
   public static final Limits DEFAULT =
-      new Limits(1 << 20, 8 << 20, 500, 64, 1000, 1_000_000, Duration.ofSeconds(30), 10_000);
+      new Limits(
+          1 << 20, 8 << 20, 500, 64, 1000, 1_000_000, Duration.ofSeconds(30), 10_000, 4 << 20);
 }

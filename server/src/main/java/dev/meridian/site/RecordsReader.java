@@ -151,7 +151,7 @@ final class RecordsReader {
       if (ttlField != null) {
         ttl =
             Optional.ofNullable(
-                SiteReader.duration(yaml, ttlField.value(), "ttl", Duration.ZERO, MAX_TTL));
+                Quantities.duration(yaml, ttlField.value(), "ttl", Duration.ZERO, MAX_TTL));
       }
       Field value = fields.get("value");
       if (value == null) {

@@ -174,6 +174,18 @@ public final class YamlReader {
     return fields;
   }
 
+  /** The same of a mapping that may be missing or wrong: then it has no fields. */
+  Map<String, Field> fields(
+      @Nullable Field field, String what, @Nullable Collection<String> known) {
+    return field == null ? Map.of() : fields(field.value(), what, known);
+  }
+
+  /** The fields of a mapping; none if it is not one. */
+  Map<String, Field> fields(Node node, String what, @Nullable Collection<String> known) {
+    Map<String, Field> fields = mapping(node, what, known);
+    return fields == null ? Map.of() : fields;
+  }
+
   /** The items of a sequence; null if {@code node} is none. */
   public @Nullable List<Node> sequence(Node node, String what) {
     if (!count(node)) {

@@ -31,6 +31,18 @@ final class IndexAdvice {
     return "No index serves this query. Add it to site.yaml:\n" + yaml(wanted);
   }
 
+  /** The same on one line, for a query that stands in a file of the site. */
+  static String shortMessage(Query query, @Nullable Sort order) {
+    IndexDefinition wanted = wanted(query, order);
+    return wanted == null
+        ? "no index can serve this query: " + why(query, order)
+        : "no index serves this query; add '- "
+            + list(wanted)
+            + "' to the indexes of '"
+            + wanted.collection()
+            + "' in site.yaml, or allow a 'scan' of so many documents.";
+  }
+
   /** The message for a query that reads more than it may. */
   static String tooMuch(Query query, @Nullable Sort order) {
     IndexDefinition wanted = wanted(query, order);
@@ -43,11 +55,11 @@ final class IndexAdvice {
   }
 
   private static String yaml(IndexDefinition index) {
-    return "collections:\n  "
-        + index.collection()
-        + ":\n    indexes:\n      - ["
-        + String.join(", ", index.fields().stream().map(Sort::toString).toList())
-        + "]";
+    return "collections:\n  " + index.collection() + ":\n    indexes:\n      - " + list(index);
+  }
+
+  private static String list(IndexDefinition index) {
+    return "[" + String.join(", ", index.fields().stream().map(Sort::toString).toList()) + "]";
   }
 
   /** The index that would serve the query; null when none would. */

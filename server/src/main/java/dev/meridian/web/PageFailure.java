@@ -3,7 +3,7 @@ package dev.meridian.web;
 import org.jspecify.annotations.Nullable;
 
 /** A template cannot be rendered, by a mistake in it or by what it reads. */
-final class PageFailure extends RuntimeException {
+sealed class PageFailure extends RuntimeException {
   private static final long serialVersionUID = 1;
   private final String template;
   private final int line;
@@ -37,5 +37,18 @@ final class PageFailure extends RuntimeException {
   @Override
   public String getMessage() {
     return "pages/" + template + (line > 0 ? ":" + line : "") + ": " + problem();
+  }
+
+  /** It was not done in time. */
+  static final class TooSlow extends PageFailure {
+    private static final long serialVersionUID = 1;
+
+    TooSlow(String template, int line) {
+      super(
+          template,
+          line,
+          "the page was not done in time; let it read less, go through less, or add an index.",
+          null);
+    }
   }
 }

@@ -12,7 +12,6 @@ import dev.meridian.store.ReadOptions;
 import dev.meridian.store.Sort;
 import dev.meridian.store.Store;
 import dev.meridian.store.StoreException;
-import io.helidon.http.Status;
 import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -48,18 +47,14 @@ final class PageReads {
     return site;
   }
 
-  /** Ends the page if its time is over. */
+  /**
+   * Ends the page if its time is over, or if the watchdog has told its thread to end.
+   *
+   * @throws PageFailure.TooSlow then
+   */
   void checkTime(String template, int line) {
-    if (System.nanoTime() - deadlineNanos > 0) {
-      throw new ProblemException(
-          Problem.of(
-              Status.SERVICE_UNAVAILABLE_503,
-              "page-too-slow",
-              "The page took too long",
-              "pages/"
-                  + template
-                  + (line > 0 ? ":" + line : "")
-                  + " was not done in time; let it read less, or add an index."));
+    if (System.nanoTime() - deadlineNanos > 0 || Thread.currentThread().isInterrupted()) {
+      throw new PageFailure.TooSlow(template, line);
     }
   }
 

@@ -13,7 +13,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,17 +37,22 @@ final class PageSet {
   private static final int MAX_DEPTH = 20;
 
   private final String fingerprint;
+  private final int maxChars;
   private final Map<String, String> texts = new HashMap<>();
   private final Map<String, FrontMatter> matters = new HashMap<>();
   private final Map<String, PageFailure> failures = new TreeMap<>();
   private final PageRoutes routes = new PageRoutes();
   private final TemplateEngine engine;
+  private final PageCheck check;
+  private final Map<String, Optional<PageFailure>> checked = new ConcurrentHashMap<>();
 
   /** A template's file and what tells its states apart. */
   private record Found(Path file, String state) {}
 
-  private PageSet(Map<String, Found> files, String fingerprint, TemplateFunctions functions) {
+  private PageSet(
+      Map<String, Found> files, String fingerprint, TemplateFunctions functions, int maxChars) {
     this.fingerprint = fingerprint;
+    this.maxChars = maxChars;
     Map<String, String> sources = new HashMap<>();
     long bytes = 0;
     for (Map.Entry<String, Found> entry : files.entrySet()) {
@@ -73,7 +81,8 @@ final class PageSet {
         failures.put(name, e);
       }
     }
-    this.engine = new TemplateEngine(sources, functions);
+    this.engine = new TemplateEngine(sources, functions, maxChars);
+    this.check = new PageCheck(engine, Set.copyOf(sources.keySet()), functions);
   }
 
   private static void checkOwnPage(String name) {
@@ -83,35 +92,55 @@ final class PageSet {
     }
   }
 
-  /** What {@code pages} holds now; nothing if it is not there. */
-  static PageSet read(Path pages, TemplateFunctions functions) {
+  /**
+   * What {@code pages} holds now; nothing if it is not there.
+   *
+   * @param maxChars most characters that a page may have
+   */
+  static PageSet read(Path pages, TemplateFunctions functions, int maxChars) {
     Map<String, Found> files = find(pages);
-    return new PageSet(files, fingerprint(files), functions);
+    return new PageSet(files, fingerprint(files), functions, maxChars);
   }
 
-  /** Whether the files are still what they were when this was read. */
-  boolean isCurrent(Path pages) {
-    return fingerprint.equals(fingerprint(find(pages)));
+  /** The templates in {@code pages}, unread. */
+  static Set<String> names(Path pages) {
+    return find(pages).keySet();
+  }
+
+  /** Whether the files and the limit are still what they were when this was read. */
+  boolean isCurrent(Path pages, int limit) {
+    return limit == maxChars && fingerprint.equals(fingerprint(find(pages)));
   }
 
   String fingerprint() {
     return fingerprint;
   }
 
-  /** Compiles everything, so that mistakes show before visitors come. */
-  void compileAll() {
-    for (String name : List.copyOf(matters.keySet())) {
-      try {
-        engine.compile(name);
-      } catch (PageFailure e) {
-        failures.put(name, e);
-      }
+  /**
+   * Everything that is wrong with the templates, whether or not anybody asked for them yet; in no
+   * order, and what two pages share is said twice.
+   */
+  List<PageFailure> failures() {
+    List<PageFailure> all = new ArrayList<>(failures.values());
+    for (String name : matters.keySet()) {
+      boolean page = PageRoutes.isRoutable(name) || PageRoutes.ERROR_PAGES.contains(name);
+      all.addAll(page ? check.failures(name) : check.ownFailures(name));
     }
+    return all;
   }
 
-  /** What was found wrong so far, by template. */
-  Map<String, PageFailure> failures() {
-    return failures;
+  PageCheck check() {
+    return check;
+  }
+
+  /** The templates that could be read. */
+  Set<String> readable() {
+    return matters.keySet();
+  }
+
+  /** What a template that could be read declares. */
+  FrontMatter declared(String template) {
+    return matters.getOrDefault(template, FrontMatter.NONE);
   }
 
   boolean has(String template) {
@@ -123,18 +152,23 @@ final class PageSet {
   }
 
   /**
-   * The front matter of a template.
+   * The front matter of a page.
    *
-   * @throws PageFailure if the template was found broken
+   * @throws PageFailure if something is wrong with the page or with a template that it uses
    */
-  FrontMatter matter(String template) {
-    PageFailure failure = failures.get(template);
-    if (failure != null) {
+  FrontMatter matter(String page) {
+    Optional<PageFailure> found = checked.computeIfAbsent(page, this::firstFailure);
+    if (found.isPresent()) {
+      PageFailure failure = found.get();
       throw new PageFailure(
           failure.template(), failure.line(), failure.problem(), failure.getCause());
     }
-    FrontMatter matter = matters.get(template);
-    return matter == null ? FrontMatter.NONE : matter;
+    return declared(page);
+  }
+
+  private Optional<PageFailure> firstFailure(String page) {
+    PageFailure failure = failures.get(page);
+    return failure != null ? Optional.of(failure) : check.failures(page).stream().findFirst();
   }
 
   TemplateEngine engine() {
@@ -178,7 +212,7 @@ final class PageSet {
     try {
       Files.walkFileTree(
           pages,
-          java.util.Set.of(),
+          Set.of(),
           MAX_DEPTH,
           new SimpleFileVisitor<>() {
             @Override

@@ -13,16 +13,12 @@ import io.helidon.webserver.http.HttpRules;
 import io.helidon.webserver.http.HttpService;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,9 +32,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class Pages implements HttpService, ErrorPages {
   private static final Logger log = LoggerFactory.getLogger(Pages.class);
-
-  /** How long a set of templates is used unlooked at, when not in development. */
-  private static final long TRUST_NANOS = 1_000_000_000L;
 
   /** Most parameters of a query, and the longest query, that templates get to see. */
   private static final int MAX_QUERY_PARAMETERS = 100;
@@ -62,22 +55,16 @@ public final class Pages implements HttpService, ErrorPages {
   private static final Header REFERRER_POLICY =
       HeaderValues.createCached("Referrer-Policy", "strict-origin-when-cross-origin");
 
-  private final Supplier<Site> site;
   private final Store store;
   private final boolean development;
-  private final TemplateFunctions functions;
-  private final ReentrantLock loading = new ReentrantLock();
-  private volatile @Nullable Loaded loaded;
-
-  /** A set of templates and when its files were last looked at. */
-  private record Loaded(PageSet set, Path folder, long lookedNanos, @Nullable String refused) {}
+  private final LivePages templates;
 
   private Pages(
       Supplier<Site> site, Store store, Grants grants, StaticFiles files, boolean development) {
-    this.site = site;
     this.store = store;
     this.development = development;
-    this.functions = new TemplateFunctions(grants, files::address);
+    this.templates =
+        new LivePages(site, new TemplateFunctions(grants::mint, files::address), development);
   }
 
   /**
@@ -89,7 +76,7 @@ public final class Pages implements HttpService, ErrorPages {
   public static Pages create(
       Supplier<Site> site, Store store, Grants grants, StaticFiles files, boolean development) {
     Pages pages = new Pages(site, store, grants, files, development);
-    pages.current();
+    pages.templates.current();
     return pages;
   }
 
@@ -101,7 +88,7 @@ public final class Pages implements HttpService, ErrorPages {
   private void handle(ServerRequest request, ServerResponse response) {
     String raw = request.prologue().uriPath().rawPath();
     SitePath path = SitePath.parse(raw);
-    PageSet set = current();
+    PageSet set = templates.current();
     PageRoutes.Match match = path == null ? null : set.routes().match(path.segments());
     if (path == null || match == null) {
       response.next();
@@ -175,7 +162,7 @@ public final class Pages implements HttpService, ErrorPages {
     Rendering rendering = new Rendering(template, reads);
     set.engine().render(template, variables, rendering);
     response.header(SECURITY_POLICY);
-    byte[] body = rendering.text().getBytes(StandardCharsets.UTF_8);
+    byte[] body = rendering.bytes();
     send(context, request, response, body, xml ? XML : Names.HTML, !rendering.isGranted());
   }
 
@@ -221,12 +208,24 @@ public final class Pages implements HttpService, ErrorPages {
   private void fail(
       RequestContext context, ServerRequest request, PageSet set, PageFailure failure) {
     boolean html = Accept.media(request.headers().values(HeaderNames.ACCEPT), "text/html") > 0;
+    boolean slow = failure instanceof PageFailure.TooSlow;
+    if (slow && !(development && html)) {
+      log.warn("{}", failure.getMessage());
+      throw new ProblemException(
+          Problem.of(
+              Status.SERVICE_UNAVAILABLE_503,
+              "page-too-slow",
+              "The page took too long",
+              "The page was not done in time; the server's log says where it was."));
+    }
     if (!development || !html) {
       // The web tier logs it and answers with the 500 page, or with a problem document.
       throw failure;
     }
     log.warn("{}", failure.getMessage());
-    context.response().status(Status.INTERNAL_SERVER_ERROR_500);
+    context
+        .response()
+        .status(slow ? Status.SERVICE_UNAVAILABLE_503 : Status.INTERNAL_SERVER_ERROR_500);
     context.response().header(Names.HTML);
     context.response().header(Names.NO_STORE);
     context.send(PlainPages.failure(failure, set.text(failure.template())));
@@ -289,7 +288,7 @@ public final class Pages implements HttpService, ErrorPages {
         status == 404
             ? "There is no page at this address."
             : status >= 500 ? "It is not your fault. Please try again later." : problem.detail();
-    PageSet set = current();
+    PageSet set = templates.current();
     if (set.has(own)) {
       try {
         RequestContext context = RequestContext.current();
@@ -300,7 +299,7 @@ public final class Pages implements HttpService, ErrorPages {
         Rendering rendering =
             new Rendering(own, new PageReads(store, context.site(), ReadOptions.SESSION));
         set.engine().render(own, variables, rendering);
-        return Optional.of(rendering.text().getBytes(StandardCharsets.UTF_8));
+        return Optional.of(rendering.bytes());
       } catch (PageFailure e) {
         log.warn("The error page is broken itself: {}", e.getMessage());
         if (development) {
@@ -311,54 +310,5 @@ public final class Pages implements HttpService, ErrorPages {
       }
     }
     return Optional.of(PlainPages.error(status, title, detail));
-  }
-
-  // Templates
-
-  private PageSet current() {
-    Loaded now = loaded;
-    Path folder = site.get().pages();
-    if (now != null
-        && !development
-        && now.folder.equals(folder)
-        && System.nanoTime() - now.lookedNanos < TRUST_NANOS) {
-      return now.set;
-    }
-    if (now != null && !development && now.folder.equals(folder)) {
-      // One request looks; the others go on with what there is.
-      if (!loading.tryLock()) {
-        return now.set;
-      }
-    } else {
-      loading.lock();
-    }
-    try {
-      Loaded fresh = look(loaded, folder);
-      loaded = fresh;
-      return fresh.set;
-    } finally {
-      loading.unlock();
-    }
-  }
-
-  private Loaded look(@Nullable Loaded before, Path folder) {
-    long looked = System.nanoTime();
-    if (before != null && before.folder.equals(folder) && before.set.isCurrent(folder)) {
-      return new Loaded(before.set, folder, looked, null);
-    }
-    PageSet set = PageSet.read(folder, functions);
-    if (development) {
-      return new Loaded(set, folder, looked, null);
-    }
-    set.compileAll();
-    if (set.failures().isEmpty() || before == null || !before.folder.equals(folder)) {
-      set.failures().values().forEach(failure -> log.error("{}", failure.getMessage()));
-      return new Loaded(set, folder, looked, null);
-    }
-    if (!set.fingerprint().equals(before.refused)) {
-      log.warn("The pages as they were stay in use, because the new ones have mistakes:");
-      set.failures().values().forEach(failure -> log.warn("{}", failure.getMessage()));
-    }
-    return new Loaded(before.set, folder, looked, set.fingerprint());
   }
 }

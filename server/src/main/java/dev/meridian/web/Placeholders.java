@@ -64,6 +64,11 @@ final class Placeholders {
                     shape.apply(shaped(value(match.group(1)), match.group(2)))));
   }
 
+  /** {@code text} with {@code sample} in the place of every placeholder. */
+  static String sample(String text, String sample) {
+    return PLACEHOLDER.matcher(text).replaceAll(Matcher.quoteReplacement(sample));
+  }
+
   private @Nullable Object value(String name) {
     Object value = variables;
     for (String part : name.split("\\.")) {

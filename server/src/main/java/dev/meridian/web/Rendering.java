@@ -1,15 +1,13 @@
 package dev.meridian.web;
 
 import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 
 /** One template being rendered: what its functions work with, and where its output goes. */
 final class Rendering {
   /** The rendering that the current thread does. */
   static final ScopedValue<Rendering> CURRENT = ScopedValue.newInstance();
-
-  /** Most characters of output. */
-  static final int MAX_CHARS = 4 << 20;
 
   private final String template;
   private final PageReads reads;
@@ -29,8 +27,33 @@ final class Rendering {
     return output;
   }
 
-  String text() {
-    return output.text.toString();
+  /** Most characters of output: a page has no fewer bytes than characters. */
+  int maxChars() {
+    return reads.site().limits().pageBytes();
+  }
+
+  /**
+   * The output in UTF-8.
+   *
+   * @throws PageFailure if it is larger than {@code limits.pageSize}
+   */
+  byte[] bytes() {
+    byte[] bytes = output.text.toString().getBytes(StandardCharsets.UTF_8);
+    if (bytes.length > maxChars()) {
+      throw tooLarge();
+    }
+    return bytes;
+  }
+
+  /** The failure of a page that grows over {@code limits.pageSize}. */
+  PageFailure tooLarge() {
+    return new PageFailure(
+        template,
+        0,
+        "the page grows larger than "
+            + (maxChars() >> 10)
+            + " KiB; show its lists in parts, or raise limits.pageSize in site.yaml.",
+        null);
   }
 
   /** Notes that the output carries a grant. */
@@ -68,9 +91,8 @@ final class Rendering {
 
     private void check(int length) {
       reads.checkTime(template, 0);
-      if (text.length() + length > MAX_CHARS) {
-        throw new PageFailure(
-            template, 0, "the page is larger than " + MAX_CHARS + " characters; split it.", null);
+      if (text.length() + length > maxChars()) {
+        throw tooLarge();
       }
     }
 

@@ -1,21 +1,24 @@
 package dev.meridian.web;
 
 import dev.meridian.site.Suggestions;
+import dev.meridian.web.TemplateExpressions.Placed;
 import io.pebbletemplates.pebble.PebbleEngine;
-import io.pebbletemplates.pebble.attributes.AttributeResolver;
-import io.pebbletemplates.pebble.attributes.ResolvedAttribute;
 import io.pebbletemplates.pebble.error.LoaderException;
 import io.pebbletemplates.pebble.error.PebbleException;
-import io.pebbletemplates.pebble.error.RootAttributeNotFoundException;
+import io.pebbletemplates.pebble.extension.AbstractExtension;
+import io.pebbletemplates.pebble.extension.AbstractNodeVisitor;
 import io.pebbletemplates.pebble.extension.Extension;
 import io.pebbletemplates.pebble.extension.ExtensionCustomizer;
+import io.pebbletemplates.pebble.extension.NodeVisitorFactory;
 import io.pebbletemplates.pebble.extension.core.AttributeResolverExtension;
 import io.pebbletemplates.pebble.extension.core.DisallowExtensionCustomizerBuilder;
+import io.pebbletemplates.pebble.lexer.LexerImpl;
 import io.pebbletemplates.pebble.loader.Loader;
-import io.pebbletemplates.pebble.node.ArgumentsNode;
-import io.pebbletemplates.pebble.node.ForNode;
-import io.pebbletemplates.pebble.template.EvaluationContextImpl;
-import io.pebbletemplates.pebble.template.MacroAttributeProvider;
+import io.pebbletemplates.pebble.node.PrintNode;
+import io.pebbletemplates.pebble.operator.BinaryOperator;
+import io.pebbletemplates.pebble.operator.UnaryOperator;
+import io.pebbletemplates.pebble.template.PebbleTemplateImpl;
+import io.pebbletemplates.pebble.tokenParser.TokenParser;
 import java.io.IOException;
 import java.io.Reader;
 import java.io.StringReader;
@@ -25,6 +28,8 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,14 +43,34 @@ final class TemplateEngine {
    * reflection to be allowed or forbidden. Sources come from a map, so an include cannot name a
    * file.
    */
-  private static final List<String> FORBIDDEN_TAGS = List.of("cache", "flush", "parallel");
+  /**
+   * Of these {@code embed} does not escape what its blocks print, and {@code from} adds macros to a
+   * compiled template each time it is rendered, which fails the second time. Includes, blocks and
+   * {@code import} do the same jobs.
+   */
+  private static final List<String> FORBIDDEN_TAGS =
+      List.of("cache", "embed", "flush", "from", "parallel");
 
   /** Would make its whole list at once, however long; range() has a bound. */
   private static final List<String> FORBIDDEN_OPERATORS = List.of("..");
 
+  /** Pebble counts what macros put out too, and again what macros within macros do. */
+  private static final int MACRO_DEPTH = 4;
+
+  private static final Pattern UNKNOWN_TAG = Pattern.compile("Unexpected tag name \"([^\"]*)\"");
+
+  private final Map<String, String> sources;
+  private final Sources loader;
   private final PebbleEngine engine;
 
-  TemplateEngine(Map<String, String> sources, TemplateFunctions functions) {
+  /**
+   * Creates it.
+   *
+   * @param maxChars most characters that a template may put out
+   */
+  TemplateEngine(Map<String, String> sources, TemplateFunctions functions, int maxChars) {
+    this.sources = sources;
+    this.loader = new Sources(sources);
     java.util.function.Function<Extension, ExtensionCustomizer> forbid =
         new DisallowExtensionCustomizerBuilder()
             .disallowedTokenParserTags(FORBIDDEN_TAGS)
@@ -53,19 +78,20 @@ final class TemplateEngine {
             .build();
     this.engine =
         new PebbleEngine.Builder()
-            .loader(new Sources(sources))
-            .extension(functions)
+            .loader(loader)
+            .extension(functions, new Language())
+            .allowOverrideCoreOperators(true)
             .autoEscaping(true)
             .defaultEscapingStrategy("html")
-            .strictVariables(true)
+            .strictVariables(false) // TemplateNames does it, without refusing null
             .newLineTrimming(true)
-            .maxRenderedSize(Rendering.MAX_CHARS)
+            .maxRenderedSize(MACRO_DEPTH * maxChars)
             .methodAccessValidator((object, method) -> false)
             .defaultLocale(Locale.ENGLISH)
             .registerExtensionCustomizer(
                 extension ->
                     extension instanceof AttributeResolverExtension
-                        ? new DataOnly(extension)
+                        ? new TemplateMembers(extension)
                         : forbid.apply(extension))
             .build();
   }
@@ -90,13 +116,14 @@ final class TemplateEngine {
    *
    * @throws PageFailure if it cannot be rendered
    */
-  void render(String name, Map<String, Object> variables, Rendering rendering) {
+  void render(String name, Map<String, ? extends @Nullable Object> variables, Rendering rendering) {
+    Map<String, @Nullable Object> names = TemplateNames.of(variables);
     try {
       ScopedValue.where(Rendering.CURRENT, rendering)
           .run(
               () -> {
                 try {
-                  engine.getTemplate(name).evaluate(rendering.output(), variables);
+                  engine.getTemplate(name).evaluate(rendering.output(), names);
                 } catch (IOException e) {
                   throw new UncheckedIOException(e);
                 }
@@ -109,93 +136,108 @@ final class TemplateEngine {
           throw (RuntimeException) cause;
         }
       }
+      if (String.valueOf(e.getPebbleMessage()).startsWith("Tried to write more")) {
+        throw rendering.tooLarge();
+      }
       throw failure(name, e);
     } catch (StackOverflowError e) {
       throw new PageFailure(name, 0, "an include or a macro calls itself without an end.", e);
-    } catch (ArithmeticException | ClassCastException | IllegalArgumentException e) {
-      // Pebble's own operators throw these for operands that do not fit.
-      throw new PageFailure(name, 0, "a value does not fit its use: " + e.getMessage(), e);
     }
   }
 
-  private static PageFailure failure(String name, PebbleException e) {
+  private PageFailure failure(String name, PebbleException thrown) {
+    PebbleException e = thrown;
+    // What wraps another says less than the other.
+    for (Throwable cause = e.getCause(); cause != null; cause = cause.getCause()) {
+      e = cause instanceof PebbleException inner ? inner : e;
+    }
     String template = e.getFileName() == null ? name : e.getFileName();
     Integer line = e.getLineNumber();
-    String message =
-        e instanceof RootAttributeNotFoundException missing
-            ? "there is no '" + missing.getAttributeName() + "' here, or it is empty."
-            : e.getPebbleMessage();
+    String message = e.getPebbleMessage();
     return new PageFailure(
         template,
         line == null ? 0 : line,
-        message == null ? "this template cannot be used." : message,
+        message == null ? "this template cannot be used." : message + reason(e) + hint(message),
         e);
   }
 
-  /** Resolves members of data, by name and by number, and calls of imported macros. */
-  private static final class DataOnly extends ExtensionCustomizer {
-    DataOnly(Extension extension) {
-      super(extension);
+  /** Pebble says which operator could not do its work, and leaves why to the cause. */
+  private static String reason(PebbleException e) {
+    Throwable cause = e.getCause();
+    return cause == null || cause.getMessage() == null ? "" : ": " + cause.getMessage();
+  }
+
+  /** Pebble says which tag it does not know, but not which one could be meant. */
+  private String hint(String message) {
+    Matcher tag = UNKNOWN_TAG.matcher(message);
+    return tag.matches()
+        ? Suggestions.didYouMean(
+            tag.group(1), engine.getExtensionRegistry().getTokenParsers().keySet())
+        : "";
+  }
+
+  /**
+   * The words of a template that name other things: templates, functions, filters.
+   *
+   * @throws PageFailure if it is no template
+   */
+  TemplateWords words(String name) {
+    try {
+      return TemplateWords.read(
+          new LexerImpl(
+                  engine.getSyntax(),
+                  engine.getExtensionRegistry().getUnaryOperators().values(),
+                  engine.getExtensionRegistry().getBinaryOperators().values())
+              .tokenize(new StringReader(sources.getOrDefault(name, "")), name));
+    } catch (PebbleException e) {
+      throw failure(name, e);
+    }
+  }
+
+  /** The name in {@code pages/} of what {@code from} calls {@code name}. */
+  String resolve(String name, String from) {
+    return loader.createCacheKey(loader.resolveRelativePath(name, from));
+  }
+
+  boolean hasFunction(String name) {
+    return engine.getExtensionRegistry().getFunction(name) != null;
+  }
+
+  boolean hasFilter(String name) {
+    return engine.getExtensionRegistry().getFilter(name) != null;
+  }
+
+  boolean hasTest(String name) {
+    return engine.getExtensionRegistry().getTest(name) != null;
+  }
+
+  /** What is said otherwise than Pebble says it. */
+  private static final class Language extends AbstractExtension {
+    @Override
+    public List<TokenParser> getTokenParsers() {
+      return TemplateTags.all();
     }
 
     @Override
-    public List<AttributeResolver> getAttributeResolver() {
-      return List.of(DataOnly::resolve);
+    public List<BinaryOperator> getBinaryOperators() {
+      return TemplateExpressions.binaryOperators();
     }
 
-    private static @Nullable ResolvedAttribute resolve(
-        Object instance,
-        Object attribute,
-        Object @Nullable [] values,
-        @Nullable ArgumentsNode arguments,
-        EvaluationContextImpl context,
-        String template,
-        int line) {
-      if (instance instanceof MacroAttributeProvider macros && arguments != null) {
-        return new ResolvedAttribute(
-            macros.macro(context, String.valueOf(attribute), arguments, false, line));
-      }
-      if (values != null) {
-        throw new PebbleException(
-            null, "data has no methods: '" + attribute + "(...)' cannot be called", line, template);
-      }
-      return switch (instance) {
-        case ForNode.LoopVariables loop -> new ResolvedAttribute(loop(loop, attribute));
-        // A member that is not there is null: documents have no schema.
-        case Map<?, ?> map -> new ResolvedAttribute(map.get(attribute));
-        case List<?> list when attribute instanceof Number number -> {
-          int index = number.intValue();
-          yield new ResolvedAttribute(index >= 0 && index < list.size() ? list.get(index) : null);
-        }
-        default ->
-            throw new PebbleException(
-                null,
-                "only objects have members: '" + attribute + "' is asked of " + kind(instance),
-                line,
-                template);
-      };
+    @Override
+    public List<UnaryOperator> getUnaryOperators() {
+      return TemplateExpressions.unaryOperators();
     }
 
-    /** What {@code loop} has inside a for: the only object of Pebble's own that templates see. */
-    private static @Nullable Object loop(ForNode.LoopVariables loop, Object attribute) {
-      return switch (String.valueOf(attribute)) {
-        case "first" -> loop.isFirst();
-        case "last" -> loop.isLast();
-        case "index" -> loop.getIndex();
-        // Pebble counts the rest only when it is asked for, and answers as text.
-        case "revindex" -> Long.valueOf(String.valueOf(loop.getRevindex()));
-        case "length" -> Long.valueOf(String.valueOf(loop.getLength()));
-        default -> null;
-      };
-    }
-
-    private static String kind(Object instance) {
-      return switch (instance) {
-        case List<?> _ -> "a list";
-        case String _ -> "text";
-        case Number _ -> "a number";
-        default -> "another value";
-      };
+    @Override
+    public List<NodeVisitorFactory> getNodeVisitors() {
+      return List.of(
+          template ->
+              new AbstractNodeVisitor((PebbleTemplateImpl) template) {
+                @Override
+                public void visit(PrintNode node) {
+                  node.setExpression(new Placed(node.getExpression(), node.getLineNumber()));
+                }
+              });
     }
   }
 

@@ -5,25 +5,11 @@ import io.helidon.http.Status;
 import io.pebbletemplates.pebble.extension.AbstractExtension;
 import io.pebbletemplates.pebble.extension.Filter;
 import io.pebbletemplates.pebble.extension.Function;
-import io.pebbletemplates.pebble.extension.escaper.SafeString;
-import io.pebbletemplates.pebble.template.EvaluationContext;
-import io.pebbletemplates.pebble.template.PebbleTemplate;
-import java.math.BigDecimal;
-import java.math.RoundingMode;
-import java.text.DecimalFormat;
-import java.text.DecimalFormatSymbols;
-import java.time.DateTimeException;
-import java.time.Instant;
-import java.time.LocalDate;
-import java.time.ZoneId;
-import java.time.ZoneOffset;
-import java.time.ZonedDateTime;
-import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /** What templates can do besides what Pebble brings. */
@@ -31,19 +17,18 @@ final class TemplateFunctions extends AbstractExtension {
   /** Most items of a range. */
   static final int MAX_RANGE = 10_000;
 
-  /** Segments that a path or an address may be given in. */
-  private static final List<String> PARTS =
-      List.of("path", "s1", "s2", "s3", "s4", "s5", "s6", "s7");
-
-  private final Grants grants;
+  private final BiFunction<Grants.Kind, String, String> grants;
   private final java.util.function.Function<String, String> assets;
 
   /**
    * Creates them.
    *
+   * @param grants makes a grant for a kind of write to a path
    * @param assets the address of a file in {@code public/}, changing with its content
    */
-  TemplateFunctions(Grants grants, java.util.function.Function<String, String> assets) {
+  TemplateFunctions(
+      BiFunction<Grants.Kind, String, String> grants,
+      java.util.function.Function<String, String> assets) {
     this.grants = grants;
     this.assets = assets;
   }
@@ -72,70 +57,66 @@ final class TemplateFunctions extends AbstractExtension {
   @Override
   public Map<String, Function> getFunctions() {
     Map<String, Function> functions = new LinkedHashMap<>();
-    functions.put("document", function(PARTS, TemplateFunctions::document));
+    functions.put(
+        "document", TemplateCall.function(TemplateCall.PARTS, TemplateFunctions::document));
     functions.put(
         "list",
-        function(
+        TemplateCall.function(
             List.of("collection", "where", "sort", "limit", "after", "scan", "with"),
             TemplateFunctions::list));
-    functions.put("grant", function(List.of("kind", "path"), this::grant));
-    functions.put("url", function(PARTS, TemplateFunctions::url));
+    functions.put("grant", TemplateCall.function(List.of("kind", "path"), this::grant));
+    functions.put("url", TemplateCall.function(TemplateCall.PARTS, TemplateFunctions::url));
     functions.put(
         "asset",
-        function(List.of("path"), (call) -> assets.apply(call.text("path", "the file's path"))));
+        TemplateCall.function(
+            List.of("path"), (call) -> assets.apply(call.text("path", "the file's path"))));
     functions.put(
         "notFound",
-        function(
+        TemplateCall.function(
             List.of(),
             call -> {
               throw new ProblemException(Problem.notFound("There is nothing at this address."));
             }));
     functions.put(
-        "redirect", function(List.of("to", "status", "external"), TemplateFunctions::redirect));
+        "redirect",
+        TemplateCall.function(List.of("to", "status", "external"), TemplateFunctions::redirect));
     functions.put(
-        "range", function(List.of("start", "end", "increment"), TemplateFunctions::range));
+        "range",
+        TemplateCall.function(List.of("start", "end", "increment"), TemplateFunctions::range));
     return functions;
   }
 
   @Override
   public Map<String, Filter> getFilters() {
-    Map<String, Filter> filters = new LinkedHashMap<>();
-    filters.put("number", filter(List.of("decimals"), TemplateFunctions::number));
-    filters.put("date", filter(List.of("format", "zone"), TemplateFunctions::date));
-    filters.put(
-        "fold",
-        filter(
-            List.of(), (input, _) -> input == null ? null : NameFolding.fold(Call.plain(input))));
-    filters.put("json", filter(List.of(), (input, _) -> json(input)));
-    return filters;
+    return TemplateFilters.all();
   }
 
   // Functions
 
-  private static @Nullable Object document(Call call) {
+  private static @Nullable Object document(TemplateCall call) {
     String path = call.joined();
     return path == null
         ? null
         : Rendering.CURRENT
             .get()
             .reads()
-            .document(call.template, call.line, path)
+            .document(call.template(), call.line(), path)
             .map(found -> TemplateValues.value(found, List.of()))
             .orElse(null);
   }
 
-  private static Object list(Call call) {
+  private static Object list(TemplateCall call) {
     Map<String, Object> given = new LinkedHashMap<>();
     for (String name : List.of("params", "query")) {
-      Object value = call.context.getVariable(name);
+      Object value = call.context().getVariable(name);
       if (value != null) {
         given.put(name, value);
       }
     }
-    if (call.context.getVariable("params") instanceof Map<?, ?> params) {
+    if (call.context().getVariable("params") instanceof Map<?, ?> params) {
       params.forEach((name, value) -> given.put(String.valueOf(name), value));
     }
-    if (call.arguments.get("with") instanceof Map<?, ?> with) {
+    if (call.arguments().get("with") instanceof Map<?, ?> with) {
       with.forEach((name, value) -> given.put(String.valueOf(name), value));
     }
     Placeholders placeholders = new Placeholders(given);
@@ -146,8 +127,8 @@ final class TemplateFunctions extends AbstractExtension {
                 .get()
                 .reads()
                 .list(
-                    call.template,
-                    call.line,
+                    call.template(),
+                    call.line(),
                     call.text("collection", "the collection"),
                     where == null ? null : placeholders.expression(where),
                     call.optional("sort"),
@@ -159,10 +140,10 @@ final class TemplateFunctions extends AbstractExtension {
     return list;
   }
 
-  private Object grant(Call call) {
+  private Object grant(TemplateCall call) {
     try {
       String grant =
-          grants.mint(
+          grants.apply(
               Grants.Kind.parse(call.text("kind", "the kind of write")),
               call.text("path", "the path"));
       Rendering.CURRENT.get().grant();
@@ -173,15 +154,15 @@ final class TemplateFunctions extends AbstractExtension {
   }
 
   /** {@code url("cities", id, {"page": 2})} is {@code /cities/IS-1?page=2}, all of it encoded. */
-  private static Object url(Call call) {
+  private static Object url(TemplateCall call) {
     StringBuilder url = new StringBuilder();
     Map<?, ?> query = Map.of();
-    for (String name : PARTS) {
-      Object part = call.arguments.get(name);
+    for (String name : TemplateCall.PARTS) {
+      Object part = call.arguments().get(name);
       if (part instanceof Map<?, ?> map) {
         query = map;
       } else if (part != null) {
-        String text = Call.plain(part);
+        String text = TemplateCall.plain(part);
         if (name.equals("path") && text.startsWith("/")) {
           url.append(Percent.encodePath(text.equals("/") ? "" : text));
         } else {
@@ -202,16 +183,16 @@ final class TemplateFunctions extends AbstractExtension {
         url.append(separator)
             .append(SitePath.encode(String.valueOf(entry.getKey())))
             .append('=')
-            .append(SitePath.encode(Call.plain(value)));
+            .append(SitePath.encode(TemplateCall.plain(value)));
         separator = '&';
       }
     }
     return url.toString();
   }
 
-  private static @Nullable Object redirect(Call call) {
+  private static @Nullable Object redirect(TemplateCall call) {
     String to = call.text("to", "the address");
-    boolean external = Boolean.TRUE.equals(call.arguments.get("external"));
+    boolean external = Boolean.TRUE.equals(call.arguments().get("external"));
     boolean local = to.startsWith("/") && !to.startsWith("//") && !to.startsWith("/\\");
     boolean web = to.startsWith("https://") || to.startsWith("http://");
     if (to.chars().anyMatch(c -> c <= 0x20 || c >= 0x7f) || !(local || (external && web))) {
@@ -227,7 +208,7 @@ final class TemplateFunctions extends AbstractExtension {
     throw new Redirect(to, Status.create(status));
   }
 
-  private static Object range(Call call) {
+  private static Object range(TemplateCall call) {
     int start = call.number("start", 0, Integer.MIN_VALUE, Integer.MAX_VALUE);
     int end = call.number("end", 0, Integer.MIN_VALUE, Integer.MAX_VALUE);
     int step = call.number("increment", 1, Integer.MIN_VALUE, Integer.MAX_VALUE);
@@ -238,179 +219,7 @@ final class TemplateFunctions extends AbstractExtension {
     for (long i = start; step > 0 ? i <= end : i >= end; i += step) {
       items.add(i);
     }
-    Rendering.CURRENT.get().reads().checkTime(call.template, call.line);
+    Rendering.CURRENT.get().reads().checkTime(call.template(), call.line());
     return items;
-  }
-
-  // Filters
-
-  private static @Nullable Object number(@Nullable Object input, Call call) {
-    if (input == null) {
-      return null;
-    }
-    BigDecimal value;
-    try {
-      value = new BigDecimal(String.valueOf(input));
-    } catch (NumberFormatException e) {
-      throw call.failure("'number' takes a number, but this is '" + brief(input) + "'.");
-    }
-    int decimals = call.number("decimals", -1, 0, 20);
-    DecimalFormat format =
-        new DecimalFormat("#,##0", DecimalFormatSymbols.getInstance(Locale.ENGLISH));
-    format.setMaximumFractionDigits(decimals < 0 ? 3 : decimals);
-    format.setMinimumFractionDigits(Math.max(decimals, 0));
-    format.setRoundingMode(RoundingMode.HALF_UP);
-    if (Math.abs((long) value.precision() - value.scale()) > 100) {
-      return value.toString();
-    }
-    return format.format(value);
-  }
-
-  /** Takes ISO 8601 text or milliseconds since 1970. */
-  private static @Nullable Object date(@Nullable Object input, Call call) {
-    if (input == null || input.equals("")) {
-      return null;
-    }
-    try {
-      String zone = call.optional("zone");
-      ZoneId place = zone == null ? ZoneOffset.UTC : ZoneId.of(zone);
-      String pattern = call.optional("format");
-      DateTimeFormatter format =
-          DateTimeFormatter.ofPattern(pattern == null ? "d MMMM yyyy" : pattern, Locale.ENGLISH);
-      ZonedDateTime time =
-          switch (input) {
-            case Number number -> Instant.ofEpochMilli(number.longValue()).atZone(place);
-            case String text when text.length() == 10 -> LocalDate.parse(text).atStartOfDay(place);
-            case String text when text.endsWith("]") -> ZonedDateTime.parse(text);
-            case String text ->
-                DateTimeFormatter.ISO_OFFSET_DATE_TIME.parse(text, Instant::from).atZone(place);
-            default -> throw new DateTimeException("not a time");
-          };
-      return time.format(format);
-    } catch (DateTimeException | IllegalArgumentException e) {
-      throw call.failure(
-          "'"
-              + brief(input)
-              + "' with this format or zone is no date; a date is ISO 8601 text"
-              + " (2026-01-31T12:00:00Z) or milliseconds since 1970: "
-              + e.getMessage());
-    }
-  }
-
-  /** JSON that may stand in a script element: no {@code </script>}, no line separators. */
-  private static Object json(@Nullable Object input) {
-    return new SafeString(
-        TemplateValues.jsonText(input)
-            .replace("<", "\\u003c")
-            .replace(">", "\\u003e")
-            .replace("&", "\\u0026")
-            .replace("\u2028", "\\u2028")
-            .replace("\u2029", "\\u2029"));
-  }
-
-  private static String brief(Object input) {
-    String text = String.valueOf(input);
-    return text.length() > 40 ? text.substring(0, 40) + "…" : text;
-  }
-
-  // Calls
-
-  private interface Body {
-    @Nullable Object run(Call call);
-  }
-
-  private interface FilterBody {
-    @Nullable Object run(@Nullable Object input, Call call);
-  }
-
-  /** A call with its arguments and its place. */
-  private record Call(
-      Map<String, Object> arguments, EvaluationContext context, String template, int line) {
-    PageFailure failure(String message) {
-      return new PageFailure(template, line, message, null);
-    }
-
-    static String plain(Object value) {
-      return value instanceof BigDecimal decimal ? decimal.toPlainString() : value.toString();
-    }
-
-    @Nullable String optional(String name) {
-      Object value = arguments.get(name);
-      return value == null ? null : plain(value);
-    }
-
-    String text(String name, String what) {
-      String text = optional(name);
-      if (text == null || text.isEmpty()) {
-        throw failure(what + " is missing here.");
-      }
-      return text;
-    }
-
-    int number(String name, int otherwise, int min, int max) {
-      Object value = arguments.get(name);
-      if (value == null) {
-        return otherwise;
-      }
-      try {
-        int number = new BigDecimal(String.valueOf(value)).intValueExact();
-        if (number >= min && number <= max) {
-          return number;
-        }
-      } catch (ArithmeticException | NumberFormatException e) {
-        // Said below.
-      }
-      throw failure(name + " is a whole number from " + min + " to " + max + ".");
-    }
-
-    /** {@code cities/IS-1} from one text or several; null if a part can be no segment. */
-    @Nullable String joined() {
-      StringBuilder path = new StringBuilder();
-      for (String name : PARTS) {
-        Object part = arguments.get(name);
-        if (part != null) {
-          String text = plain(part);
-          if (!name.equals("path") && (text.isEmpty() || text.indexOf('/') >= 0)) {
-            return null;
-          }
-          path.append(path.isEmpty() ? "" : "/").append(text);
-        }
-      }
-      return path.isEmpty() ? null : path.toString();
-    }
-  }
-
-  private static Function function(List<String> names, Body body) {
-    return new Function() {
-      @Override
-      public List<String> getArgumentNames() {
-        return names;
-      }
-
-      @Override
-      public @Nullable Object execute(
-          Map<String, Object> arguments, PebbleTemplate self, EvaluationContext context, int line) {
-        return body.run(new Call(arguments, context, self.getName(), line));
-      }
-    };
-  }
-
-  private static Filter filter(List<String> names, FilterBody body) {
-    return new Filter() {
-      @Override
-      public List<String> getArgumentNames() {
-        return names;
-      }
-
-      @Override
-      public @Nullable Object apply(
-          @Nullable Object input,
-          Map<String, Object> arguments,
-          PebbleTemplate self,
-          EvaluationContext context,
-          int line) {
-        return body.run(input, new Call(arguments, context, self.getName(), line));
-      }
-    };
   }
 }

@@ -344,7 +344,7 @@ class CliTest {
   void newSiteIsValidAndBrokenOneIsNamedByItsLine() throws Exception {
     Path site = folder.resolve("mine");
     run("", "new", site.toString()).ok();
-    run("", "check", site.toString()).ok();
+    assertThat(run("", "check", site.toString()).ok().out()).contains("1 collections, 2 pages");
     Ran again = run("", "new", site.toString());
     assertThat(again.code()).isEqualTo(ExitCode.FAILED);
     assertThat(again.err()).contains("nothing was written");
@@ -352,5 +352,21 @@ class CliTest {
     Ran broken = run("", "check", site.toString());
     assertThat(broken.code()).isEqualTo(ExitCode.FAILED);
     assertThat(broken.out() + broken.err()).contains("site.yaml:2").contains("domains");
+  }
+
+  @Test
+  void checkNamesEveryMistakeInPagesByItsLine() throws Exception {
+    Files.writeString(folder.resolve("site/pages/index.html"), "one\n{{ site.name | uper }}");
+    Files.writeString(
+        folder.resolve("site/pages/list.html"),
+        "---\ndata:\n  notes: {list: notes, sort: m}\n---\n{{ asset('none.css') }}");
+    Ran broken = run("", "check", folder.resolve("site").toString());
+    assertThat(broken.code()).isEqualTo(ExitCode.FAILED);
+    assertThat(broken.err().lines())
+        .containsExactly(
+            "pages/index.html:2:1: there is no filter 'uper', did you mean 'upper'?",
+            "pages/list.html:3:1: data.notes: no index serves this query; add '- [m]' to the"
+                + " indexes of 'notes' in site.yaml, or allow a 'scan' of so many documents.",
+            "pages/list.html:5:1: there is no file 'public/none.css'.");
   }
 }

@@ -69,7 +69,7 @@ class SiteLoaderTest {
                 _sip._tcp: {SRV: 0 5 5060 sip.example.org.}
                 "*.dyn": {AAAA: "::1"}
             limits: {documentSize: 64 KiB, bodySize: 1 MiB, batchWrites: 10, nestingDepth: 8,
-              listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5}
+              listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5, pageSize: 2 MiB}
             """);
     assertThat(site.name()).isEqualTo("Cities");
     assertThat(site.domains()).containsExactly("cities.test", "www.cities.test");
@@ -104,7 +104,8 @@ class SiteLoaderTest {
     assertThat(site.names().records().get(2).ttl()).contains(Duration.ofHours(1));
     assertThat(site.names().records().get(2).line()).isEqualTo(22);
     assertThat(site.limits())
-        .isEqualTo(new Limits(64 << 10, 1 << 20, 10, 8, 100, 1000, Duration.ofSeconds(5), 5));
+        .isEqualTo(
+            new Limits(64 << 10, 1 << 20, 10, 8, 100, 1000, Duration.ofSeconds(5), 5, 2 << 20));
   }
 
   @Test

@@ -67,7 +67,7 @@ class SiteSchemaTest {
           _sip._tcp: {SRV: 0 5 5060 sip}
           sub: {NS: ns1.b.test., AAAA: "::1", CAA: 0 issue ca.test}
       limits: {documentSize: 64 KiB, bodySize: 1 MiB, batchWrites: 10, nestingDepth: 8,
-        listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5}
+        listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5, pageSize: 2 MiB}
       """;
 
   private static @Nullable Path fuzzed;
@@ -152,12 +152,12 @@ class SiteSchemaTest {
   void theSchemaHasExactlyTheLoadersKeys() {
     JsonNode schema = JSON.readTree(SiteLoader.schema());
     keys(schema.at("/properties"), SiteReader.ROOT_KEYS);
-    keys(schema.at("/properties/listeners/properties"), SiteReader.LISTENER_KEYS);
-    keys(schema.at("/properties/tls/properties"), SiteReader.TLS_KEYS);
-    keys(schema.at("/properties/names/properties"), SiteReader.NAMES_KEYS);
-    keys(schema.at("/properties/limits/properties"), SiteReader.LIMITS_KEYS);
-    keys(schema.at("/$defs/rules/properties"), SiteReader.RULES_KEYS);
-    keys(schema.at("/$defs/collection/properties"), SiteReader.COLLECTION_KEYS);
+    keys(schema.at("/properties/listeners/properties"), ListenersReader.LISTENER_KEYS);
+    keys(schema.at("/properties/tls/properties"), ListenersReader.TLS_KEYS);
+    keys(schema.at("/properties/names/properties"), NamesReader.NAMES_KEYS);
+    keys(schema.at("/properties/limits/properties"), LimitsReader.LIMITS_KEYS);
+    keys(schema.at("/$defs/rules/properties"), RulesReader.RULES_KEYS);
+    keys(schema.at("/$defs/collection/properties"), CollectionsReader.COLLECTION_KEYS);
     keys(schema.at("/$defs/records/properties"), RecordsReader.TYPES);
   }
 

@@ -128,7 +128,8 @@ class HttpFuzzTest {
   @BeforeEach
   void start() throws IOException {
     // A body that does not come is answered soon.
-    Limits limits = new Limits(1 << 16, 1 << 17, 10, 20, 10, 1000, Duration.ofMillis(500), 10);
+    Limits limits =
+        new Limits(1 << 16, 1 << 17, 10, 20, 10, 1000, Duration.ofMillis(500), 10, 1 << 16);
     server = new TestServer(folder, new Rules("true", "true"), limits, Map.of());
   }
 

@@ -42,7 +42,7 @@ class OpenApiTest {
   private static final Set<String> NOT_HERE = Set.of("408", "500", "503");
 
   private static final Limits LIMITS =
-      new Limits(2000, 4000, 3, 20, 1000, 1_000_000, Duration.ofSeconds(30), 10);
+      new Limits(2000, 4000, 3, 20, 1000, 1_000_000, Duration.ofSeconds(30), 10, 1 << 20);
 
   @TempDir Path folder;
   private TestServer server;

@@ -2,10 +2,15 @@ package dev.meridian.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
 import dev.meridian.site.SiteStarter;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -13,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 class PagesTest {
   private static final String[] HTML = {"Accept", "text/html"};
@@ -269,6 +275,68 @@ class PagesTest {
     }
     assertThat(server.get("/").body()).isEqualTo("mended");
     assertThat(server.get("/late").body()).isEqualTo("late");
+  }
+
+  @Test
+  void aMistakeInALayoutIsShownOnThePagesThatUseIt() throws Exception {
+    SiteServer.write(folder, "pages/_layouts/base.html", "one\n{{ site.name | uper }}");
+    assertThat(server.get("/cities/IS-1", HTML).body().replace("&#39;", "'"))
+        .contains("there is no filter 'uper', did you mean 'upper'?")
+        .contains("pages/_layouts/base.html")
+        .contains(", line 2");
+    assertThat(server.get("/", HTML).statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void theLogNamesMistakesBeforeAnybodyAsksForThePage() throws Exception {
+    List<String> logged = new CopyOnWriteArrayList<>();
+    AppenderBase<ILoggingEvent> appender =
+        new AppenderBase<>() {
+          @Override
+          protected void append(ILoggingEvent event) {
+            logged.add(event.getFormattedMessage());
+          }
+        };
+    appender.start();
+    Logger logger = (Logger) LoggerFactory.getLogger(LivePages.class);
+    logger.addAppender(appender);
+    try {
+      SiteServer.write(folder, "pages/bad.html", "one\n{{ 1 | nix }}");
+      assertThat(server.get("/", HTML).statusCode()).isEqualTo(200);
+      String mistake = "pages/bad.html:2:1: there is no filter 'nix'";
+      String doubt = "site.yaml declares no collection 'mayors'";
+      long end = System.nanoTime() + 30_000_000_000L;
+      while (System.nanoTime() < end
+          && !(String.join("\n", logged).contains(mistake)
+              && String.join("\n", logged).contains(doubt))) {
+        Thread.onSpinWait();
+      }
+      assertThat(String.join("\n", logged)).contains(mistake, doubt);
+    } finally {
+      logger.detachAppender(appender);
+    }
+  }
+
+  @Test
+  void inProductionAnEditThatNeedsAnIndexIsTakenOnceItIsDeclared() throws Exception {
+    server.close();
+    server = new SiteServer(folder, temp.resolve("data2"), false);
+    SiteServer.write(
+        folder,
+        "pages/index.html",
+        "---\ndata:\n  named: {list: cities, sort: name}\n---\n{{ named.items | length }} cities");
+    long end = System.nanoTime() + 2_500_000_000L;
+    while (System.nanoTime() < end) {
+      assertThat(server.get("/").body()).contains("a.test");
+    }
+    SiteServer.write(
+        folder, "site.yaml", "domains: [a.test]\ncollections: {cities: {indexes: [name]}}");
+    end = System.nanoTime() + 30_000_000_000L;
+    while (server.get("/").body().contains("a.test") && System.nanoTime() < end) {
+      Thread.onSpinWait();
+    }
+    // The store of this test keeps the indexes it began with; that it is asked is what counts.
+    assertThat(server.get("/").statusCode()).isEqualTo(500);
   }
 
   @Test

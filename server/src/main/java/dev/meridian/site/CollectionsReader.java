@@ -1,0 +1,215 @@
+package dev.meridian.site;
+
+import dev.meridian.document.CollectionPath;
+import dev.meridian.document.FieldPath;
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.site.CollectionSettings.CachePolicy;
+import dev.meridian.site.YamlReader.Field;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
+import org.snakeyaml.engine.v2.nodes.Tag;
+
+/** Reads {@code collections}: indexes, rules, expiry, cache policy and seed of each. */
+final class CollectionsReader {
+  static final List<String> COLLECTION_KEYS =
+      List.of("indexes", "rules", "expires", "cache", "seed");
+
+  /** How {@code cache} is written. */
+  static final Map<String, CachePolicy> CACHE_POLICIES =
+      Map.of(
+          "read-through", CachePolicy.READ_THROUGH,
+          "write-through", CachePolicy.WRITE_THROUGH,
+          "write-behind", CachePolicy.WRITE_BEHIND,
+          "none", CachePolicy.NONE);
+
+  /** Endings of files that can be imported. */
+  static final List<String> SEED_ENDINGS =
+      List.of(".ndjson", ".json", ".csv", ".ndjson.gz", ".json.gz", ".csv.gz");
+
+  /** Most collections and indexes: a bound on what a node must carry. */
+  static final int MAX_COLLECTIONS = 1000;
+
+  static final int MAX_INDEXES = 32;
+  static final int MAX_INDEX_FIELDS = 8;
+
+  private final YamlReader yaml;
+  private final FilesReader files;
+  private final RulesReader rules;
+
+  CollectionsReader(YamlReader yaml, FilesReader files, RulesReader rules) {
+    this.yaml = yaml;
+    this.files = files;
+    this.rules = rules;
+  }
+
+  /**
+   * Settings by pattern.
+   *
+   * @param rules for collections that have none of their own
+   */
+  Map<String, CollectionSettings> collections(@Nullable Field field, Rules rules) {
+    Map<String, CollectionSettings> collections = new LinkedHashMap<>();
+    if (field == null) {
+      return collections;
+    }
+    Map<String, Field> fields = yaml.fields(field, "collections", null);
+    if (fields.size() > MAX_COLLECTIONS) {
+      yaml.problem(field.key(), "a site declares at most " + MAX_COLLECTIONS + " collections.");
+      return collections;
+    }
+    fields.forEach(
+        (pattern, collection) -> {
+          if (checkPattern(collection.key(), pattern)) {
+            collections.put(pattern, collection(pattern, collection, rules));
+          }
+        });
+    return collections;
+  }
+
+  private boolean checkPattern(Node key, String pattern) {
+    try {
+      CollectionPath path = CollectionPath.parse(pattern);
+      if (!path.pattern().equals(pattern)) {
+        yaml.problem(
+            key,
+            "settings are for all documents alike; write '*' for each id: '"
+                + path.pattern()
+                + "'.");
+        return false;
+      }
+      if (path.isReserved()) {
+        yaml.problem(key, "collections that start with '_' are Meridian's own.");
+        return false;
+      }
+      return true;
+    } catch (InvalidInputException e) {
+      yaml.problem(
+          key,
+          YamlReader.shorten(pattern).equals(pattern)
+              ? String.valueOf(e.getMessage())
+              : "this is no collection's name.");
+      return false;
+    }
+  }
+
+  private CollectionSettings collection(String pattern, Field field, Rules rules) {
+    if (field.value() instanceof ScalarNode && field.value().getTag().equals(Tag.NULL)) {
+      // "notes:" alone declares a collection without settings; people write that.
+      return CollectionSettings.defaults(pattern, rules);
+    }
+    Map<String, Field> fields = yaml.fields(field, "collections." + pattern, COLLECTION_KEYS);
+    Field expires = fields.get("expires");
+    Field cache = fields.get("cache");
+    Field seed = fields.get("seed");
+    return new CollectionSettings(
+        pattern,
+        indexes(fields.get("indexes")),
+        this.rules.rules(fields.get("rules"), rules),
+        expires == null
+            ? Optional.empty()
+            : Optional.ofNullable(
+                Quantities.duration(
+                    yaml,
+                    expires.value(),
+                    "expires",
+                    Duration.ofSeconds(1),
+                    Duration.ofDays(36_500))),
+        cache == null ? CachePolicy.READ_THROUGH : cache(cache.value()),
+        seed == null ? Optional.empty() : seed(seed.value()));
+  }
+
+  private List<List<String>> indexes(@Nullable Field field) {
+    List<Node> items = field == null ? null : yaml.sequence(field.value(), "indexes");
+    if (items == null) {
+      return List.of();
+    }
+    List<List<String>> indexes = new ArrayList<>();
+    if (items.size() > MAX_INDEXES) {
+      yaml.problem(items.get(MAX_INDEXES), "a collection has at most " + MAX_INDEXES + " indexes.");
+      return indexes;
+    }
+    for (Node item : items) {
+      List<Node> fields = yaml.oneOrMore(item, "an index");
+      if (fields == null) {
+        continue;
+      }
+      if (fields.isEmpty() || fields.size() > MAX_INDEX_FIELDS) {
+        yaml.problem(item, "an index has 1 to " + MAX_INDEX_FIELDS + " fields.");
+        continue;
+      }
+      List<String> index = new ArrayList<>();
+      Set<String> seen = new HashSet<>();
+      for (Node node : fields) {
+        String name = indexField(node);
+        if (name != null && !seen.add(name.replaceFirst("^-", ""))) {
+          yaml.problem(node, "'" + name + "' stands twice in this index.");
+        } else if (name != null) {
+          index.add(name);
+        }
+      }
+      if (index.size() == fields.size()) {
+        if (indexes.contains(index)) {
+          yaml.problem(item, "this index is declared twice.");
+        }
+        indexes.add(List.copyOf(index));
+      }
+    }
+    return indexes;
+  }
+
+  private @Nullable String indexField(Node node) {
+    String text = yaml.string(node, "a field of an index");
+    if (text == null) {
+      return null;
+    }
+    String problem = null;
+    if (text.isBlank() || !text.equals(text.strip()) || text.length() > 256) {
+      problem = "'" + YamlReader.shorten(text) + "' is no field name.";
+    } else if (text.contains(",")) {
+      problem = "write the fields of an index as a list: [" + YamlReader.shorten(text) + "].";
+    } else {
+      try {
+        FieldPath.parse(text.startsWith("-") ? text.substring(1) : text);
+      } catch (InvalidInputException e) {
+        problem = "'" + YamlReader.shorten(text) + "': " + e.getMessage();
+      }
+    }
+    if (problem != null) {
+      yaml.problem(node, problem);
+      return null;
+    }
+    return text;
+  }
+
+  private CachePolicy cache(Node node) {
+    String text = yaml.string(node, "cache");
+    CachePolicy policy = text == null ? null : CACHE_POLICIES.get(text);
+    if (text != null && policy == null) {
+      yaml.problem(
+          node,
+          "'"
+              + YamlReader.shorten(text)
+              + "' is no cache policy; write read-through, write-through, write-behind or none"
+              + Suggestions.didYouMean(text, CACHE_POLICIES.keySet()));
+    }
+    return policy == null ? CachePolicy.READ_THROUGH : policy;
+  }
+
+  private Optional<Path> seed(Node node) {
+    Path file = files.file(node, "seed", false);
+    if (file != null && SEED_ENDINGS.stream().noneMatch(file.toString()::endsWith)) {
+      yaml.problem(node, "a seed's name ends in " + String.join(", ", SEED_ENDINGS) + ".");
+    }
+    return Optional.ofNullable(file);
+  }
+}

@@ -1,0 +1,99 @@
+package dev.meridian.site;
+
+import dev.meridian.site.DomainNames.BadName;
+import dev.meridian.site.YamlReader.Field;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.nodes.Node;
+
+/** Reads {@code names}: what the name server answers. */
+final class NamesReader {
+  static final List<String> NAMES_KEYS =
+      List.of("ttl", "nameServers", "hostmaster", "zoneFiles", "records");
+
+  static final Duration DEFAULT_TTL = Duration.ofMinutes(5);
+
+  private final YamlReader yaml;
+  private final FilesReader files;
+
+  NamesReader(YamlReader yaml, FilesReader files) {
+    this.yaml = yaml;
+    this.files = files;
+  }
+
+  /**
+   * The names.
+   *
+   * @param domains the site's
+   */
+  Names names(@Nullable Field field, List<String> domains) {
+    Map<String, Field> fields = yaml.fields(field, "names", NAMES_KEYS);
+    Field ttl = fields.get("ttl");
+    Duration time =
+        ttl == null
+            ? DEFAULT_TTL
+            : Quantities.duration(yaml, ttl.value(), "ttl", Duration.ZERO, RecordsReader.MAX_TTL);
+    List<String> servers = new ArrayList<>();
+    for (Node node : items(fields.get("nameServers"), "nameServers")) {
+      String server = host(yaml, node, "a name server");
+      if (server != null && servers.contains(server)) {
+        yaml.problem(node, "'" + server + "' stands twice.");
+      } else if (server != null) {
+        servers.add(server);
+      }
+    }
+    List<Path> zoneFiles = new ArrayList<>();
+    for (Node node : items(fields.get("zoneFiles"), "zoneFiles")) {
+      Path file = files.file(node, "a zone file", false);
+      if (file != null) {
+        zoneFiles.add(file);
+      }
+    }
+    Field hostmaster = fields.get("hostmaster");
+    Field records = fields.get("records");
+    return new Names(
+        time == null ? DEFAULT_TTL : time,
+        servers,
+        hostmaster == null ? Optional.empty() : hostmaster(hostmaster.value()),
+        zoneFiles,
+        records == null ? List.of() : new RecordsReader(yaml, domains).read(records.value()));
+  }
+
+  private List<Node> items(@Nullable Field field, String what) {
+    List<Node> items = field == null ? null : yaml.oneOrMore(field.value(), what);
+    return items == null ? List.of() : items;
+  }
+
+  private Optional<String> hostmaster(Node node) {
+    String text = yaml.string(node, "hostmaster");
+    if (text == null) {
+      return Optional.empty();
+    }
+    int at = text.indexOf('@');
+    try {
+      if (at >= 1 && text.substring(0, at).matches("[A-Za-z0-9._+-]{1,63}")) {
+        return Optional.of(text.substring(0, at) + "@" + DomainNames.host(text.substring(at + 1)));
+      }
+    } catch (BadName e) {
+      // Said below.
+    }
+    yaml.problem(node, "hostmaster is a mailbox, such as hostmaster@example.com.");
+    return Optional.empty();
+  }
+
+  /** The name of a host; null if a problem was reported. */
+  static @Nullable String host(YamlReader yaml, Node node, String what) {
+    String text = yaml.string(node, what);
+    try {
+      return text == null ? null : DomainNames.host(text);
+    } catch (BadName e) {
+      yaml.problem(node, String.valueOf(e.getMessage()));
+      return null;
+    }
+  }
+}
