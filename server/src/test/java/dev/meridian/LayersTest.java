@@ -22,6 +22,8 @@ class LayersTest {
         .withOptionalLayers(true)
         .layer("cli")
         .definedBy("dev.meridian.cli..")
+        .layer("torture")
+        .definedBy("dev.meridian.torture..")
         .layer("node")
         .definedBy("dev.meridian.node..")
         .layer("web")
@@ -40,6 +42,8 @@ class LayersTest {
         .definedBy("dev.meridian.client..")
         .whereLayer("cli")
         .mayNotBeAccessedByAnyLayer()
+        .whereLayer("torture")
+        .mayOnlyBeAccessedByLayers("cli")
         .whereLayer("node")
         .mayOnlyBeAccessedByLayers("cli")
         .whereLayer("web")
@@ -53,7 +57,8 @@ class LayersTest {
         .whereLayer("site")
         .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns")
         .whereLayer("document")
-        .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns", "replica", "store", "site")
+        .mayOnlyBeAccessedByLayers(
+            "cli", "torture", "node", "web", "dns", "replica", "store", "site")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")
         .check(CLASSES);

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>One that put a value which nobody ever saw is left out. Taking it, alone, out of an order
- *       that explains all answers leaves an order that does.
+ *       that explains all answers leaves an order that does. (Conditional puts require versions
+ *       that some client was told; clients know no others.)
  *   <li>One whose value was seen has happened, and before that read ended.
  *   <li>Deletes with an unknown end all do the same, and so do increments. So only how many of them
  *       have happened matters, and the one that was sent first may always be taken first.
@@ -99,7 +100,7 @@ final class Component {
         ends.add(operation.responded());
       } else if (operation.kind().putsValue()) {
         long seen = seen(operation, evidence);
-        if (seen <= until) {
+        if (seen != Long.MAX_VALUE && seen <= until) {
           certain.add(operation);
           ends.add(seen);
         }
@@ -123,7 +124,7 @@ final class Component {
         seen = Math.min(seen, evidence.of(part.document()).firstSeen(part.value()));
       }
     }
-    // Long.MAX_VALUE may be the limit, too.
+    // Never seen is no time, even where there is no limit.
     return seen == Long.MAX_VALUE ? seen : Math.max(seen, write.invoked());
   }
 

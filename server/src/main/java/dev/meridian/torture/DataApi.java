@@ -95,9 +95,7 @@ final class DataApi implements AutoCloseable {
     switch (kind) {
       case PUT -> request.PUT(body(request, JSON, value(parts.getFirst())));
       case CREATE ->
-          request
-              .header("If-None-Match", "*")
-              .PUT(body(request, JSON, value(parts.getFirst())));
+          request.header("If-None-Match", "*").PUT(body(request, JSON, value(parts.getFirst())));
       case CONDITIONAL_PUT ->
           request
               .header("If-Match", "\"" + expected + "\"")
@@ -202,7 +200,8 @@ final class DataApi implements AutoCloseable {
     String base = node.toString();
     HttpRequest.Builder request =
         HttpRequest.newBuilder(
-                URI.create((base.endsWith("/") ? base.substring(0, base.length() - 1) : base) + path))
+                URI.create(
+                    (base.endsWith("/") ? base.substring(0, base.length() - 1) : base) + path))
             .timeout(timeout)
             .header("Accept", JSON)
             // Empty at first: that there is a session is what makes reads answer with its token.

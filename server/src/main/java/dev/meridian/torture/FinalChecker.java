@@ -7,7 +7,6 @@ import dev.meridian.torture.Operation.Part;
 import dev.meridian.torture.Verdict.Violation;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -228,9 +227,7 @@ public final class FinalChecker {
       String proof = null;
       for (Part part : batch.parts()) {
         String version =
-            part.etag() != null
-                ? part.etag()
-                : version(part, on(node, part.document()));
+            part.etag() != null ? part.etag() : version(part, on(node, part.document()));
         proof = proof == null ? version : proof;
       }
       for (Part part : batch.parts()) {

@@ -262,8 +262,7 @@ final class LinearSearch {
       }
       case CONDITIONAL_PUT -> {
         int rank = state[first + RANK];
-        boolean fits =
-            state[first + EXACT] == 1 ? rank == step.expected : rank < step.expected;
+        boolean fits = state[first + EXACT] == 1 ? rank == step.expected : rank < step.expected;
         if (state[first + VALUE] == Component.ABSENT || !fits) {
           return null;
         }
@@ -273,7 +272,8 @@ final class LinearSearch {
     int[] after = state.clone();
     for (int p = 0; p < step.documents.length; p++) {
       int cell = CELLS * step.documents[p];
-      int floor = step.kind() == Operation.Kind.CONDITIONAL_PUT ? step.expected : after[cell + RANK];
+      int floor =
+          step.kind() == Operation.Kind.CONDITIONAL_PUT ? step.expected : after[cell + RANK];
       if (step.ranks[p] > 0 && step.ranks[p] <= floor) {
         return null;
       }

@@ -70,8 +70,7 @@ public final class SessionChecker {
     /** Whether a delete above {@code etag} may have been seen by {@code read}. */
     @Nullable String deletedAbove(String etag, Operation read) {
       for (Map.Entry<String, Operation> entry : writes.tailMap(etag, false).entrySet()) {
-        if (Evidence.deletes(entry.getValue())
-            && entry.getValue().invoked() <= read.responded()) {
+        if (Evidence.deletes(entry.getValue()) && entry.getValue().invoked() <= read.responded()) {
           return entry.getKey();
         }
       }
@@ -125,8 +124,7 @@ public final class SessionChecker {
       if (writer == null) {
         convict("written-by-someone", "A value was read that nobody wrote.", read);
       } else if (writer.outcome() == Outcome.REFUSED) {
-        convict(
-            "refused-never-read", "A write was refused as not done, yet read.", writer, read);
+        convict("refused-never-read", "A write was refused as not done, yet read.", writer, read);
       } else if (writer.invoked() > read.responded()) {
         convict("written-by-someone", "A value was read before it was written.", read, writer);
       }
@@ -271,8 +269,7 @@ public final class SessionChecker {
           at != null;
           at = timeline.writes.lowerEntry(at.getKey())) {
         if (region(at.getKey()) == entry.getKey()) {
-          highest =
-              highest == null || at.getKey().compareTo(highest) > 0 ? at.getKey() : highest;
+          highest = highest == null || at.getKey().compareTo(highest) > 0 ? at.getKey() : highest;
           break;
         }
       }

@@ -3,7 +3,6 @@ package dev.meridian.torture;
 import dev.meridian.torture.Operation.Kind;
 import dev.meridian.torture.Operation.Outcome;
 import dev.meridian.torture.Operation.Part;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -24,8 +23,9 @@ final class Shrinker {
   //  * reads, which change nothing;
   //  * a put, with all that saw its value or required its version: in an order that explains all,
   //    what comes before it then lasts until what comes after;
+  //  * all of one document, since what is left must have an order without it;
   //  * deletes, when nothing is left that needs a document to be absent or its count begun anew;
-  //  * increments, when no count is left that anybody saw.
+  //  * increments that no count which is left includes.
 
   private static final long MOST_CONFIGURATIONS = 2_000_000;
 
@@ -45,26 +45,66 @@ final class Shrinker {
       size = left.size();
       left = drop(left, Operation::isRead);
       left = drop(left, operation -> operation.kind().putsValue());
-      boolean counts = left.stream().anyMatch(o -> o.isRead() && o.part().count() > 0);
-      boolean absence =
-          left.stream()
-              .anyMatch(
-                  o ->
-                      o.kind() == Kind.CREATE
-                          || (o.isRead() && o.part().value() == null && o.part().etag() == null));
-      if (!counts && !absence) {
-        left = drop(left, o -> o.kind() == Kind.DELETE);
-      }
-      if (!counts) {
-        Set<String> required = new HashSet<>();
-        left.forEach(o -> required.add(String.valueOf(o.expected())));
-        left =
-            drop(
-                left,
-                o -> o.kind() == Kind.INCREMENT && !required.contains(o.part().etag() + ""));
-      }
+      left = dropDocuments(left);
+      left = dropDeletes(left);
+      left = dropIncrements(left);
     }
     return left.stream().sorted(Comparator.comparingLong(Operation::invoked)).toList();
+  }
+
+  private List<Operation> dropDocuments(List<Operation> operations) {
+    List<Operation> left = operations;
+    Set<String> documents = new LinkedHashSet<>();
+    operations.forEach(o -> o.parts().forEach(part -> documents.add(part.document())));
+    for (String document : documents) {
+      List<Operation> fewer =
+          left.stream()
+              .filter(o -> o.kind() == Kind.BATCH || !o.part().document().equals(document))
+              .toList();
+      if (fewer.size() < left.size() && fails(fewer)) {
+        left = fewer;
+      }
+    }
+    return left;
+  }
+
+  private List<Operation> dropDeletes(List<Operation> operations) {
+    for (Operation o : operations) {
+      if (o.kind() == Kind.CREATE || (o.isRead() && o.part().value() == null)) {
+        return operations;
+      }
+    }
+    return drop(operations, o -> o.kind() == Kind.DELETE);
+  }
+
+  private List<Operation> dropIncrements(List<Operation> operations) {
+    return drop(
+        operations,
+        increment -> {
+          if (increment.kind() != Kind.INCREMENT) {
+            return false;
+          }
+          Part made = increment.part();
+          for (Operation o : operations) {
+            Part part = o.part();
+            if (!part.document().equals(made.document())) {
+              continue;
+            }
+            if (o.expected() != null && (made.etag() == null || o.expected().equals(made.etag()))) {
+              return false;
+            }
+            if (o.isRead() && part.count() > 0 && !isBefore(made, part)) {
+              return false;
+            }
+          }
+          return true;
+        });
+  }
+
+  /** Whether an increment surely came before the value that a read saw was put. */
+  private boolean isBefore(Part increment, Part read) {
+    String put = read.value() == null ? null : evidence.of(read.document()).version(read.value());
+    return put != null && increment.etag() != null && increment.etag().compareTo(put) < 0;
   }
 
   private List<Operation> cutEnd(List<Operation> operations) {

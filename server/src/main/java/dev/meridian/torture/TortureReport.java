@@ -37,7 +37,9 @@ public record TortureReport(
     return verdicts.values().stream().allMatch(Verdict::accepted);
   }
 
-  /** The longest time without an acknowledged write, in nanoseconds, the ends of the run included. */
+  /**
+   * The longest time without an acknowledged write, in nanoseconds, the ends of the run included.
+   */
   public long longestWithoutWriteNanos() {
     if (history.isEmpty()) {
       return 0;
@@ -98,8 +100,7 @@ public record TortureReport(
     }
     StringBuilder text =
         new StringBuilder(
-            String.format(
-                Locale.ROOT, "%-16s %10s %10s %10s%n", "", "done", "refused", "unknown"));
+            String.format(Locale.ROOT, "%-16s %10s %10s %10s%n", "", "done", "refused", "unknown"));
     counts.forEach(
         (kind, n) ->
             text.append(
@@ -119,8 +120,8 @@ public record TortureReport(
     for (Operation operation : history) {
       int column =
           (int) Math.min(COLUMNS - 1, (operation.responded() - start) * (double) COLUMNS / span);
-      (operation.outcome() != Outcome.OK ? failures : operation.isRead() ? reads : writes)[
-          column]++;
+      (operation.outcome() != Outcome.OK ? failures : operation.isRead() ? reads : writes)
+          [column]++;
     }
     long most = 1;
     for (long[] row : List.of(reads, writes, failures)) {

@@ -113,8 +113,20 @@ public final class Workload {
     public Options sized(
         int newClients, int newTrees, double perSecond, long most, Duration longest) {
       return new Options(
-          nodes, key, collection, run, seed, newClients, newTrees, perSecond, most, longest,
-          timeout, attempts, kinds, levels);
+          nodes,
+          key,
+          collection,
+          run,
+          seed,
+          newClients,
+          newTrees,
+          perSecond,
+          most,
+          longest,
+          timeout,
+          attempts,
+          kinds,
+          levels);
     }
   }
 
