@@ -85,9 +85,11 @@ final class LinearSearch {
    * @param loose which of those
    * @param forced whether no other choice could do better
    */
+  @SuppressWarnings("ArrayRecordComponent") // shared, never changed
   private record Choice(@Nullable Event call, int loose, int[] before, boolean forced) {}
 
   /** A configuration; equal to another when neither can reach more than the other. */
+  @SuppressWarnings("ArrayRecordComponent") // compared below, never changed
   private record Configuration(long[] words, int hash) {
     @Override
     public boolean equals(@Nullable Object other) {
@@ -180,6 +182,7 @@ final class LinearSearch {
   }
 
   /** A read that may come next and sees exactly the state as it is; null if there is none. */
+  @SuppressWarnings("ReferenceEquality") // the state itself is how "nothing changes" is said
   private @Nullable Event fittingRead() {
     for (Event e = head.next; e != null && e.call != null; e = e.next) {
       Step step = e.call;

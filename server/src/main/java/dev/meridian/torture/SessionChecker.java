@@ -12,6 +12,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -108,6 +109,10 @@ public final class SessionChecker {
     }
   }
 
+  private Timeline timeline(String document) {
+    return Objects.requireNonNull(timelines.get(document), "every document has one");
+  }
+
   private void provenance(List<Operation> history) {
     for (Operation read : history) {
       if (read.hasRead() && read.part().etag() != null) {
@@ -129,7 +134,7 @@ public final class SessionChecker {
         convict("written-by-someone", "A value was read before it was written.", read, writer);
       }
     }
-    long[] increments = timelines.get(part.document()).increments;
+    long[] increments = timeline(part.document()).increments;
     if (part.count() > sentBefore(increments, read.responded())
         || (value == null && part.count() == 0)) {
       convict(
@@ -196,7 +201,7 @@ public final class SessionChecker {
 
   private void read(Operation read, Map<String, Floor> floors) {
     Part part = read.part();
-    Timeline timeline = timelines.get(part.document());
+    Timeline timeline = timeline(part.document());
     Floor floor = floors.get(part.document());
     if (read.level() == Level.SESSION) {
       promised(read, part, floor, timeline);

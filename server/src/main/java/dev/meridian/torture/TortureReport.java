@@ -92,11 +92,11 @@ public record TortureReport(
   }
 
   private String counts() {
-    Map<Kind, long[]> counts = new TreeMap<>();
+    Map<Kind, Map<Outcome, Integer>> counts = new TreeMap<>();
     for (Operation operation : history) {
       counts
-          .computeIfAbsent(operation.kind(), _ -> new long[Outcome.values().length])[
-          operation.outcome().ordinal()]++;
+          .computeIfAbsent(operation.kind(), _ -> new TreeMap<>())
+          .merge(operation.outcome(), 1, Integer::sum);
     }
     StringBuilder text =
         new StringBuilder(
@@ -104,7 +104,13 @@ public record TortureReport(
     counts.forEach(
         (kind, n) ->
             text.append(
-                String.format(Locale.ROOT, "%-16s %10d %10d %10d%n", kind, n[0], n[1], n[2])));
+                String.format(
+                    Locale.ROOT,
+                    "%-16s %10d %10d %10d%n",
+                    kind,
+                    n.getOrDefault(Outcome.OK, 0),
+                    n.getOrDefault(Outcome.REFUSED, 0),
+                    n.getOrDefault(Outcome.UNKNOWN, 0))));
     return text.toString();
   }
 

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -55,17 +56,21 @@ class CheckersTest {
       Map<String, Verdict> verdicts = judge(new Simulation(seed, bug, SMALL));
       boolean guilty =
           switch (bug) {
-            case STALE_LEASE, HALF_A_BATCH -> convicts(verdicts.get("linearizability"));
-            case TOKEN_IGNORED -> convicts(verdicts.get("sessions"));
+            case STALE_LEASE, HALF_A_BATCH -> convicts(of(verdicts, "linearizability"));
+            case TOKEN_IGNORED -> convicts(of(verdicts, "sessions"));
             default -> verdicts.values().stream().anyMatch(CheckersTest::convicts);
           };
       convicted += guilty ? 1 : 0;
       if (bug == Bug.TOKEN_IGNORED) {
-        assertThat(verdicts.get("linearizability").accepted()).as("seed %d", seed).isTrue();
+        assertThat(of(verdicts, "linearizability").accepted()).as("seed %d", seed).isTrue();
       }
     }
     // What a bug did may have been overwritten before anybody saw it.
     assertThat(convicted).as("%s of seeds 1 to %d", bug, SEEDS).isGreaterThanOrEqualTo(SEEDS - 3);
+  }
+
+  private static Verdict of(Map<String, Verdict> verdicts, String checker) {
+    return Objects.requireNonNull(verdicts.get(checker));
   }
 
   private static boolean convicts(Verdict verdict) {

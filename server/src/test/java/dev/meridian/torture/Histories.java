@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 /** Small histories of one document, and a checker of them that tries everything. */
 final class Histories {
   private static final String DOCUMENT = "t/0";
+  private static final List<Kind> KINDS =
+      List.of(Kind.READ, Kind.PUT, Kind.DELETE, Kind.INCREMENT, Kind.CONDITIONAL_PUT, Kind.CREATE);
 
   /** The document: no ETag for one that an unknown write left, of which only a bound is known. */
   private record State(
@@ -55,8 +57,8 @@ final class Histories {
     int version = 0;
     int size = 2 + random.nextInt(6);
     for (int i = 0; i < size; i++) {
-      long moment = 10 * i;
-      Kind kind = Kind.values()[random.nextInt(6)];
+      long moment = 10L * i;
+      Kind kind = KINDS.get(random.nextInt(KINDS.size()));
       if (kind == Kind.CONDITIONAL_PUT && told.isEmpty()) {
         kind = Kind.PUT;
       }

@@ -142,7 +142,7 @@ final class Simulation {
   }
 
   private long soon(int most) {
-    return 1 + random.nextInt(most);
+    return random.nextInt(1, most + 1);
   }
 
   private void ask(Client client) {
