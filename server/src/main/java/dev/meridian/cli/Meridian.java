@@ -23,6 +23,8 @@ import picocli.CommandLine.Spec;
       NewCommand.class,
       CheckCommand.class,
       StatusCommand.class,
+      TokenCommand.class,
+      LeaveCommand.class,
       DataCommand.class,
       BackupCommand.class,
       RestoreCommand.class,

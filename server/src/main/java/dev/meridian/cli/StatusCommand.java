@@ -81,6 +81,7 @@ final class StatusCommand implements Callable<Integer> {
             + Meter.bytes(status.path("memory").path("heapMaxBytes").asLong(0)));
     facts.print();
     console.out().println();
+    showNodes(status.path("cluster"));
     Table shards =
         new Table(
             console, "SHARD", "ROLE", "MEMBERS", "SPARE", "APPLIED", "LOG", "COMMIT", "DISK FREE");
@@ -96,5 +97,37 @@ final class StatusCommand implements Callable<Integer> {
           Meter.bytes(shard.path("diskFreeBytes").asLong(0)));
     }
     shards.print();
+  }
+
+  /** Who is in the cluster, and how many more may fail. */
+  private void showNodes(JsonNode cluster) {
+    if (cluster.path("nodes").isEmpty()) {
+      return;
+    }
+    int spare = cluster.path("spareFailures").asInt(-1);
+    String how =
+        spare < 0
+            ? Table.paint(console, "31;1", "there is no primary: writes wait or are refused")
+            : spare == 0
+                ? Table.paint(console, "33;1", "the next failure stops writes")
+                : Table.paint(
+                    console, "32;1", spare + " more node" + (spare == 1 ? "" : "s") + " may fail");
+    console.out().println(cluster.path("nodes").size() + " nodes, " + how);
+    console.out().println();
+    Table nodes = new Table(console, "NODE", "ROLE", "LAG", "SILENT", "ZONE", "PEER", "WEB", "VERSION");
+    for (JsonNode node : cluster.path("nodes")) {
+      String id = node.path("id").asString("?");
+      nodes.row(
+          id + (id.equals(cluster.path("node").asString("")) ? " *" : ""),
+          node.path("role").asString("?"),
+          node.has("lag") ? Meter.count(node.path("lag").asLong(0)) : "",
+          node.has("silentMillis") ? node.path("silentMillis").asLong(0) + " ms" : "",
+          node.path("zone").asString(""),
+          node.path("address").asString(""),
+          node.path("http").asString("off"),
+          node.path("version").asString(""));
+    }
+    nodes.print();
+    console.out().println();
   }
 }

@@ -4,10 +4,17 @@ import ch.qos.logback.classic.LoggerContext;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.node.Node;
 import dev.meridian.node.NodeOptions;
+import dev.meridian.peer.JoinToken;
+import dev.meridian.shard.Cluster;
+import dev.meridian.shard.ClusterOptions;
 import dev.meridian.site.ListenAddress;
 import dev.meridian.site.Listeners;
+import dev.meridian.site.Units;
+import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -34,8 +41,12 @@ import picocli.CommandLine.Parameters;
 final class UpCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "SITE",
-      description = "The site's folder: site.yaml, pages/ and public/.")
-  Path site = Path.of(".");
+      arity = "0..1",
+      description = {
+        "The site's folder: site.yaml, pages/ and public/ (default: .).",
+        "With --join, where the cluster's site is fetched to (default: DATA/site)."
+      })
+  @Nullable Path site;
 
   @Option(
       names = "--http",
@@ -73,6 +84,44 @@ final class UpCommand implements Callable<Integer> {
       defaultValue = "data",
       description = "The folder for everything this node keeps (default: ./${DEFAULT-VALUE}).")
   Path data = Path.of("data");
+
+  @Option(
+      names = "--join",
+      paramLabel = "HOST:PORT",
+      description =
+          "Join the cluster of the node whose --peer address this is. Needs a token from"
+              + " 'meridian token' there, in MERIDIAN_TOKEN or --token-file.")
+  @Nullable String join;
+
+  @Option(
+      names = "--token-file",
+      paramLabel = "FILE",
+      description = "A file with the token to join with.")
+  @Nullable Path tokenFile;
+
+  @Option(
+      names = "--zone",
+      paramLabel = "ZONE",
+      defaultValue = "",
+      description = "The rack, room or provider's zone that fails as one; replicas are spread over"
+          + " zones.")
+  String zone = "";
+
+  @Option(
+      names = "--replicas",
+      paramLabel = "N",
+      defaultValue = "3",
+      description = "How many nodes hold the data, when there are so many (default: ${DEFAULT-VALUE}).")
+  int replicas = ClusterOptions.REPLICAS;
+
+  @Option(
+      names = "--replace-after",
+      paramLabel = "TIME",
+      defaultValue = "10m",
+      description =
+          "How long a node may be silent before another one takes its place (default:"
+              + " ${DEFAULT-VALUE}).")
+  String replaceAfter = "10m";
 
   @ArgGroup @Nullable Mode mode;
 
@@ -123,7 +172,12 @@ final class UpCommand implements Callable<Integer> {
     System.setProperty("meridian.log.access", access ? "INFO" : "WARN");
     NodeOptions options =
         new NodeOptions(
-            site, data, this::listeners, mode == null || !mode.production, VersionCommand.number());
+            siteFolder(),
+            data,
+            this::listeners,
+            mode == null || !mode.production,
+            VersionCommand.number(),
+            membership());
     long begun = System.nanoTime();
     Node node = Node.start(options);
     // Ctrl-C and SIGTERM end here; main waits for what is being finished.
@@ -132,6 +186,47 @@ final class UpCommand implements Callable<Integer> {
     new UpBanner(console, node, data).show(System.nanoTime() - begun);
     Thread.currentThread().join(); // for ever; the signal ends the process
     return ExitCode.OK;
+  }
+
+  private Path siteFolder() {
+    if (site != null) {
+      return site;
+    }
+    return join == null ? Path.of(".") : data.resolve("site");
+  }
+
+  private NodeOptions.Membership membership() throws IOException {
+    if (replicas < 1 || replicas > 7) {
+      throw new CliException(ExitCode.USAGE, "--replicas is 1 to 7; it was " + replicas);
+    }
+    Duration silence =
+        Units.duration(replaceAfter)
+            .filter(Duration::isPositive)
+            .orElseThrow(
+                () ->
+                    new CliException(
+                        ExitCode.USAGE,
+                        "--replace-after is a time such as 10m; it was '" + replaceAfter + "'"));
+    return new NodeOptions.Membership(joining(), zone, replicas, silence);
+  }
+
+  private Optional<ClusterOptions.Join> joining() throws IOException {
+    if (join == null || Cluster.isNode(data)) {
+      return Optional.empty();
+    }
+    String text = tokenFile == null ? System.getenv("MERIDIAN_TOKEN") : Files.readString(tokenFile);
+    if (text == null || text.isBlank()) {
+      throw new CliException(
+          ExitCode.USAGE,
+          "--join needs a token: make one with './meridian token' on the cluster, and put it into"
+              + " MERIDIAN_TOKEN or a --token-file");
+    }
+    try {
+      return Optional.of(
+          new ClusterOptions.Join(address(join, "--join"), JoinToken.parse(text.strip())));
+    } catch (InvalidInputException e) {
+      throw new CliException(ExitCode.USAGE, "the token: " + e.getMessage(), e);
+    }
   }
 
   private static void stop(Node node) {

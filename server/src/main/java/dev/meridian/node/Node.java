@@ -3,8 +3,11 @@ package dev.meridian.node;
 import dev.meridian.dns.NameServer;
 import dev.meridian.dns.Zones;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.peer.PeerClient;
 import dev.meridian.replica.ReplicaOptions;
 import dev.meridian.replica.ReplicatedStore;
+import dev.meridian.shard.Cluster;
+import dev.meridian.shard.ClusterOptions;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.LiveSite;
@@ -33,6 +36,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -60,6 +65,7 @@ public final class Node implements AutoCloseable {
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final LiveSite site;
   private final Listeners listeners;
+  private final Cluster cluster;
   private final ReplicatedStore store;
   private final Access access;
   private final Seeding seeding;
@@ -92,21 +98,24 @@ public final class Node implements AutoCloseable {
     this.options = options;
     try {
       bindMetrics();
+      fetchSite();
       this.site = opened(LiveSite.open(options.site()));
       this.listeners = options.listeners().apply(site.current().listeners());
       Engine engine = opened(new Engine());
       ReplicaOptions replica = ReplicaOptions.DEFAULT.edit().peer(listeners.peer()).build();
-      this.store =
+      this.cluster =
           opened(
-              ReplicatedStore.open(
+              Cluster.open(
                   options.data(),
-                  replica,
+                  clusterOptions(replica),
                   new RocksStore.Options(
                       engine, replica.region(), System::currentTimeMillis, MAX_OPEN_FILES),
                   indexes(site.current()),
                   metrics));
+      this.store = cluster.store();
+      opened(new SiteShare(cluster, site.current().folder(), !isFetched()));
       this.access = Access.open(store, options.data().resolve("operator.key"));
-      this.seeding = opened(Seeding.start(store, site.current()));
+      this.seeding = opened(Seeding.start(store, site.current(), cluster.isFounder()));
       this.web = startWeb();
       this.names = startNames();
       this.admin = opened(AdminListener.start(listeners.admin(), access, new Views()));
@@ -118,6 +127,58 @@ public final class Node implements AutoCloseable {
       closeAll();
       throw e;
     }
+  }
+
+  private ClusterOptions clusterOptions(ReplicaOptions replica) {
+    NodeOptions.Membership membership = options.membership();
+    return new ClusterOptions(
+        replica,
+        membership.zone(),
+        options.version(),
+        listeners.http().map(StatusReport::text).orElse(""),
+        membership.join(),
+        membership.replicas(),
+        membership.replaceAfter());
+  }
+
+  /** The mark in a site's folder that it is the copy of another node's. */
+  private Path fetchedMark() {
+    return options.data().resolve("site-is-fetched");
+  }
+
+  private boolean isFetched() {
+    return Files.exists(fetchedMark());
+  }
+
+  /** A node that joins without a site of its own serves the cluster's. */
+  private void fetchSite() throws IOException {
+    if (options.membership().join().isEmpty()) {
+      return;
+    }
+    if (Files.exists(options.site())) {
+      throw new IOException(
+          "The folder "
+              + options.site()
+              + " is there already, and a node that joins serves the cluster's site. Name a folder"
+              + " that does not exist, or none.");
+    }
+    // Only nodes of the cluster are given its site; so this one becomes one first.
+    Listeners wanted = options.listeners().apply(Listeners.DEFAULT);
+    Cluster.join(
+        options.data(),
+        new ClusterOptions(
+            ReplicaOptions.DEFAULT.edit().peer(wanted.peer()).build(),
+            options.membership().zone(),
+            options.version(),
+            wanted.http().map(StatusReport::text).orElse(""),
+            options.membership().join(),
+            options.membership().replicas(),
+            options.membership().replaceAfter()));
+    try (PeerClient client = Cluster.client(options.data())) {
+      SiteShare.fetchInto(
+          client, options.membership().join().orElseThrow().node(), options.site());
+    }
+    Files.writeString(fetchedMark(), "The site's folder is a copy of the cluster's.\n");
   }
 
   private void bindMetrics() {
@@ -204,7 +265,7 @@ public final class Node implements AutoCloseable {
   public record SeedProgress(String collection, long documents, long bytesRead, long bytesTotal) {}
 
   private void siteChanged(Site now) {
-    store.defineIndexes(indexes(now));
+    cluster.defineIndexes(indexes(now));
     names.ifPresent(server -> serveNames(server, now));
     Listeners wanted = options.listeners().apply(now.listeners());
     if (!wanted.equals(listeners)) {
@@ -284,7 +345,7 @@ public final class Node implements AutoCloseable {
           site,
           namesProblem,
           listeners(),
-          store.status(),
+          cluster.status(),
           seeding.progress(),
           notReady());
     }
@@ -292,6 +353,16 @@ public final class Node implements AutoCloseable {
     @Override
     public String metrics() {
       return metrics.scrape();
+    }
+
+    @Override
+    public String newToken(Duration validity, boolean reusable) throws IOException {
+      return cluster.newToken(validity, reusable);
+    }
+
+    @Override
+    public void removeNode(String id, boolean gone) {
+      cluster.remove(id.equals("self") ? cluster.self() : id, gone);
     }
 
     @Override

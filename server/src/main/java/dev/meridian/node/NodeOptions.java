@@ -1,21 +1,53 @@
 package dev.meridian.node;
 
+import dev.meridian.shard.ClusterOptions;
 import dev.meridian.site.Listeners;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 
 /**
  * What to start.
  *
- * @param site the site's folder
+ * @param site the site's folder; a node that joins fetches the cluster's site there when there is no
+ *     such folder
  * @param data the folder for everything this node keeps; made when it is not there
  * @param listeners turns the site's listeners into this node's, as flags ask
  * @param development whether error pages show what is wrong in a template
  * @param version of the product, for people
+ * @param membership the node's part in its cluster
  */
 public record NodeOptions(
     Path site,
     Path data,
     UnaryOperator<Listeners> listeners,
     boolean development,
-    String version) {}
+    String version,
+    Membership membership) {
+  /**
+   * A node's part in its cluster.
+   *
+   * @param join whose cluster to join when the data folder is new; empty founds one
+   * @param zone the failure zone the node is in; empty for none
+   * @param replicas how many replicas data should have, when there are so many nodes
+   * @param replaceAfter how long a node may be silent before another takes its place
+   */
+  public record Membership(
+      Optional<ClusterOptions.Join> join, String zone, int replicas, Duration replaceAfter) {
+    /** A node that founds a cluster, or is of one already. */
+    public static final Membership ALONE =
+        new Membership(
+            Optional.empty(), "", ClusterOptions.REPLICAS, ClusterOptions.REPLACE_AFTER);
+  }
+
+  /** A node that founds a cluster, or is of one already. */
+  public NodeOptions(
+      Path site,
+      Path data,
+      UnaryOperator<Listeners> listeners,
+      boolean development,
+      String version) {
+    this(site, data, listeners, development, version, Membership.ALONE);
+  }
+}

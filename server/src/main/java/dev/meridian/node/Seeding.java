@@ -89,9 +89,16 @@ final class Seeding implements AutoCloseable {
     this.thread = Thread.ofVirtual().name("seeding").unstarted(this::run);
   }
 
-  /** Starts in the background. */
-  static Seeding start(Store store, Site site) {
+  /**
+   * Starts in the background.
+   *
+   * @param mine whether this node imports the seeds; in a cluster one does
+   */
+  static Seeding start(Store store, Site site, boolean mine) {
     Seeding seeding = new Seeding(store, site);
+    if (!mine) {
+      return seeding;
+    }
     // Known before the first request is served: whether there is anything to wait for.
     site.collections().values().stream()
         .filter(seeding::isWanted)
@@ -107,13 +114,16 @@ final class Seeding implements AutoCloseable {
 
   /** Waits until nothing more is to be imported, at most so long. */
   boolean await(Duration limit) throws InterruptedException {
-    return thread.join(limit);
+    return thread.getState() == Thread.State.NEW || thread.join(limit);
   }
 
   /** Stops after the writes under way. */
   @Override
   public void close() {
     closed = true;
+    if (thread.getState() == Thread.State.NEW) {
+      return;
+    }
     try {
       thread.join(Duration.ofSeconds(10));
     } catch (InterruptedException e) {

@@ -1,12 +1,16 @@
 package dev.meridian.node;
 
 import dev.meridian.document.Json;
+import dev.meridian.replica.Group;
 import dev.meridian.replica.ReplicaStatus;
+import dev.meridian.shard.Cluster;
+import dev.meridian.shard.Member;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.LiveSite;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -16,6 +20,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The state of a node as JSON: what {@code GET /status} of the operator's listener answers. */
 final class StatusReport {
+  /** A member that has not answered for so long counts as failed. */
+  private static final long SILENT_MILLIS = 2000;
+
   private StatusReport() {}
 
   static byte[] of(
@@ -24,7 +31,7 @@ final class StatusReport {
       LiveSite site,
       @Nullable String namesProblem,
       Listeners listeners,
-      ReplicaStatus replica,
+      Cluster.Status cluster,
       Seeding.Progress seeding,
       Optional<String> notReady) {
     Members report = new Members();
@@ -53,6 +60,9 @@ final class StatusReport {
     addresses.put("peer", text(listeners.peer()));
     report.put("listeners", addresses.json());
 
+    report.put("cluster", cluster(cluster));
+
+    ReplicaStatus replica = cluster.replica();
     Members shard = new Members();
     shard.put("shard", 0);
     shard.put("role", replica.role());
@@ -86,6 +96,69 @@ final class StatusReport {
     return report.json().toBytes();
   }
 
+  private static Json cluster(Cluster.Status cluster) {
+    Members about = new Members();
+    about.put("id", cluster.id());
+    about.put("node", cluster.self());
+    about.put("members", cluster.members().size());
+    about.put("spareFailures", spareFailures(cluster));
+    Group group = cluster.group();
+    if (group != null) {
+      about.put("primary", group.primary());
+    }
+    List<Json> nodes = new ArrayList<>();
+    for (Member node : cluster.nodes()) {
+      nodes.add(node(node, cluster));
+    }
+    about.put("nodes", new Json.Arr(nodes));
+    return about.json();
+  }
+
+  private static Json node(Member node, Cluster.Status cluster) {
+    Members about = new Members();
+    about.put("id", node.id());
+    about.put("address", node.address());
+    about.put("http", node.http());
+    about.put("zone", node.zone());
+    about.put("version", node.version());
+    Group group = cluster.group();
+    Group.Follower follower =
+        group == null
+            ? null
+            : group.followers().stream()
+                .filter(f -> f.node().equals(node.id()))
+                .findFirst()
+                .orElse(null);
+    if (node.state() != Member.State.IN) {
+      about.put("role", node.state().name().toLowerCase(Locale.ROOT));
+    } else if (group != null && group.primary().equals(node.id())) {
+      about.put("role", "primary");
+    } else {
+      about.put("role", cluster.members().containsKey(node.id()) ? "replica" : "spare");
+    }
+    if (group != null && follower != null) {
+      about.put("lag", Math.max(0, group.index() - follower.index()));
+      about.put("silentMillis", follower.silentMillis());
+    }
+    return about.json();
+  }
+
+  /** How many more members may fail before writes stop; -1 when they have stopped. */
+  private static int spareFailures(Cluster.Status cluster) {
+    Group group = cluster.group();
+    if (group == null) {
+      return -1;
+    }
+    int members = cluster.members().size();
+    int live =
+        1
+            + (int)
+                group.followers().stream()
+                    .filter(follower -> follower.silentMillis() < SILENT_MILLIS)
+                    .count();
+    return live - (members / 2 + 1);
+  }
+
   private static Json memory() {
     Runtime runtime = Runtime.getRuntime();
     Members memory = new Members();
@@ -94,7 +167,7 @@ final class StatusReport {
     return memory.json();
   }
 
-  private static String text(InetSocketAddress address) {
+  static String text(InetSocketAddress address) {
     String host = address.getAddress().getHostAddress();
     return (host.contains(":") ? "[" + host + "]" : host) + ":" + address.getPort();
   }

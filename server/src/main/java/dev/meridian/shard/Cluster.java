@@ -138,8 +138,8 @@ public final class Cluster implements AutoCloseable {
       List<IndexDefinition> indexes,
       MeterRegistry meters)
       throws IOException {
-    if (options.join().isPresent() && !Identity.exists(data)) {
-      Joining.join(data, options);
+    if (options.join().isPresent()) {
+      join(data, options);
     }
     Cluster cluster = new Cluster(data, options, storeOptions, indexes, meters);
     try {
@@ -149,6 +149,29 @@ public final class Cluster implements AutoCloseable {
       cluster.close();
       throw e;
     }
+  }
+
+  /**
+   * Makes a new data folder that of a node of the cluster that {@code options} name; one that is a
+   * node's already stays as it is.
+   *
+   * @throws IOException if the cluster cannot be reached or refuses; the message says why
+   */
+  public static void join(Path data, ClusterOptions options) throws IOException {
+    if (!Identity.exists(data)) {
+      Joining.join(data, options);
+    }
+  }
+
+  /** A client for other nodes, in the name of the node whose data folder this is. */
+  public static PeerClient client(Path data) throws IOException {
+    Path folder = Joining.trust(data);
+    PeerTls own =
+        new PeerTls(
+            NodeCertificate.load(folder),
+            TrustedAuthorities.load(folder),
+            InstantSource.system());
+    return PeerClient.secured(builder -> builder.sslContext(own.clientContext()));
   }
 
   /** What this node shows and trusts; made when it founds its cluster. */
@@ -281,6 +304,11 @@ public final class Cluster implements AutoCloseable {
   /** This node's id. */
   public String self() {
     return host.identity().node();
+  }
+
+  /** Whether this node began the cluster. */
+  public boolean isFounder() {
+    return host.identity().founder();
   }
 
   /** Replaces the secondary indexes of the data. */

@@ -9,7 +9,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Durations and sizes as people write them: a whole number and a unit. */
-final class Units {
+public final class Units {
   private static final Pattern QUANTITY = Pattern.compile("([0-9]{1,9}) ?([A-Za-z]+)");
 
   private static final Map<String, Duration> DURATIONS =
@@ -51,7 +51,7 @@ final class Units {
   private Units() {}
 
   /** The duration, or empty when it is written otherwise; {@link #durationHint} then helps. */
-  static Optional<Duration> duration(String text) {
+  public static Optional<Duration> duration(String text) {
     Matcher matcher = QUANTITY.matcher(text);
     if (!matcher.matches()) {
       return Optional.empty();

@@ -40,7 +40,9 @@ public final class AdminListener implements AutoCloseable {
   private static final String PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
   private static final int MAX_CONNECTIONS = 200;
   private static final int MAX_KEY_BYTES = 4096;
+  private static final int MAX_TOKEN_MINUTES = 30 * 24 * 60;
   private static final String KEY = "/keys/";
+  private static final String NODE = "/nodes/";
 
   private final Access access;
   private final AdminViews views;
@@ -157,7 +159,21 @@ public final class AdminListener implements AutoCloseable {
         only(method, "GET");
         backup(context);
       }
+      case "/tokens" -> {
+        operatorOnly(context);
+        only(method, "POST");
+        createToken(context);
+      }
       default -> {
+        if (path.startsWith(NODE)) {
+          operatorOnly(context);
+          only(method, "DELETE");
+          String query = context.request().prologue().query().rawValue();
+          views.removeNode(path.substring(NODE.length()), query.equals("gone"));
+          context.response().status(Status.ACCEPTED_202);
+          context.send();
+          return;
+        }
         if (path.startsWith(KEY)) {
           operatorOnly(context);
           only(method, "DELETE");
@@ -167,7 +183,7 @@ public final class AdminListener implements AutoCloseable {
         throw new ProblemException(
             Problem.notFound(
                 "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                    + " /keys and /backup."));
+                    + " /keys, /tokens, /nodes and /backup."));
       }
     }
   }
@@ -198,6 +214,32 @@ public final class AdminListener implements AutoCloseable {
     Map<String, Json> answer = new LinkedHashMap<>(((Json.Obj) created.info().json()).members());
     answer.put("key", new Json.Str(created.token()));
     json(context, Status.CREATED_201, new Json.Obj(answer).toBytes());
+  }
+
+  /** Takes {@code {"minutes","reusable"}}, both optional. */
+  private void createToken(RequestContext context) {
+    Json body = Json.parse(Bodies.read(context, MAX_KEY_BYTES));
+    if (!(body instanceof Json.Obj(Map<String, Json> members))
+        || !Set.of("minutes", "reusable").containsAll(members.keySet())) {
+      throw new InvalidInputException("A token is made of {\"minutes\":…,\"reusable\":…}.");
+    }
+    long minutes =
+        members.getOrDefault("minutes", Json.Num.of(60)) instanceof Json.Num number
+            ? number.decimal().longValue()
+            : 0;
+    if (minutes < 1 || minutes > MAX_TOKEN_MINUTES) {
+      throw new InvalidInputException("'minutes' is 1 to " + MAX_TOKEN_MINUTES + ".");
+    }
+    boolean reusable = new Json.Bool(true).equals(members.get("reusable"));
+    try {
+      String token = views.newToken(Duration.ofMinutes(minutes), reusable);
+      json(
+          context,
+          Status.CREATED_201,
+          new Json.Obj(Map.of("token", new Json.Str(token))).toBytes());
+    } catch (IOException e) {
+      throw new UncheckedIOException("No token could be made", e);
+    }
   }
 
   private void revokeKey(RequestContext context, String id) {

@@ -2,6 +2,7 @@ package dev.meridian.web;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.time.Duration;
 import java.util.Optional;
 
 /** What the operator's listener shows of its node. Called on any thread, many at once. */
@@ -21,4 +22,22 @@ public interface AdminViews {
    * @throws IOException if it cannot be completed; what was written until then is no backup
    */
   void backup(OutputStream to) throws IOException;
+
+  /**
+   * A new token with which another node may join the cluster.
+   *
+   * @param validity how long it is good for
+   * @param reusable whether more than one node may use it
+   * @throws IOException if this node cannot make one
+   */
+  String newToken(Duration validity, boolean reusable) throws IOException;
+
+  /**
+   * Lets a node leave the cluster; on return that is noted, and happens soon.
+   *
+   * @param id the node's id, or {@code self}
+   * @param gone whether the node is gone for good, so that nobody waits for it
+   * @throws dev.meridian.document.InvalidInputException if there is no such node, or no other
+   */
+  void removeNode(String id, boolean gone);
 }

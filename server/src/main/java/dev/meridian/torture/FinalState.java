@@ -1,0 +1,25 @@
+package dev.meridian.torture;
+
+import dev.meridian.torture.Operation.Part;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What every node answers to strong reads once all is healed and quiet.
+ *
+ * @param nodes for each node, each document; a part with no ETag says that it is not there
+ */
+public record FinalState(Map<String, Map<String, Part>> nodes) {
+  /** Copies. */
+  public FinalState {
+    nodes = Map.copyOf(nodes);
+    if (nodes.isEmpty()) {
+      throw new IllegalArgumentException("a final state needs a node");
+    }
+  }
+
+  /** The nodes, sorted. */
+  List<String> names() {
+    return nodes.keySet().stream().sorted().toList();
+  }
+}

@@ -1,0 +1,132 @@
+package dev.meridian.torture;
+
+import dev.meridian.torture.Operation.Kind;
+import dev.meridian.torture.Operation.Level;
+import dev.meridian.torture.Operation.Outcome;
+import dev.meridian.torture.Operation.Part;
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+
+/** One client of a {@link Workload}. For one thread. */
+final class Session {
+  private final Workload.Options options;
+  private final int client;
+  private final DataApi api;
+  private final History history;
+  private final Random random;
+
+  /** The last ETag seen of each document, for conditional puts. */
+  private final Map<String, String> known = new HashMap<>();
+
+  private String token = "";
+  private long written;
+
+  Session(Workload.Options options, int client, DataApi api, History history) {
+    this.options = options;
+    this.client = client;
+    this.api = api;
+    this.history = history;
+    this.random = new Random(options.seed() * 1_000_003 + client);
+  }
+
+  /** One operation; false if it could not be recorded or the thread was interrupted. */
+  boolean step() {
+    // Skewed: half of all go to the first sixth of the trees.
+    int tree = (int) (options.trees() * Math.pow(random.nextDouble(), 2.6));
+    boolean child = random.nextInt(3) == 0;
+    Kind kind = pick(options.kinds());
+    Level level = pick(options.levels());
+    int node = random.nextInt(options.nodes().size());
+    if (Workload.isCounted(tree) && kind != Kind.READ) {
+      kind = Kind.INCREMENT;
+    }
+    String document = Workload.document(options, tree, child);
+    List<Part> parts = new ArrayList<>();
+    if (kind == Kind.BATCH) {
+      parts.add(new Part(Workload.document(options, tree, false), value(), 0, null));
+      parts.add(new Part(Workload.document(options, tree, true), value(), 0, null));
+    } else {
+      parts.add(new Part(document, kind.putsValue() ? value() : null, 0, null));
+    }
+    String expected = kind == Kind.CONDITIONAL_PUT ? known.get(document) : null;
+    if (kind == Kind.CONDITIONAL_PUT && expected == null) {
+      kind = Kind.PUT;
+    }
+    return perform(kind, kind == Kind.READ ? level : null, parts, expected, node);
+  }
+
+  private String value() {
+    return client + "-" + ++written;
+  }
+
+  private boolean perform(
+      Kind kind, @Nullable Level level, List<Part> parts, @Nullable String expected, int first) {
+    String sent = token;
+    String key = options.run() + "-" + client + "-" + ++written;
+    long invoked = System.nanoTime();
+    URI node = options.nodes().get(first);
+    DataApi.Answer answer = null;
+    boolean maybe = false;
+    for (int attempt = 0; attempt < options.attempts(); attempt++) {
+      node = options.nodes().get((first + attempt) % options.nodes().size());
+      answer =
+          level != null
+              ? api.read(node, parts.getFirst().document(), level, sent)
+              : api.write(node, kind, parts, expected, sent, key);
+      if (level != null || answer.outcome() == Outcome.OK) {
+        break;
+      }
+      if (answer.outcome() == Outcome.REFUSED && !maybe) {
+        break;
+      }
+      // From here on a refusal says nothing about the attempt before it, but an answer does: the
+      // key makes all attempts one.
+      maybe = true;
+    }
+    if (answer == null) {
+      return false;
+    }
+    Outcome outcome =
+        answer.outcome() == Outcome.OK ? Outcome.OK : maybe ? Outcome.UNKNOWN : Outcome.REFUSED;
+    long responded = System.nanoTime();
+    token = Tokens.merge(sent, answer.token());
+    for (Part part : answer.parts()) {
+      if (outcome == Outcome.OK && part.etag() != null && kind != Kind.DELETE) {
+        known.put(part.document(), part.etag());
+      }
+    }
+    return history.add(
+            new Operation(
+                history.nextId(),
+                client,
+                node.toString(),
+                kind,
+                level,
+                outcome == Outcome.OK ? answer.parts() : parts,
+                expected,
+                sent,
+                answer.token(),
+                invoked,
+                responded,
+                outcome,
+                answer.note()))
+        && !Thread.currentThread().isInterrupted();
+  }
+
+  private <E extends Enum<E>> E pick(Map<E, Integer> weights) {
+    List<E> sorted = weights.keySet().stream().sorted().toList();
+    int at = random.nextInt(weights.values().stream().mapToInt(Integer::intValue).sum());
+    for (E one : sorted) {
+      at -= weights.getOrDefault(one, 0);
+      if (at < 0) {
+        return one;
+      }
+    }
+    throw new IllegalStateException("weights are positive");
+  }
+}
