@@ -117,11 +117,11 @@ final class UpCommand implements Callable<Integer> {
   @Option(
       names = "--replace-after",
       paramLabel = "TIME",
-      defaultValue = "10m",
+      defaultValue = "10 min",
       description =
           "How long a node may be silent before another one takes its place (default:"
               + " ${DEFAULT-VALUE}).")
-  String replaceAfter = "10m";
+  String replaceAfter = "10 min";
 
   @ArgGroup @Nullable Mode mode;
 
@@ -206,7 +206,7 @@ final class UpCommand implements Callable<Integer> {
                 () ->
                     new CliException(
                         ExitCode.USAGE,
-                        "--replace-after is a time such as 10m; it was '" + replaceAfter + "'"));
+                        "--replace-after is a time such as 10 min; it was '" + replaceAfter + "'"));
     return new NodeOptions.Membership(joining(), zone, replicas, silence);
   }
 

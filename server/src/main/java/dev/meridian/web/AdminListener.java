@@ -107,13 +107,13 @@ public final class AdminListener implements AutoCloseable {
     @Override
     public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
       RequestContext context = RequestContext.admin(request, response);
-      connections.enter(request);
+      var connection = connections.enter(request);
       try {
         handle(context);
       } catch (RuntimeException | Error e) {
         answers.failure(context, e);
       } finally {
-        connections.leave(request);
+        connections.leave(connection);
       }
     }
   }

@@ -42,7 +42,7 @@ final class FrontDoor implements Filter {
   @Override
   public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
     RequestContext context = new RequestContext(request, response, site.get(), System.nanoTime());
-    connections.enter(request);
+    var connection = connections.enter(request);
     watchdog.enter(context);
     try {
       String path = request.prologue().uriPath().rawPath();
@@ -60,7 +60,7 @@ final class FrontDoor implements Filter {
       Bodies.abandon(context);
     } finally {
       watchdog.leave(context);
-      connections.leave(request);
+      connections.leave(connection);
       metrics.record(context);
     }
   }

@@ -47,7 +47,8 @@ final class OpenConnections implements AutoCloseable {
     thread = Thread.ofPlatform().daemon().name("web-connections").start(this::run);
   }
 
-  private static final class Connection {
+  /** One of them. */
+  static final class Connection {
     private final SocketChannel channel;
 
     /** Requests being handled; guarded by this, as is {@link #idleSince}. */
@@ -58,41 +59,42 @@ final class OpenConnections implements AutoCloseable {
     /** Whether its input was ended; of the watching thread alone. */
     private boolean ended;
 
-    Connection(SocketChannel channel) {
+    private Connection(SocketChannel channel) {
       this.channel = channel;
     }
 
-    synchronized void enter() {
+    private synchronized void enter() {
       requests++;
     }
 
-    synchronized void leave() {
+    private synchronized void leave() {
       requests--;
       idleSince = System.nanoTime();
     }
 
-    synchronized boolean isIdle(long nowNanos, long limitNanos) {
+    private synchronized boolean isIdle(long nowNanos, long limitNanos) {
       return requests == 0 && nowNanos - idleSince > limitNanos;
     }
   }
 
-  /** A request's head has come; {@link #leave} follows when it is answered. */
-  void enter(ServerRequest request) {
-    Connection connection = of(request);
+  /**
+   * A request's head has come.
+   *
+   * @return to be given to {@link #leave} when it is answered; null for a connection that is closed
+   */
+  @Nullable Connection enter(ServerRequest request) {
+    SocketAddress address = request.remotePeer().address();
+    Connection connection = address == null ? null : open.get(address);
     if (connection != null) {
       connection.enter();
     }
+    return connection;
   }
 
-  void leave(ServerRequest request) {
-    Connection connection = of(request);
+  void leave(@Nullable Connection connection) {
     if (connection != null) {
       connection.leave();
     }
-  }
-
-  private @Nullable Connection of(ServerRequest request) {
-    return open.get(request.remotePeer().address());
   }
 
   /** Connections now open. */
