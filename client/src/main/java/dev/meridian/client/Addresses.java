@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
 final class Addresses {
   private static final HexFormat HEX = HexFormat.of().withUpperCase();
 
+  private static final int MAX_PORT = 65_535;
+
   private final String base;
 
   /**
@@ -21,6 +23,7 @@ final class Addresses {
     if (scheme == null
         || !(scheme.equalsIgnoreCase("http") || scheme.equalsIgnoreCase("https"))
         || server.getHost() == null
+        || server.getPort() > MAX_PORT
         || server.getRawQuery() != null
         || server.getRawFragment() != null) {
       throw new IllegalArgumentException(

@@ -187,6 +187,15 @@ class CliTest {
   }
 
   @Test
+  void csvHasTheColumnsThatWereNamed() {
+    at("data", "put", "notes/1", "{\"n\":1,\"m\":2}").ok();
+    assertThat(at("data", "export", "notes", "--format=csv", "--fields=m,x").ok().out())
+        .isEqualTo("_id,m,x\r\n1,2,\r\n");
+    assertThat(at("data", "export", "notes", "--format=csv").ok().out())
+        .isEqualTo("_id,m,n\r\n1,2,1\r\n");
+  }
+
+  @Test
   void badRecordIsNamedAndTheRestCanGoOn() throws Exception {
     Path file =
         file(

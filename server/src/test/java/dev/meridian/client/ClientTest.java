@@ -241,7 +241,8 @@ class ClientTest {
           .as(key)
           .isThrownBy(() -> WriteOptions.NONE.withIdempotencyKey(key));
     }
-    for (String address : List.of("ftp://127.0.0.1", "127.0.0.1:8080", "http:///x", "http://a?b")) {
+    for (String address :
+        List.of("ftp://127.0.0.1", "127.0.0.1:8080", "http:///x", "http://a?b", "http://a:65536")) {
       assertThatIllegalArgumentException()
           .as(address)
           .isThrownBy(() -> MeridianClient.connect(URI.create(address)).close());
