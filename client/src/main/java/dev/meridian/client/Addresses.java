@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
 final class Addresses {
   private static final HexFormat HEX = HexFormat.of().withUpperCase();
 
+  private static final int MAX_PORT = 65_535;
+
   private final String base;
 
   /**
@@ -21,6 +23,7 @@ final class Addresses {
     if (scheme == null
         || !(scheme.equalsIgnoreCase("http") || scheme.equalsIgnoreCase("https"))
         || server.getHost() == null
+        || server.getPort() > MAX_PORT
         || server.getRawQuery() != null
         || server.getRawFragment() != null) {
       throw new IllegalArgumentException(
@@ -40,10 +43,41 @@ final class Addresses {
     return URI.create(base + "/data");
   }
 
+  /**
+   * A document.
+   *
+   * @throws IllegalArgumentException if {@code path} is not of the form of a document's path
+   */
+  URI document(String path) {
+    if (path.chars().filter(c -> c == '/').count() % 2 == 0) {
+      throw new IllegalArgumentException(
+          "'" + path + "' is no document's path; write it as collection/id[/collection/id…]");
+    }
+    return data(path, "");
+  }
+
+  /**
+   * A collection, and a query string that is encoded already.
+   *
+   * @throws IllegalArgumentException if {@code path} is not of the form of a collection's path
+   */
+  URI collection(String path, String query) {
+    if (path.chars().filter(c -> c == '/').count() % 2 != 0) {
+      throw new IllegalArgumentException(
+          "'" + path + "' is no collection's path; write it as collection[/id/collection…]");
+    }
+    return data(path, query);
+  }
+
   /** A document or collection, and a query string that is encoded already. */
   URI data(String path, String query) {
     StringBuilder address = new StringBuilder(base).append("/data");
     for (String segment : path.split("/", -1)) {
+      if (segment.isEmpty() || !isUnicode(segment)) {
+        // Empty ones may be dropped on the road, and half characters would become another path.
+        throw new IllegalArgumentException(
+            "'" + path + "' is no path: each part between slashes is Unicode text, not empty");
+      }
       address.append('/');
       // Dot segments would be resolved away on the road; the server refuses them by name instead.
       encode(address, segment);
@@ -60,6 +94,11 @@ final class Addresses {
       query.append(query.isEmpty() ? "" : "&").append(name).append('=');
       encode(query, value);
     }
+  }
+
+  /** Whether the text has no half of a surrogate pair. */
+  static boolean isUnicode(String text) {
+    return text.codePoints().noneMatch(c -> c >= 0xd800 && c <= 0xdfff);
   }
 
   private static void encode(StringBuilder to, String text) {

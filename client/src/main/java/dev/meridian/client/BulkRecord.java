@@ -13,10 +13,24 @@ import tools.jackson.core.io.JsonStringEncoder;
  */
 @SuppressWarnings("ArrayRecordComponent") // shared, never changed
 public record BulkRecord(String id, byte[] json) {
+  /** A second line would be a record of its own, and the results those of others. */
+  private void check() {
+    for (byte b : json) {
+      if (b == '\n') {
+        throw new IllegalArgumentException(
+            "the JSON of record '" + id + "' is not on one line; write it without line breaks");
+      }
+    }
+    if (!Addresses.isUnicode(id)) {
+      throw new IllegalArgumentException("the id '" + id + "' is no Unicode text");
+    }
+  }
+
   /** The records as NDJSON, a line {@code {"id":…,"value":…}} for each. */
   static byte[] lines(List<BulkRecord> records) {
     int size = 0;
     for (BulkRecord record : records) {
+      record.check();
       size += record.json.length + record.id.length() + 24;
     }
     ByteArrayOutputStream lines = new ByteArrayOutputStream(size);

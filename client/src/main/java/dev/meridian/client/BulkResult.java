@@ -32,6 +32,9 @@ public record BulkResult(String id, @Nullable String etag, int status, String re
       while (results.size() < records.size() && answers.hasNext()) {
         JsonNode answer = answers.next();
         String id = records.get(results.size()).id();
+        if (!answer.path("id").asString(id).equals(id)) {
+          break; // Not the answer to these lines.
+        }
         JsonNode etag = answer.path("etag");
         if (etag.isString()) {
           results.add(new BulkResult(id, Json.unquote(etag.stringValue()), 0, ""));

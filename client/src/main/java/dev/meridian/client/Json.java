@@ -2,6 +2,7 @@ package dev.meridian.client;
 
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.databind.DeserializationFeature;
@@ -18,6 +19,24 @@ final class Json {
   private Json() {}
 
   /**
+   * A value as JSON.
+   *
+   * @throws IllegalArgumentException if Jackson cannot write it
+   */
+  static byte[] write(Object value) {
+    try {
+      return MAPPER.writeValueAsBytes(value);
+    } catch (JacksonException e) {
+      throw unwritable(e);
+    }
+  }
+
+  static IllegalArgumentException unwritable(RuntimeException e) {
+    return new IllegalArgumentException(
+        "the value cannot be written as JSON: " + e.getMessage(), e);
+  }
+
+  /**
    * Reads {@code {"items":[{"id":…,"etag":…,"value":…}],"next":…}} without rebuilding the values:
    * their bytes are cut out of {@code body} as they are, so numbers keep their digits.
    *
@@ -25,22 +44,31 @@ final class Json {
    */
   static @Nullable String readPage(byte[] body, String collection, Consumer<Document> items) {
     String next = null;
+    boolean found = false;
     try (JsonParser in = MAPPER.createParser(body)) {
       expect(in.nextToken(), JsonToken.START_OBJECT);
-      while (in.nextToken() == JsonToken.PROPERTY_NAME) {
+      JsonToken at = in.nextToken();
+      for (; at == JsonToken.PROPERTY_NAME; at = in.nextToken()) {
         String name = in.currentName();
         JsonToken value = in.nextToken();
         if (name.equals("items")) {
           expect(value, JsonToken.START_ARRAY);
-          while (in.nextToken() == JsonToken.START_OBJECT) {
+          found = true;
+          JsonToken item = in.nextToken();
+          for (; item == JsonToken.START_OBJECT; item = in.nextToken()) {
             items.accept(readItem(in, body, collection));
           }
+          expect(item, JsonToken.END_ARRAY);
         } else if (name.equals("next") && value == JsonToken.VALUE_STRING) {
           next = in.getString();
         } else {
           in.skipChildren();
         }
       }
+      expect(at, JsonToken.END_OBJECT);
+    }
+    if (!found) {
+      throw new IllegalStateException("a list has no items, not even none");
     }
     return next;
   }

@@ -1,10 +1,13 @@
 package dev.meridian.client;
 
+import dev.meridian.client.Transport.Effect;
 import java.io.InputStream;
 import java.net.URI;
+import java.net.URLDecoder;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
-import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -15,9 +18,11 @@ import java.util.Optional;
 import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.UUID;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -31,10 +36,16 @@ import tools.jackson.databind.node.ObjectNode;
  *       session token and sends it along.
  *   <li><b>Trying again is safe.</b> Each write carries an idempotency key, so the client tries
  *       again by itself after a broken connection or a server that is busy, within the bounds of
- *       its {@link Options}, and the write is applied once.
+ *       its {@link Options}, and the write is applied once. What cannot carry one says so: {@link
+ *       #putAll} and {@link #call}.
  *   <li><b>Failures say what is known.</b> All methods throw {@link MeridianException}, whose
  *       {@link MeridianException#outcome} tells whether a write may have happened.
+ *   <li><b>Nothing waits for ever</b>, but {@link Watch#next} for an event; {@link #close} ends
+ *       every wait.
  * </ul>
+ *
+ * <p>What is wrong before anything is sent, such as a path that is none or a value that is no JSON,
+ * is an {@link IllegalArgumentException}.
  *
  * <pre>{@code
  * try (var meridian = MeridianClient.connect(URI.create("http://127.0.0.1:8080"))) {
@@ -54,13 +65,14 @@ public final class MeridianClient implements AutoCloseable {
   private static final String JSON_PATCH = "application/json-patch+json";
   private static final String INCREMENT = "application/vnd.meridian.increment+json";
   private static final String LINES = "application/x-ndjson";
+  private static final int NOT_MODIFIED = 304;
 
   private final Addresses addresses;
   private final Transport transport;
 
-  private MeridianClient(URI server, Options options) {
+  private MeridianClient(URI server, Options options, Duration silence) {
     this.addresses = new Addresses(server);
-    this.transport = new Transport(server, options);
+    this.transport = new Transport(server, options, silence);
   }
 
   /**
@@ -70,7 +82,12 @@ public final class MeridianClient implements AutoCloseable {
    * @throws IllegalArgumentException if it is no http or https address
    */
   public static MeridianClient connect(URI server, Options options) {
-    return new MeridianClient(server, options);
+    return new MeridianClient(server, options, Watch.SILENCE);
+  }
+
+  /** For tests: watches take a connection for broken that is silent for so long. */
+  static MeridianClient connect(URI server, Options options, Duration silence) {
+    return new MeridianClient(server, options, silence);
   }
 
   /** A client without a key, with the default options. */
@@ -80,12 +97,16 @@ public final class MeridianClient implements AutoCloseable {
 
   /** The document at {@code path}, or empty when there is none. */
   public Optional<Document> get(String path) {
-    HttpResponse<byte[]> response =
-        transport.send(transport.request(addresses.data(path, "")).GET(), false, 404);
-    if (response.statusCode() == 404) {
-      return Optional.empty();
+    Answer answer;
+    try {
+      answer = transport.send(transport.request(addresses.document(path)).GET(), Effect.NONE, 0);
+    } catch (MeridianException e) {
+      if (isNotFound(e)) {
+        return Optional.empty();
+      }
+      throw e;
     }
-    return Optional.of(new Document(path, requiredEtag(response), response.body()));
+    return Optional.of(new Document(path, requiredEtag(answer), answer.body()));
   }
 
   /**
@@ -95,16 +116,17 @@ public final class MeridianClient implements AutoCloseable {
    * @throws MeridianException with status 404 when there is no document
    */
   public Optional<Document> getIfChanged(String path, String etag) {
-    HttpResponse<byte[]> response =
+    Answer answer =
         transport.send(
             transport
-                .request(addresses.data(path, ""))
+                .request(addresses.document(path))
                 .header("If-None-Match", "\"" + etag + "\"")
                 .GET(),
-            false);
-    return response.statusCode() == 304
+            Effect.NONE,
+            NOT_MODIFIED);
+    return answer.status() == NOT_MODIFIED
         ? Optional.empty()
-        : Optional.of(new Document(path, requiredEtag(response), response.body()));
+        : Optional.of(new Document(path, requiredEtag(answer), answer.body()));
   }
 
   /** Creates or replaces a document with anything Jackson can write. */
@@ -114,7 +136,7 @@ public final class MeridianClient implements AutoCloseable {
 
   /** Creates or replaces a document with anything Jackson can write. */
   public Written put(String path, Object value, WriteOptions options) {
-    return putJson(path, Json.MAPPER.writeValueAsBytes(value), options);
+    return putJson(path, Json.write(value), options);
   }
 
   /** Creates or replaces a document with JSON text in UTF-8. */
@@ -124,26 +146,22 @@ public final class MeridianClient implements AutoCloseable {
 
   /** Creates a document in {@code collection} under a new id, made by the server. */
   public Written create(String collection, Object value) {
-    HttpResponse<byte[]> response =
+    Answer answer =
         transport.send(
             writing(
-                addresses.data(collection, ""),
+                addresses.collection(collection, ""),
                 "POST",
                 JSON,
-                Json.MAPPER.writeValueAsBytes(value),
+                Json.write(value),
                 WriteOptions.NONE),
-            true);
-    String location = response.headers().firstValue("Location").orElse("");
-    String id =
-        java.net.URLDecoder.decode(
-            location.substring(location.lastIndexOf('/') + 1).replace("+", "%2B"),
-            java.nio.charset.StandardCharsets.UTF_8);
-    return new Written(collection + "/" + id, requiredEtag(response), replayed(response));
+            Effect.ONCE,
+            0);
+    return new Written(collection + "/" + newId(answer), requiredEtag(answer), replayed(answer));
   }
 
   /** Merges {@code changes} into a document (JSON Merge Patch, RFC 7396). */
   public Written merge(String path, Object changes, WriteOptions options) {
-    return mergeJson(path, Json.MAPPER.writeValueAsBytes(changes), options);
+    return mergeJson(path, Json.write(changes), options);
   }
 
   /** Merges JSON text in UTF-8 into a document (JSON Merge Patch, RFC 7396). */
@@ -169,7 +187,7 @@ public final class MeridianClient implements AutoCloseable {
   /** Adds to numbers in a document, atomically. */
   public Written increment(
       String path, Map<String, ? extends Number> amounts, WriteOptions options) {
-    return write("PATCH", path, INCREMENT, Json.MAPPER.writeValueAsBytes(amounts), options);
+    return write("PATCH", path, INCREMENT, Json.write(amounts), options);
   }
 
   /** Deletes a document; one that is not there is no error. */
@@ -183,10 +201,18 @@ public final class MeridianClient implements AutoCloseable {
    * @return whether there was one, as far as the server tells
    */
   public boolean delete(String path, WriteOptions options) {
-    HttpResponse<byte[]> response =
-        transport.send(
-            conditions(transport.request(addresses.data(path, "")), options).DELETE(), true, 404);
-    return response.statusCode() != 404;
+    try {
+      transport.send(
+          conditions(transport.request(addresses.document(path)), options).DELETE(),
+          Effect.ONCE,
+          0);
+      return true;
+    } catch (MeridianException e) {
+      if (isNotFound(e)) {
+        return false;
+      }
+      throw e;
+    }
   }
 
   /**
@@ -237,11 +263,16 @@ public final class MeridianClient implements AutoCloseable {
     Addresses.parameter(
         query, "scan", options.scan() == 0 ? null : Integer.toString(options.scan()));
     Addresses.parameter(query, "after", after);
-    HttpResponse<byte[]> response =
+    Answer answer =
         transport.send(
-            transport.request(addresses.data(collection, query.toString())).GET(), false);
+            transport.request(addresses.collection(collection, query.toString())).GET(),
+            Effect.NONE,
+            0);
     List<Document> items = new ArrayList<>();
-    String next = Json.readPage(response.body(), collection, items::add);
+    String next = understood(answer, () -> Json.readPage(answer.body(), collection, items::add));
+    if (next != null && next.equals(after)) {
+      throw Problems.notMeridian(answer.status(), "a page of the list is followed by itself", null);
+    }
     return new Page(items, next);
   }
 
@@ -268,48 +299,57 @@ public final class MeridianClient implements AutoCloseable {
         entry.put("ifMatch", write.ifMatch());
       }
     }
-    HttpResponse<byte[]> response =
+    Answer answer =
         transport.send(
-            writing(
-                addresses.root(),
-                "POST",
-                JSON,
-                Json.MAPPER.writeValueAsBytes(body),
-                WriteOptions.NONE),
-            true);
+            writing(addresses.root(), "POST", JSON, Json.write(body), WriteOptions.NONE),
+            Effect.ONCE,
+            0);
     List<Written> results = new ArrayList<>();
-    JsonNode answers = Json.MAPPER.readTree(response.body()).path("results");
+    JsonNode answers =
+        understood(answer, () -> Json.MAPPER.readTree(answer.body())).path("results");
+    if (answers.size() != writes.size()) {
+      throw Problems.notMeridian(
+          answer.status(), "the answer to a batch has not a result for each write", null);
+    }
     for (int i = 0; i < writes.size(); i++) {
       JsonNode etag = answers.path(i).path("etag");
       results.add(
           new Written(
               writes.get(i).path(),
               etag.isString() ? Json.unquote(etag.stringValue()) : null,
-              replayed(response)));
+              replayed(answer)));
     }
     return results;
   }
 
   /**
    * Puts many documents into a collection with one request. They are written independently and
-   * together quickly, not atomically; each has a result of its own. Sending the same records again
-   * is harmless.
+   * together quickly, not atomically; each has a result of its own.
+   *
+   * <p>There is no idempotency key for so many. When a connection breaks, the client sends all of
+   * them again: those that had been written are then put a second time, with the same value and a
+   * new version, over what others may have written meanwhile.
    *
    * @param collection where they go
-   * @param records each with an id; at most 8 MiB together
+   * @param records each with an id; at most 10,000 and 8 MiB together
    * @return one result for each record, in order
+   * @throws IllegalArgumentException if a record's JSON is not on one line
    */
   public List<BulkResult> putAll(String collection, List<BulkRecord> records) {
     byte[] body = BulkRecord.lines(records);
-    HttpResponse<byte[]> response =
+    if (records.isEmpty()) {
+      return List.of();
+    }
+    Answer answer =
         transport.send(
             transport
-                .request(addresses.data(collection, ""))
+                .request(addresses.collection(collection, ""))
                 .setHeader("Accept", LINES)
                 .header("Content-Type", LINES)
                 .POST(BodyPublishers.ofByteArray(body)),
-            true);
-    return BulkResult.read(response.body(), records);
+            Effect.ONCE,
+            0);
+    return BulkResult.read(answer.body(), records);
   }
 
   /**
@@ -324,17 +364,19 @@ public final class MeridianClient implements AutoCloseable {
   }
 
   /**
-   * Any other resource of this server, as a stream: for operators' tools.
+   * Any other resource of this server, as a stream: for operators' tools. A read waits at most
+   * {@link Options#requestTimeout} for more.
    *
    * @param path absolute, such as {@code /backup}
    */
   public InputStream open(String path) {
-    return transport.stream(transport.request(URI.create(addresses.server() + path)).GET()).body();
+    return transport.open(transport.request(URI.create(addresses.server() + path)).GET());
   }
 
   /**
    * Sends any other request to this server, with a JSON body unless that is null: for operators'
-   * tools.
+   * tools. A POST is not sent a second time when the first may have been carried out, for most of
+   * what operators do takes no idempotency key.
    */
   public byte[] call(String method, String path, byte @Nullable [] json) {
     HttpRequest.Builder request = transport.request(URI.create(addresses.server() + path));
@@ -343,17 +385,21 @@ public final class MeridianClient implements AutoCloseable {
     } else {
       request.header("Content-Type", JSON).method(method, BodyPublishers.ofByteArray(json));
     }
-    if (!method.equals("GET")) {
-      request.header("Idempotency-Key", UUID.randomUUID().toString());
-    }
-    return transport.send(request, !method.equals("GET")).body();
+    Effect effect =
+        switch (method) {
+          case "GET", "HEAD" -> Effect.NONE;
+          case "PUT", "DELETE" -> Effect.ONCE; // RFC 9110, section 9.2.2
+          default -> Effect.EACH_TIME;
+        };
+    return transport.send(request, effect, 0).body();
   }
 
   private Written write(
       String method, String path, String contentType, byte[] body, WriteOptions options) {
-    HttpResponse<byte[]> response =
-        transport.send(writing(addresses.data(path, ""), method, contentType, body, options), true);
-    return new Written(path, requiredEtag(response), replayed(response));
+    Answer answer =
+        transport.send(
+            writing(addresses.document(path), method, contentType, body, options), Effect.ONCE, 0);
+    return new Written(path, requiredEtag(answer), replayed(answer));
   }
 
   private HttpRequest.Builder writing(
@@ -386,30 +432,50 @@ public final class MeridianClient implements AutoCloseable {
   }
 
   private static JsonNode tree(Object value) {
-    return Json.MAPPER.valueToTree(value);
+    try {
+      return Json.MAPPER.valueToTree(value);
+    } catch (JacksonException | IllegalArgumentException e) {
+      throw Json.unwritable(e);
+    }
   }
 
-  private static boolean replayed(HttpResponse<?> response) {
-    return response.headers().firstValue("Idempotency-Replayed").orElse("").equals("true");
+  private static boolean isNotFound(MeridianException e) {
+    return e.status() == 404 && e.type().equals("not-found");
   }
 
-  private static String requiredEtag(HttpResponse<?> response) {
-    return response
-        .headers()
-        .firstValue("ETag")
-        .map(Json::unquote)
-        .orElseThrow(
-            () ->
-                new MeridianException(
-                    response.statusCode(),
-                    "not-meridian",
-                    "the answer has no ETag; is this address a Meridian server's?",
-                    MeridianException.Outcome.UNKNOWN,
-                    null,
-                    null));
+  private static boolean replayed(Answer answer) {
+    return answer.header("Idempotency-Replayed").equals("true");
   }
 
-  /** Breaks off what is under way and frees the connections. */
+  private static String requiredEtag(Answer answer) {
+    String etag = answer.header("ETag");
+    if (etag.isEmpty()) {
+      throw Problems.notMeridian(answer.status(), "the answer has no ETag", null);
+    }
+    return Json.unquote(etag);
+  }
+
+  private static String newId(Answer answer) {
+    String location = answer.header("Location");
+    String segment = location.substring(location.lastIndexOf('/') + 1);
+    if (segment.isEmpty()) {
+      throw Problems.notMeridian(
+          answer.status(), "the answer does not say where the new document is", null);
+    }
+    return understood(
+        answer, () -> URLDecoder.decode(segment.replace("+", "%2B"), StandardCharsets.UTF_8));
+  }
+
+  /** What {@code reading} makes of an answer that may be anybody's. */
+  private static <T> T understood(Answer answer, Supplier<T> reading) {
+    try {
+      return reading.get();
+    } catch (JacksonException | IllegalArgumentException | IllegalStateException e) {
+      throw Problems.notMeridian(answer.status(), "the answer cannot be understood", e);
+    }
+  }
+
+  /** Breaks off what is under way, ends the watches and frees the connections. */
   @Override
   public void close() {
     transport.close();

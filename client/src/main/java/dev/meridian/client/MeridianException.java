@@ -39,6 +39,13 @@ public final class MeridianException extends RuntimeException {
     this.etag = etag;
   }
 
+  /** The same with another outcome. */
+  MeridianException with(Outcome other) {
+    return other == outcome
+        ? this
+        : new MeridianException(status, type, detail(), other, etag, getCause());
+  }
+
   /** The HTTP status, or {@link #UNREACHED}. */
   public int status() {
     return status;
@@ -46,8 +53,10 @@ public final class MeridianException extends RuntimeException {
 
   /**
    * The kind of problem: a short stable name such as {@code not-found} or {@code
-   * precondition-failed}; {@code unreachable} when no connection could be made, {@code no-answer}
-   * when one was and nothing came back.
+   * precondition-failed}. The client's own: {@code unreachable} when no connection could be made,
+   * {@code no-answer} when one was and no whole answer came back, {@code answer-too-large}, {@code
+   * not-meridian} when the answer is not one of a Meridian server, {@code redirected}, {@code
+   * interrupted} and {@code closed}.
    */
   public String type() {
     return type;

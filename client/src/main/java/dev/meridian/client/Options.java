@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param key the API key, sent as {@code Authorization: Bearer …}; null: none
  * @param connectTimeout longest wait for a connection
- * @param requestTimeout longest wait for an answer to one attempt
+ * @param requestTimeout longest wait for the whole answer to one attempt; of a stream, for its
+ *     beginning and between two portions
  * @param attempts most attempts at one request, 1 to 20
  * @param maxWait longest pause between two attempts; a server that asks for more with {@code
  *     Retry-After} is not tried again
@@ -21,6 +22,8 @@ public record Options(
     int attempts,
     Duration maxWait,
     int maxResponseBytes) {
+  private static final Duration LONGEST = Duration.ofDays(1);
+
   /** No key; 5 s to connect, 30 s an attempt, 5 attempts, 5 s between them, answers to 64 MiB. */
   public static final Options DEFAULT =
       new Options(
@@ -40,6 +43,15 @@ public record Options(
         || requestTimeout.isZero()
         || maxWait.isNegative()) {
       throw new IllegalArgumentException("timeouts are positive");
+    }
+    if (connectTimeout.compareTo(LONGEST) > 0
+        || requestTimeout.compareTo(LONGEST) > 0
+        || maxWait.compareTo(LONGEST) > 0) {
+      throw new IllegalArgumentException("timeouts are at most " + LONGEST.toHours() + " hours");
+    }
+    if (maxResponseBytes < 1) {
+      throw new IllegalArgumentException(
+          "maxResponseBytes is at least 1; it was " + maxResponseBytes);
     }
   }
 

@@ -38,7 +38,7 @@ final class Session {
           }
           Map<Integer, Long> merged = new TreeMap<>(known);
           newer.forEach((region, timestamp) -> merged.merge(region, timestamp, Math::max));
-          return merged;
+          return merged.size() <= MAX_REGIONS ? merged : known;
         });
   }
 

@@ -12,14 +12,27 @@ import org.jspecify.annotations.Nullable;
  *     no such condition
  * @param expiresAt when the document stops being served; null: unchanged, or the collection's
  *     default
- * @param idempotencyKey 1 to 255 characters that name this write; null: the client makes one, so
- *     that its own retries are safe
+ * @param idempotencyKey 1 to 255 visible ASCII characters that name this write; null: the client
+ *     makes one, so that its own retries are safe
  */
 public record WriteOptions(
     @Nullable String ifMatch,
     @Nullable String ifNoneMatch,
     @Nullable Instant expiresAt,
     @Nullable String idempotencyKey) {
+  private static final int MAX_KEY_CHARS = 255;
+
+  /** Checks the key: HTTP would send any other character as '?', and so make two keys one. */
+  public WriteOptions {
+    if (idempotencyKey != null
+        && (idempotencyKey.isEmpty()
+            || idempotencyKey.length() > MAX_KEY_CHARS
+            || !idempotencyKey.chars().allMatch(c -> c > 0x20 && c < 0x7f))) {
+      throw new IllegalArgumentException(
+          "An idempotency key has 1 to " + MAX_KEY_CHARS + " visible ASCII characters.");
+    }
+  }
+
   /** No conditions, no expiry. */
   public static final WriteOptions NONE = new WriteOptions(null, null, null, null);
 

@@ -122,7 +122,8 @@ final class ExportCommand implements Callable<Integer> {
           switch (form) {
             case NDJSON -> new ExportFormat.Lines(valuesOnly);
             case JSON -> new ExportFormat.Array(valuesOnly);
-            case CSV -> new ExportFormat.Csv(columns(client, collection), valuesOnly);
+            case CSV ->
+                new ExportFormat.Csv(columns(client, collection), fields == null, valuesOnly);
           };
       if (name.equals("-")) {
         return toStream(client, collection, written);

@@ -59,8 +59,9 @@ sealed interface ExportFormat {
    * A row each, after a row of names. Objects and arrays stand as JSON text.
    *
    * @param columns the fields shown, in order
+   * @param complete whether they must be all there are
    */
-  record Csv(List<String> columns, boolean valuesOnly) implements ExportFormat {
+  record Csv(List<String> columns, boolean complete, boolean valuesOnly) implements ExportFormat {
     @Override
     public void begin(OutputStream out) throws IOException {
       StringBuilder row = new StringBuilder(valuesOnly ? "" : "_id");
@@ -78,7 +79,7 @@ sealed interface ExportFormat {
             ExitCode.FAILED, "'" + id + "' is no object, so it is no row; export it as ndjson");
       }
       for (String field : fields.keySet()) {
-        if (!columns.contains(field)) {
+        if (complete && !columns.contains(field)) {
           throw new CliException(
               ExitCode.FAILED,
               "'" + id + "' got the field '" + field + "' meanwhile; name the columns: --fields");

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
 import java.util.Locale;
@@ -65,6 +66,10 @@ final class Failures implements IExecutionExceptionHandler, IParameterExceptionH
       }
       case InvalidInputException e -> {
         print(oneLine(message(e)));
+        code = ExitCode.USAGE;
+      }
+      case InvalidPathException e -> {
+        print("'" + oneLine(e.getInput()) + "' cannot be a file's name here: " + e.getReason());
         code = ExitCode.USAGE;
       }
       case SiteException e -> {

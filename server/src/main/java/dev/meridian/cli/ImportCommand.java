@@ -89,6 +89,9 @@ final class ImportCommand implements Callable<Integer> {
   private final Console console;
   private volatile boolean stop;
 
+  // Of the importing thread: whether it was said that nothing can be kept.
+  private boolean unkept;
+
   ImportCommand(Console console) {
     this.console = console;
   }
@@ -228,7 +231,7 @@ final class ImportCommand implements Callable<Integer> {
 
   /** Keeps how far it came and says how to go on. */
   private void giveUp(Importer importer, ImportState state, @Nullable Path stateFile)
-      throws IOException, InterruptedException {
+      throws InterruptedException {
     importer.drain();
     if (stateFile == null) {
       console.note(
@@ -238,19 +241,31 @@ final class ImportCommand implements Callable<Integer> {
               + " cannot be gone on with, so import it from its beginning again");
       return;
     }
-    save(importer, state, stateFile);
+    boolean kept = save(importer, state, stateFile);
     console.note(
         "stopped; the first "
-            + Meter.count(importer.prefix())
-            + " records are done. Run the same command again to go on (kept in "
-            + stateFile
-            + ")");
+            + Meter.count(importer.reached().records())
+            + " records are done."
+            + (kept ? " Run the same command again to go on (kept in " + stateFile + ")" : ""));
   }
 
-  private static void save(Importer importer, ImportState state, Path stateFile)
-      throws IOException {
-    new ImportState(state.target(), state.input(), state.run(), importer.prefix(), importer.bad())
-        .save(stateFile);
+  /** Keeps how far it came; false if that cannot be kept, which is no reason to stop. */
+  private boolean save(Importer importer, ImportState state, Path stateFile) {
+    Acknowledged.Reached reached = importer.reached();
+    try {
+      new ImportState(state.target(), state.input(), state.run(), reached.records(), reached.bad())
+          .save(stateFile);
+      return true;
+    } catch (IOException e) {
+      if (!unkept) {
+        unkept = true;
+        console.note(
+            "how far the import comes cannot be kept in '"
+                + Failures.oneLine(stateFile.toString())
+                + "': interrupted, it begins anew");
+      }
+      return false;
+    }
   }
 
   /** Ctrl-C: lets the import come to a clean stop, but not forever. */

@@ -91,7 +91,7 @@ final class Importer implements AutoCloseable {
     this.ids = new RunIds(state.run());
     this.console = console;
     this.mayBeBad = mayBeBad;
-    this.acknowledged = new Acknowledged(state.records());
+    this.acknowledged = new Acknowledged(new Acknowledged.Reached(state.records(), state.bad()));
     this.bad = new AtomicLong(state.bad());
   }
 
@@ -254,7 +254,7 @@ final class Importer implements AutoCloseable {
                       : "; there are more than " + mayBeBad + " bad records")));
       return;
     }
-    acknowledged.done(item.number());
+    acknowledged.skipped(item.number());
     if (now <= SHOWN_PROBLEMS) {
       console.note("skipped " + line);
     } else if (now == SHOWN_PROBLEMS + 1) {
@@ -290,9 +290,9 @@ final class Importer implements AutoCloseable {
     return bad.get();
   }
 
-  /** Every record up to this one is done. */
-  long prefix() {
-    return acknowledged.prefix();
+  /** What another run need not look at again. */
+  Acknowledged.Reached reached() {
+    return acknowledged.reached();
   }
 
   @Override

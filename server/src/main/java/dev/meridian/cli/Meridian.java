@@ -1,7 +1,11 @@
 package dev.meridian.cli;
 
 import java.io.PrintWriter;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -10,6 +14,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /** The program: finds the command that is meant and runs it. */
 @Command(
@@ -106,10 +111,29 @@ public final class Meridian implements Runnable {
         .setColorScheme(CommandLine.Help.defaultColorScheme(console.ansi()))
         .setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8))
         .setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8))
+        .registerConverter(URI.class, Meridian::address)
+        .registerConverter(Path.class, Meridian::file)
         .setUsageHelpWidth(Math.clamp(console.width(), 60, 120))
         .setCaseInsensitiveEnumValuesAllowed(true);
     document(commands);
     return commands;
+  }
+
+  private static URI address(String text) {
+    try {
+      return new URI(text);
+    } catch (URISyntaxException e) {
+      throw new TypeConversionException(
+          "'" + text + "' is no address; write it as http://127.0.0.1:8080");
+    }
+  }
+
+  private static Path file(String text) {
+    try {
+      return Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new TypeConversionException("'" + text + "' cannot be a file's name here");
+    }
   }
 
   /** What every help text has: its parts in the same order, and the exit codes. */

@@ -35,7 +35,7 @@ import java.util.function.Supplier;
  * {@code since=POSITION} or {@code Last-Event-ID} goes on from a position. Events are {@code put}
  * with {@code {"id","etag","value"}}, {@code delete} with {@code {"id"}}, and {@code reset} when
  * the position is no longer known: forget everything, what is there now follows. Every event's id
- * is a position.
+ * is a position, and so is the one that the stream begins with.
  *
  * <p>A watcher is one virtual thread that waits for the change feed; it holds no queue, so a slow
  * client delays itself alone and gets each document's newest state when it is ready for more. One
@@ -213,7 +213,10 @@ final class Watches implements AutoCloseable {
           return;
         }
         try (OutputStream out = response.outputStream()) {
-          out.write(("retry: " + RETRY_MILLIS + "\n\n").getBytes(StandardCharsets.US_ASCII));
+          // An id at once, or a client that is cut off before its first event would miss some.
+          out.write(
+              ("id: " + feed.position() + "\nretry: " + RETRY_MILLIS + "\n\n")
+                  .getBytes(StandardCharsets.US_ASCII));
           out.flush();
           Gatekeeper.Readers readers = first;
           shownIsAll = from.equals(Position.START);

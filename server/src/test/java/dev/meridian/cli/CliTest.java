@@ -1,16 +1,14 @@
 package dev.meridian.cli;
 
+import static dev.meridian.cli.Ran.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.meridian.node.Node;
 import dev.meridian.node.NodeException;
 import dev.meridian.node.NodeOptions;
 import dev.meridian.site.Listeners;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.PrintStream;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -19,7 +17,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
@@ -68,37 +65,6 @@ class CliTest {
   @AfterEach
   void stop() {
     node.close();
-  }
-
-  private record Ran(int code, String out, String err) {
-    Ran ok() {
-      assertThat(code).as(err).isEqualTo(ExitCode.OK);
-      return this;
-    }
-
-    /** Failed with this code and one line, which is no stack trace. */
-    Ran failed(int expected) {
-      assertThat(code).as(out + err).isEqualTo(expected);
-      assertThat(err.strip().lines()).as(err).hasSize(1);
-      assertThat(err).startsWith("meridian: ").doesNotContain("Exception");
-      return this;
-    }
-  }
-
-  private static Ran run(String input, String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    Console console =
-        new Console(
-            new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
-            new PrintStream(out, true, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8),
-            Map.of(),
-            false,
-            false);
-    int code = Meridian.run(console, args);
-    return new Ran(
-        code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
   }
 
   private String url(InetSocketAddress address) {
@@ -218,6 +184,15 @@ class CliTest {
       at("data", "import", copy, file.toString()).ok();
       assertThat(at("data", "export", copy).ok().out()).as(name).isEqualTo(before);
     }
+  }
+
+  @Test
+  void csvHasTheColumnsThatWereNamed() {
+    at("data", "put", "notes/1", "{\"n\":1,\"m\":2}").ok();
+    assertThat(at("data", "export", "notes", "--format=csv", "--fields=m,x").ok().out())
+        .isEqualTo("_id,m,x\r\n1,2,\r\n");
+    assertThat(at("data", "export", "notes", "--format=csv").ok().out())
+        .isEqualTo("_id,m,n\r\n1,2,1\r\n");
   }
 
   @Test

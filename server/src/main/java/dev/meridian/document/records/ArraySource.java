@@ -58,6 +58,7 @@ final class ArraySource implements RecordReader.Source {
         if (c == '\\') {
           c = in.read();
           keepEscaped(element, c);
+          line += c == '\n' ? 1 : 0;
         } else if (c == '"') {
           string = false;
         }
@@ -72,7 +73,12 @@ final class ArraySource implements RecordReader.Source {
         switch (c) {
           case '"' -> string = true;
           case '[', '{' -> depth++;
-          case ']', '}' -> depth--;
+          case ']', '}' -> {
+            if (--depth < 0) {
+              throw new RecordException(
+                  "the array is broken at line " + line + ": the '}' there closes nothing");
+            }
+          }
           default -> {
             // Part of a number or a word.
           }

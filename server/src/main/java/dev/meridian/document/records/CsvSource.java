@@ -8,7 +8,6 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.Reader;
 import java.io.UncheckedIOException;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
@@ -39,11 +38,24 @@ final class CsvSource implements RecordReader.Source {
 
   private static final int MAX_COLUMNS = 10_000;
 
+  /**
+   * Stands for bytes that are not UTF-8: half a surrogate pair, which UTF-8 cannot hold. So they
+   * are found in the row they are in, and not where the decoder's buffer happens to begin.
+   */
+  private static final String NOT_UTF_8 = "\ud800";
+
+  /** What reads ahead of the parser. */
+  private static final int READ_AHEAD = 1 << 14;
+
+  private final int longest;
   private final boolean strings;
   private final BoundedReader reader;
   private final CSVParser parser;
   private final Iterator<CSVRecord> rows;
   private @Nullable List<String> names;
+
+  /** The line the last row ends on. */
+  private long line;
 
   CsvSource(InputStream in, int longest, boolean strings) throws IOException {
     this.strings = strings;
@@ -53,9 +65,11 @@ final class CsvSource implements RecordReader.Source {
                 in,
                 StandardCharsets.UTF_8
                     .newDecoder()
-                    .onMalformedInput(CodingErrorAction.REPORT)
-                    .onUnmappableCharacter(CodingErrorAction.REPORT)),
-            longest);
+                    .onMalformedInput(CodingErrorAction.REPLACE)
+                    .onUnmappableCharacter(CodingErrorAction.REPLACE)
+                    .replaceWith(NOT_UTF_8)),
+            longest + READ_AHEAD);
+    this.longest = longest;
     this.parser = CSVFormat.RFC4180.builder().setIgnoreEmptyLines(true).get().parse(reader);
     this.rows = parser.iterator();
   }
@@ -73,10 +87,14 @@ final class CsvSource implements RecordReader.Source {
     if (row == null) {
       return null;
     }
-    long line = parser.getCurrentLineNumber();
+    long begin = line - row.stream().mapToLong(CsvSource::lineEnds).sum();
+    String fault = fault(row);
+    if (fault != null) {
+      return new Raw.Broken(begin, fault);
+    }
     if (row.size() != names.size()) {
       return new Raw.Broken(
-          line,
+          begin,
           "the row has "
               + row.size()
               + " cells, but the first line names "
@@ -90,7 +108,38 @@ final class CsvSource implements RecordReader.Source {
         fields.put(names.get(i), strings ? new Json.Str(cell) : infer(cell));
       }
     }
-    return new Raw.Value(line, new Json.Obj(fields));
+    return new Raw.Value(begin, new Json.Obj(fields));
+  }
+
+  /** Why a row holds what no file of text does; null if it does not. */
+  private @Nullable String fault(CSVRecord row) {
+    long chars = row.size() - 1L;
+    for (String cell : row) {
+      chars += cell.length();
+      if (isNotUtf8(cell)) {
+        return "the row is not UTF-8; convert the file, for instance with iconv";
+      }
+      if (cell.indexOf('\0') >= 0) {
+        return "the row holds a NUL character; is the file damaged, or not text at all?";
+      }
+    }
+    return chars > longest ? "the row is longer than " + longest + " characters" : null;
+  }
+
+  private static boolean isNotUtf8(String cell) {
+    return cell.codePoints().anyMatch(c -> c >= 0xd800 && c <= 0xdfff);
+  }
+
+  /** Line ends within a cell, as the parser counts them. */
+  private static long lineEnds(String cell) {
+    long count = 0;
+    for (int i = 0; i < cell.length(); i++) {
+      char c = cell.charAt(i);
+      if (c == '\r' || (c == '\n' && (i == 0 || cell.charAt(i - 1) != '\r'))) {
+        count++;
+      }
+    }
+    return count;
   }
 
   private static List<String> checked(List<String> names) throws RecordException {
@@ -99,6 +148,15 @@ final class CsvSource implements RecordReader.Source {
     }
     Set<String> seen = new HashSet<>();
     for (String name : names) {
+      if (isNotUtf8(name)) {
+        throw new RecordException(
+            "the file is not UTF-8, in its first line; convert it, for instance with iconv");
+      }
+      if (name.chars().anyMatch(c -> c < ' ' && c != '\t' && c != '\n' && c != '\r')) {
+        throw new RecordException(
+            "the first line of a CSV file names its fields; here it holds control characters:"
+                + " is the file UTF-16, or not text at all?");
+      }
       if (name.isBlank()) {
         throw new RecordException(
             "the first line of a CSV file names its fields; here one has no name");
@@ -106,9 +164,18 @@ final class CsvSource implements RecordReader.Source {
       if (name.startsWith("{") || name.startsWith("[")) {
         throw new RecordException("the file looks like JSON, not CSV; say --format");
       }
+      if (name.startsWith("<")) {
+        throw new RecordException("the file looks like HTML or XML, not CSV");
+      }
       if (!seen.add(name)) {
         throw new RecordException("the first line names the field '" + name + "' twice");
       }
+    }
+    if (names.size() == 1 && names.getFirst().chars().anyMatch(c -> ";\t|".indexOf(c) >= 0)) {
+      throw new RecordException(
+          "the first line names only the field '"
+              + names.getFirst().replaceAll("\\s", " ")
+              + "'; separate the cells by commas");
     }
     return names;
   }
@@ -116,7 +183,9 @@ final class CsvSource implements RecordReader.Source {
   private @Nullable CSVRecord row() throws IOException {
     reader.refill();
     try {
-      return rows.hasNext() ? rows.next() : null;
+      CSVRecord row = rows.hasNext() ? rows.next() : null;
+      line = parser.getCurrentLineNumber();
+      return row;
     } catch (UncheckedIOException e) {
       throw fatal(Objects.requireNonNullElseGet(e.getCause(), IOException::new));
     } catch (IllegalStateException e) {
@@ -125,18 +194,24 @@ final class CsvSource implements RecordReader.Source {
     }
   }
 
-  private RecordException fatal(IOException e) {
-    long line = parser.getCurrentLineNumber() + 1;
-    if (e instanceof RecordException known) {
-      return new RecordException(known.getMessage() + ", near line " + line, e);
+  private IOException fatal(IOException e) {
+    if (e == reader.failure) {
+      return e; // of the file's reading, not of what is in it
     }
-    if (e instanceof CharacterCodingException) {
-      return new RecordException(
-          "the file is not UTF-8, near line " + line + "; convert it, for instance with iconv", e);
-    }
+    String where = "the row at line " + (line + 1);
     return new RecordException(
-        "the file is not CSV near line " + line + ": " + e.getMessage() + "; is a quote missing?",
+        e instanceof RecordException
+            ? where + " " + e.getMessage()
+            : where + " is not CSV: " + reason(e) + "; is a quote missing?",
         e);
+  }
+
+  /** What the parser says, without where its own reader was. */
+  private static String reason(IOException e) {
+    String message = String.valueOf(e.getMessage());
+    return message.contains("EOF reached")
+        ? "a quote that begins in it is not closed"
+        : "there is something between a quote that ends a cell and the comma";
   }
 
   /** The value a cell stands for; text unless it is exactly what JSON would write. */
@@ -157,6 +232,8 @@ final class CsvSource implements RecordReader.Source {
   private static final class BoundedReader extends FilterReader {
     private final int allowance;
     private long left;
+    private int last = '\n';
+    private @Nullable IOException failure;
 
     BoundedReader(Reader in, int allowance) {
       super(in);
@@ -170,11 +247,24 @@ final class CsvSource implements RecordReader.Source {
     @Override
     public int read(char[] to, int offset, int length) throws IOException {
       if (left <= 0) {
-        throw new RecordException(
-            "a row is longer than " + allowance + " characters; is a quote missing");
+        throw new RecordException("is longer than may be; is a quote missing?");
       }
-      int read = super.read(to, offset, length);
-      left -= Math.max(read, 0);
+      int read;
+      try {
+        read = super.read(to, offset, length);
+      } catch (IOException e) {
+        failure = e;
+        throw e;
+      }
+      if (read > 0) {
+        left -= read;
+        last = to[offset + read - 1];
+      } else if (read < 0 && last != '\n' && last != '\r') {
+        // The parser counts lines by their ends, so the last one gets one too.
+        last = '\n';
+        to[offset] = '\n';
+        return 1;
+      }
       return read;
     }
 

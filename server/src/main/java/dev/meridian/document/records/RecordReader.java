@@ -8,9 +8,8 @@ import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.zip.GZIPInputStream;
-import java.util.zip.ZipException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,11 +71,20 @@ public final class RecordReader implements AutoCloseable {
     @Nullable Raw next() throws IOException;
   }
 
+  private final @Nullable Gunzip gunzip;
+  private final JsonLimits envelope;
   private long number;
 
-  private RecordReader(Source source, Options options) {
+  private RecordReader(Source source, Options options, int longest, @Nullable Gunzip gunzip) {
     this.source = source;
     this.options = options;
+    this.gunzip = gunzip;
+    // What stands around an exported value must not count, or the largest could not come back.
+    this.envelope =
+        options
+            .limits()
+            .withBytes(longest)
+            .withDepth(Math.min(options.limits().depth() + 1, JsonLimits.MAX_DEPTH));
   }
 
   /**
@@ -86,13 +94,24 @@ public final class RecordReader implements AutoCloseable {
    */
   public static RecordReader open(InputStream in, Options options) throws IOException {
     InputStream bytes = buffered(in);
-    if (startsWith(bytes, 0x1f, 0x8b)) {
-      try {
-        bytes = buffered(new GZIPInputStream(bytes, BUFFER_BYTES));
-      } catch (ZipException e) {
-        throw new RecordException("the file begins as gzip does but is not: " + e.getMessage(), e);
+    if (!startsWith(bytes, 0x1f, 0x8b)) {
+      return open(bytes, options, null);
+    }
+    Gunzip gunzip = new Gunzip(bytes);
+    boolean opened = false;
+    try {
+      RecordReader reader = open(buffered(gunzip), options, gunzip);
+      opened = true;
+      return reader;
+    } finally {
+      if (!opened) {
+        gunzip.close();
       }
     }
+  }
+
+  private static RecordReader open(InputStream bytes, Options options, @Nullable Gunzip gunzip)
+      throws IOException {
     if (startsWith(bytes, 0xef, 0xbb, 0xbf)) {
       bytes.skipNBytes(3);
     }
@@ -107,7 +126,7 @@ public final class RecordReader implements AutoCloseable {
           case JSON -> new ArraySource(bytes, longest);
           case CSV -> new CsvSource(bytes, longest, options.strings());
         };
-    return new RecordReader(source, options);
+    return new RecordReader(source, options, longest, gunzip);
   }
 
   /**
@@ -117,14 +136,7 @@ public final class RecordReader implements AutoCloseable {
    * @throws RecordException if nothing after this point can be read
    */
   public @Nullable RecordItem next() throws IOException {
-    Raw raw;
-    try {
-      raw = source.next();
-    } catch (java.io.EOFException e) {
-      throw new RecordException("the gzip file is cut off; copy it again", e);
-    } catch (ZipException e) {
-      throw new RecordException("the gzip file is damaged: " + e.getMessage(), e);
-    }
+    Raw raw = source.next();
     if (raw == null) {
       return null;
     }
@@ -134,7 +146,7 @@ public final class RecordReader implements AutoCloseable {
       case Raw.Value value -> item(value.line(), value.json());
       case Raw.Text text -> {
         try {
-          yield item(text.line(), Json.parse(text.json(), options.limits()));
+          yield item(text.line(), Json.parse(text.json(), envelope));
         } catch (InvalidInputException e) {
           yield new RecordItem.Bad(number, text.line(), message(e));
         }
@@ -172,12 +184,29 @@ public final class RecordReader implements AutoCloseable {
       return new RecordItem.Bad(
           number, line, "the record is no object, so it has no field '" + options.id() + "'");
     }
-    byte[] bytes = value.toBytes();
-    if (bytes.length > options.limits().bytes()) {
+    JsonLimits limits = options.limits();
+    if (isDeeperThan(limits.depth(), value)) {
       return new RecordItem.Bad(
-          number, line, "the record is larger than " + options.limits().bytes() + " bytes");
+          number,
+          line,
+          "the record is nested deeper than " + limits.depth() + " levels; flatten it");
+    }
+    byte[] bytes = value.toBytes();
+    if (bytes.length > limits.bytes()) {
+      return new RecordItem.Bad(
+          number, line, "the record is larger than " + limits.bytes() + " bytes; split it");
     }
     return new RecordItem.Good(number, line, path, id, bytes);
+  }
+
+  private static boolean isDeeperThan(int levels, Json value) {
+    return switch (value) {
+      case Json.Arr(List<Json> items) ->
+          levels == 0 || items.stream().anyMatch(item -> isDeeperThan(levels - 1, item));
+      case Json.Obj(Map<String, Json> members) ->
+          levels == 0 || members.values().stream().anyMatch(m -> isDeeperThan(levels - 1, m));
+      default -> false;
+    };
   }
 
   private @Nullable String ownId(Json json, Map<String, Json> members) {
@@ -245,7 +274,11 @@ public final class RecordReader implements AutoCloseable {
     return message == null ? "the record is not valid" : message;
   }
 
-  /** Nothing to free: the stream is the caller's. */
+  /** Frees what reading took; the stream is the caller's. */
   @Override
-  public void close() {}
+  public void close() {
+    if (gunzip != null) {
+      gunzip.close();
+    }
+  }
 }
