@@ -127,7 +127,7 @@ final class Listing {
       Stored.Live live = walk.document();
       if (live != null && !live.isExpiredAt(now)) {
         Document document = live.document(Keys.path(walk.documentKey()));
-        if (query.selects(document)) {
+        if (query.shows(document) && query.selects(document)) {
           if (full != null) {
             return new Page(documents, cursor(query, start, full));
           }
@@ -160,7 +160,7 @@ final class Listing {
       }
       byte[] key = walk.documentKey();
       Document document = live.document(Keys.path(key));
-      if (!query.selects(document)) {
+      if (!query.shows(document) || !query.selects(document)) {
         continue;
       }
       byte[] id = IndexKeys.id(document.path().id(), false);

@@ -62,10 +62,17 @@ public record Query(
     return new Query(collection, where, sort, limit, after, scan, reader);
   }
 
-  /** Whether a document is one of those asked for, and may be seen. */
+  /** Whether the reader may know of this document. */
+  boolean shows(Document document) {
+    return visible == null || visible.test(document);
+  }
+
+  /**
+   * Whether a document is one of those asked for. Asked only about documents that {@link #shows}
+   * admits: even that {@code where} cannot be decided would tell what is in a hidden one.
+   */
   boolean selects(Document document) {
-    return (where == null || where.matches(document.path().id(), document.json()))
-        && (visible == null || visible.test(document));
+    return where == null || where.matches(document.path().id(), document.json());
   }
 
   /** The first page of everything in {@code collection}, by id. */

@@ -8,6 +8,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.net.URLEncoder;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
@@ -122,6 +123,30 @@ class VisibilityTest {
       put("a/" + i, value(false, i));
     }
     assertThat(server.send("GET", "/data/a?limit=3", "").body()).isEqualTo("{\"items\":[]}");
+  }
+
+  private HttpResponse<String> list(String collection, String where, String more) throws Exception {
+    return server.send(
+        "GET",
+        "/data/" + collection + "?where=" + URLEncoder.encode(where, StandardCharsets.UTF_8) + more,
+        "");
+  }
+
+  @Test
+  void filterThatFailsOnAHiddenDocumentTellsNothingOfIt() throws Exception {
+    String list = "[" + "0,".repeat(299) + "0]";
+    String slow = "l.all(a, l.all(b, l.all(c, a + b + c == 0)))";
+    put("a/1", "{\"open\":false,\"secret\":\"x\",\"l\":" + list + "}");
+    for (String more : List.of("&scan=1000", "&scan=1000&sort=n")) {
+      for (String secret : List.of("x", "y")) {
+        HttpResponse<String> answer = list("a", "secret == '" + secret + "' && " + slow, more);
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.body()).isEqualTo("{\"items\":[]}");
+      }
+    }
+    // Of one that may be seen it is told.
+    put("a/2", "{\"open\":true,\"l\":" + list + "}");
+    assertThat(list("a", slow, "&scan=1000").statusCode()).isEqualTo(400);
   }
 
   @Test
