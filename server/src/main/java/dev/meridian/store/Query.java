@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param scan most documents that may be read and thrown away when no index serves the query; 0
  *     refuses such a query
  * @param visible which documents the reader may see; the others are passed over as if they were not
- *     there, and {@link Page#next} comes only when a visible one follows or {@link
- *     Listing#MAX_WORK} is reached. Null for all
+ *     there, at most {@link Listing#MAX_HIDDEN} of them in a page: no bound of the query counts
+ *     them, and no {@link Page#next} is made of one. Null for all
  */
 public record Query(
     CollectionPath collection,

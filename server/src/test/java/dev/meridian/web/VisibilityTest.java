@@ -2,8 +2,13 @@ package dev.meridian.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.meridian.document.DocumentPath;
 import dev.meridian.site.Limits;
 import dev.meridian.site.Rules;
+import dev.meridian.store.Batch;
+import dev.meridian.store.Condition;
+import dev.meridian.store.Expiry;
+import dev.meridian.store.Write;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -16,6 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -130,6 +136,37 @@ class VisibilityTest {
         "GET",
         "/data/" + collection + "?where=" + URLEncoder.encode(where, StandardCharsets.UTF_8) + more,
         "");
+  }
+
+  /** Makes hidden documents in a collection below a document, without the detour over HTTP. */
+  private void hide(String collection, int count) {
+    byte[] json = value(false, 7).getBytes(StandardCharsets.UTF_8);
+    for (int i = 0; i < count; ) {
+      List<Write> writes = new ArrayList<>();
+      for (; i < count && writes.size() < Batch.MAX_WRITES; i++) {
+        DocumentPath path = DocumentPath.parse("%s/hidden-%05d".formatted(collection, i));
+        writes.add(new Write.Put(path, json, Condition.NONE, Expiry.NEVER));
+      }
+      server.store.write(new Batch(writes, null, false));
+    }
+  }
+
+  @Test
+  void cursorsAreNeverMadeOfHiddenDocuments() throws Exception {
+    hide("t/1/a", 10_500);
+    put("t/1/a/z1", value(true, 1));
+    put("t/1/a/z2", value(true, 2));
+    for (String query : List.of("?limit=1", "?limit=1&scan=1&where=n%3E0")) {
+      String body = server.send("GET", "/data/t/1/a" + query, "").body();
+      assertThat(ids(body)).containsExactly("z1");
+      String next = next(body).orElseThrow();
+      assertThat(new String(Base64.getUrlDecoder().decode(next), StandardCharsets.ISO_8859_1))
+          .contains("z1")
+          .doesNotContain("hidden");
+      String second = server.send("GET", "/data/t/1/a" + query + "&after=" + next, "").body();
+      assertThat(ids(second)).containsExactly("z2");
+      assertThat(next(second)).isEmpty();
+    }
   }
 
   @Test
