@@ -175,20 +175,25 @@ final class Listing {
     // The greatest on top, to be thrown out. One more than the page, to know whether there is more.
     PriorityQueue<Place> first = new PriorityQueue<>((a, b) -> wanted.compare(b.order, a.order));
     Walk walk = Walk.open(view, start.plan, query, null);
-    for (int steps = 1; walk.next(); steps++) {
-      if (steps > query.scan()) {
+    int steps = 0;
+    int hidden = 0;
+    while (walk.next()) {
+      view.check();
+      Document document = shown(query, walk, now);
+      if (document == null && query.visible() != null) {
+        // Not counted as the caller's: how many there are is nothing that 'scan' may measure.
+        if (++hidden > MAX_HIDDEN) {
+          throw new NoIndex(IndexAdvice.TOO_MANY_HIDDEN);
+        }
+        continue;
+      }
+      if (++steps > query.scan()) {
         throw new NoIndex(IndexAdvice.tooMuch(query, order));
       }
-      view.check();
-      Stored.Live live = walk.document();
-      if (live == null || live.isExpiredAt(now)) {
+      if (document == null || !query.selects(document)) {
         continue;
       }
       byte[] key = walk.documentKey();
-      Document document = live.document(Keys.path(key));
-      if (!query.shows(document) || !query.selects(document)) {
-        continue;
-      }
       byte[] id = IndexKeys.id(document.path().id(), false);
       byte[] place =
           byField ? Keys.concat(IndexKeys.field(reader.read(document.json())[0], false), id) : id;

@@ -297,5 +297,8 @@ class PlannerTest {
     assertThatThrownBy(() -> store.list(second, ReadOptions.STRONG))
         .isInstanceOf(NoIndex.class)
         .hasMessageContaining("narrow 'where'");
+    Query sorted =
+        new Query(below, null, Sort.parse("n"), 10, null, Query.MAX_SCAN, ones.visible());
+    assertThatThrownBy(() -> store.list(sorted, ReadOptions.STRONG)).isInstanceOf(NoIndex.class);
   }
 }

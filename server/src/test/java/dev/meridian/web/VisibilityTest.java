@@ -170,6 +170,16 @@ class VisibilityTest {
   }
 
   @Test
+  void scanLimitCountsVisibleDocumentsOnly() throws Exception {
+    hide("t/1/a", 5);
+    put("t/1/a/z1", value(true, 7));
+    assertThat(ids(list("t/1/a", "n in [7]", "&sort=pub&scan=1").body())).containsExactly("z1");
+    assertThat(ids(list("t/1/a", "n in [8]", "&sort=pub&scan=1").body())).isEmpty();
+    put("t/1/a/z2", value(true, 7));
+    assertThat(list("t/1/a", "n in [7]", "&sort=pub&scan=1").statusCode()).isEqualTo(400);
+  }
+
+  @Test
   void filterThatFailsOnAHiddenDocumentTellsNothingOfIt() throws Exception {
     String list = "[" + "0,".repeat(299) + "0]";
     String slow = "l.all(a, l.all(b, l.all(c, a + b + c == 0)))";
