@@ -149,7 +149,7 @@ final class BatchWriter {
         throw new InvalidInputException("a delete takes ifMatch and ifNoneMatch only.");
       }
       return new GuardedWrites.Guarded(
-          new Write.Delete(path, condition), Grants.Kind.DELETE, path.toString());
+          new Write.Delete(path, condition), Grants.Kind.DELETE, path.toString(), false);
     }
     if (value == null) {
       throw new InvalidInputException("it has no 'value'; null is written as \"value\":null.");
@@ -162,12 +162,16 @@ final class BatchWriter {
             writer.rules(path).settings(),
             kind.equals("put") ? Expiry.NEVER : Expiry.KEEP,
             nowMillis);
+    boolean setsExpiry = members.containsKey("expiresAt") || members.containsKey("expiresIn");
     if (kind.equals("put")) {
       if (members.containsKey("create")) {
         throw new InvalidInputException("'create' is for patches; a put creates anyway.");
       }
       return new GuardedWrites.Guarded(
-          new Write.Put(path, bytes, condition, expiry), Grants.Kind.PUT, path.toString());
+          new Write.Put(path, bytes, condition, expiry),
+          Grants.Kind.PUT,
+          path.toString(),
+          setsExpiry);
     }
     Patch.Kind language =
         switch (kind) {
@@ -186,7 +190,8 @@ final class BatchWriter {
     return new GuardedWrites.Guarded(
         new Write.Patch(path, patch, condition, expiry),
         language == Patch.Kind.INCREMENT ? Grants.Kind.INCREMENT : Grants.Kind.PATCH,
-        path.toString());
+        path.toString(),
+        setsExpiry);
   }
 
   private static @Nullable String text(Map<String, Json> members, String name) {

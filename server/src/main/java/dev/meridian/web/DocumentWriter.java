@@ -147,12 +147,16 @@ final class DocumentWriter {
       Grants.Kind kind,
       String granted,
       @Nullable IdempotencyKey key) {
+    boolean setsExpiry =
+        !(write instanceof Write.Delete)
+            && (context.header(Names.EXPIRES_AT) != null
+                || context.header(Names.EXPIRES_IN) != null);
     boolean representation = wantsRepresentation(context) && !(write instanceof Write.Delete);
     Representation form = representation ? Representation.accepted(context) : Representation.JSON;
     Commit commit =
         writes.write(
             writer,
-            List.of(new GuardedWrites.Guarded(write, kind, granted)),
+            List.of(new GuardedWrites.Guarded(write, kind, granted, setsExpiry)),
             key,
             representation,
             context.site().limits());

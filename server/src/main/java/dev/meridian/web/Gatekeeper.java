@@ -8,6 +8,7 @@ import dev.meridian.store.Consistency;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Store;
+import dev.meridian.store.Write;
 import io.helidon.http.HeaderNames;
 import java.util.List;
 import java.util.Locale;
@@ -98,21 +99,49 @@ final class Gatekeeper {
     }
 
     /**
-     * Checks the path and its rule.
+     * Checks a write.
      *
-     * @param granted the path a grant must name, which for new documents is their collection
      * @param document the value before, when {@link #dependsOnDocument}
      * @param value the value after, when {@link #dependsOnDocument}
      * @throws ProblemException 401 or 403
      */
-    void check(
+    void check(GuardedWrites.Guarded guarded, byte @Nullable [] document, byte @Nullable [] value) {
+      DocumentPath path = guarded.write().path();
+      Grants.Terms terms = check(path, guarded.kind(), guarded.granted(), document, value);
+      if (terms == null) {
+        return;
+      }
+      String beyond =
+          guarded.setsExpiry() && !terms.expiry()
+              ? "set the expiry of '" + path + "' by a page's grant that does not say so"
+              : guarded.kind() == Grants.Kind.INCREMENT
+                      && guarded.write() instanceof Write.Patch patch
+                      && !terms.admits(patch.patch())
+                  ? "add to other fields of '" + path + "', or more, than the page's grant says"
+                  : null;
+      if (beyond != null
+          && !rules(path)
+              .write()
+              .allows(new Rule.Subject(context, caller, false, document, value))) {
+        throw Access.refused(caller, beyond);
+      }
+    }
+
+    /**
+     * Checks what can be checked before the write is known: the path and its rule.
+     *
+     * @param granted the path a grant must name, which for new documents is their collection
+     * @return the terms of a grant that came with the write and may be why it is allowed
+     * @throws ProblemException 401 or 403
+     */
+    Grants.@Nullable Terms check(
         DocumentPath path,
         Grants.Kind kind,
         String granted,
         byte @Nullable [] document,
         byte @Nullable [] value) {
       if (caller.operator()) {
-        return;
+        return null;
       }
       if (isReserved(path.segments())) {
         throw Access.refused(
@@ -120,12 +149,13 @@ final class Gatekeeper {
       }
       Rule rule = rules(path).write();
       if (rule.allowsEverybody()) {
-        return;
+        return null;
       }
-      boolean page = access.grants().allows(context.header(Names.GRANT), kind, granted);
-      if (!rule.allows(new Rule.Subject(context, caller, page, document, value))) {
+      Grants.Terms terms = access.grants().terms(context.header(Names.GRANT), kind, granted);
+      if (!rule.allows(new Rule.Subject(context, caller, terms != null, document, value))) {
         throw Access.refused(caller, "write '" + path + "'");
       }
+      return terms;
     }
   }
 

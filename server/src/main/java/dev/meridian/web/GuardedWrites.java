@@ -29,9 +29,10 @@ final class GuardedWrites {
   /**
    * A write and what a grant for it must say.
    *
-   * @param granted the path a grant must name
+   * @param granted the path a grant must name, which for new documents is their collection
+   * @param setsExpiry whether the caller says when the document expires
    */
-  record Guarded(Write write, Grants.Kind kind, String granted) {}
+  record Guarded(Write write, Grants.Kind kind, String granted, boolean setsExpiry) {}
 
   private final Store store;
   private final Gatekeeper gatekeeper;
@@ -91,7 +92,7 @@ final class GuardedWrites {
           checked.add(bind(writer, guarded, limits));
           bound = true;
         } else {
-          writer.check(guarded.write.path(), guarded.kind, guarded.granted, null, null);
+          writer.check(guarded, null, null);
           checked.add(guarded.write);
         }
       }
@@ -125,7 +126,7 @@ final class GuardedWrites {
             }
           }
         };
-    writer.check(write.path(), guarded.kind, guarded.granted, before, after);
+    writer.check(guarded, before, after);
     if (!holds(write.condition(), current)) {
       throw new PreconditionFailed(write.path(), current.map(Document::version).orElse(null));
     }

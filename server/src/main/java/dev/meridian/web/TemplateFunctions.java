@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.document.FieldPath;
 import dev.meridian.document.InvalidInputException;
 import io.helidon.http.Status;
 import io.pebbletemplates.pebble.extension.AbstractExtension;
@@ -78,7 +79,7 @@ final class TemplateFunctions extends AbstractExtension {
         function(
             List.of("collection", "where", "sort", "limit", "after", "scan", "with"),
             TemplateFunctions::list));
-    functions.put("grant", function(List.of("kind", "path"), this::grant));
+    functions.put("grant", function(List.of("kind", "path", "adds", "expiry"), this::grant));
     functions.put("url", function(PARTS, TemplateFunctions::url));
     functions.put(
         "asset",
@@ -164,12 +165,32 @@ final class TemplateFunctions extends AbstractExtension {
       String grant =
           grants.mint(
               Grants.Kind.parse(call.text("kind", "the kind of write")),
-              call.text("path", "the path"));
+              call.text("path", "the path"),
+              terms(call));
       Rendering.CURRENT.get().grant();
       return grant;
     } catch (InvalidInputException e) {
       throw call.failure(String.valueOf(e.getMessage()));
     }
+  }
+
+  private static Grants.Terms terms(Call call) {
+    Map<FieldPath, BigDecimal> adds = new LinkedHashMap<>();
+    Object given = call.arguments.get("adds");
+    if (given != null) {
+      if (!(given instanceof Map<?, ?> map) || map.isEmpty()) {
+        throw call.failure("a grant's third argument is what it adds, as in {\"count\": 1}.");
+      }
+      map.forEach(
+          (field, amount) -> {
+            if (!(amount instanceof Number)) {
+              throw call.failure("a grant adds numbers, as in {\"count\": 1}.");
+            }
+            adds.put(
+                FieldPath.parse(String.valueOf(field)), new BigDecimal(String.valueOf(amount)));
+          });
+    }
+    return new Grants.Terms(adds, Boolean.TRUE.equals(call.arguments.get("expiry")));
   }
 
   /** {@code url("cities", id, {"page": 2})} is {@code /cities/IS-1?page=2}, all of it encoded. */

@@ -3,6 +3,7 @@ package dev.meridian.web;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.FieldPath;
 import dev.meridian.site.Limits;
 import dev.meridian.site.Rules;
 import dev.meridian.store.Batch;
@@ -13,6 +14,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.math.BigDecimal;
 import java.net.URLEncoder;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -409,7 +411,7 @@ class VisibilityTest {
   @Test
   void grantAllowsItsWriteAndNothingElse() throws Exception {
     server.site = TestServer.site(folder, new Rules("true", "auth.page"), Limits.DEFAULT, Map.of());
-    String grant = server.access.grants().mint(Grants.Kind.PUT, "a/1");
+    String grant = server.access.grants().mint(Grants.Kind.PUT, "a/1", Grants.Terms.PLAIN);
     assertThat(putWith(grant, "a/1")).isEqualTo(201);
     assertThat(putWith(grant, "a/2")).isEqualTo(401);
     assertThat(putWith(grant, "b/1")).isEqualTo(401);
@@ -423,6 +425,78 @@ class VisibilityTest {
     assertThat(putWith("", "a/1")).isEqualTo(401);
   }
 
+  private int increment(String grant, String json, String... headers) throws Exception {
+    String[] all = new String[headers.length + 4];
+    System.arraycopy(headers, 0, all, 4, headers.length);
+    all[0] = "Content-Type";
+    all[1] = "application/vnd.meridian.increment+json";
+    all[2] = "Meridian-Grant";
+    all[3] = grant;
+    return server.send("PATCH", "/data/a/1", json, all).statusCode();
+  }
+
+  private int batch(String grant, String write) throws Exception {
+    return server
+        .json("POST", "/data", "{\"writes\":[" + write + "]}", "Meridian-Grant", grant)
+        .statusCode();
+  }
+
+  private void onlyPagesWrite() {
+    server.site =
+        TestServer.site(
+            folder, new Rules("true", "auth.page || auth.key"), Limits.DEFAULT, Map.of());
+  }
+
+  @Test
+  void grantLetsNobodyMakeTheDocumentExpire() throws Exception {
+    onlyPagesWrite();
+    String grant = server.access.grants().mint(Grants.Kind.INCREMENT, "a/1", Grants.Terms.PLAIN);
+    String write = "\"increment\":\"a/1\",\"value\":{\"n\":1}";
+    assertThat(increment(grant, "{\"n\":1}")).isEqualTo(201);
+    assertThat(increment(grant, "{\"n\":1}", "Expires-In", "1")).isEqualTo(401);
+    assertThat(increment(grant, "{\"n\":1}", "Expires-At", "never")).isEqualTo(401);
+    assertThat(batch(grant, "{" + write + "}")).isEqualTo(200);
+    assertThat(batch(grant, "{" + write + ",\"expiresIn\":1}")).isEqualTo(401);
+    assertThat(batch(grant, "{" + write + ",\"expiresAt\":\"never\"}")).isEqualTo(401);
+    // Neither whom the rule lets write anyway nor a grant that says so is kept from it.
+    String key = server.access.keys().create(ApiKeys.EDITOR, "t", Optional.empty()).token();
+    String[] keyed = {"Expires-In", "60", "Authorization", "Bearer " + key};
+    assertThat(increment(grant, "{\"n\":1}", keyed)).isEqualTo(204);
+    Grants.Terms expiring = new Grants.Terms(Map.of(), true);
+    String wide = server.access.grants().mint(Grants.Kind.INCREMENT, "a/1", expiring);
+    assertThat(increment(wide, "{\"n\":1}", "Expires-In", "60")).isEqualTo(204);
+  }
+
+  @Test
+  void grantBindsFieldsAndAmounts() throws Exception {
+    onlyPagesWrite();
+    Grants.Terms terms =
+        new Grants.Terms(Map.of(FieldPath.parse("stats.count"), BigDecimal.ONE), false);
+    String grant = server.access.grants().mint(Grants.Kind.INCREMENT, "a/1", terms);
+    assertThat(increment(grant, "{\"stats.count\":1}")).isEqualTo(201);
+    assertThat(increment(grant, "{\"stats.count\":1.0}")).isEqualTo(204);
+    for (String other :
+        List.of(
+            "{\"stats.count\":2}",
+            "{\"stats.count\":-1}",
+            "{\"count\":1}",
+            "{\"stats.count\":1,\"n\":1}")) {
+      assertThat(increment(grant, other)).as(other).isEqualTo(401);
+      assertThat(batch(grant, "{\"increment\":\"a/1\",\"value\":" + other + "}")).isEqualTo(401);
+    }
+    assertThat(server.send("GET", "/data/a/1", "").body()).isEqualTo("{\"stats\":{\"count\":2.0}}");
+  }
+
+  @Test
+  void grantWithoutFieldsIsForFewAndShortOnes() throws Exception {
+    onlyPagesWrite();
+    String grant = server.access.grants().mint(Grants.Kind.INCREMENT, "a/1", Grants.Terms.PLAIN);
+    assertThat(increment(grant, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1}")).isEqualTo(201);
+    assertThat(increment(grant, "{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1}")).isEqualTo(401);
+    assertThat(increment(grant, "{\"" + "x".repeat(40) + "\":1}")).isEqualTo(204);
+    assertThat(increment(grant, "{\"" + "x".repeat(41) + "\":1}")).isEqualTo(401);
+  }
+
   private int putWith(String grant, String path) throws Exception {
     return server.json("PUT", "/data/" + path, "{}", "Meridian-Grant", grant).statusCode();
   }
@@ -430,7 +504,7 @@ class VisibilityTest {
   @Test
   void deletingTheSecretEndsTheGrantsGivenOut() throws Exception {
     server.site = TestServer.site(folder, new Rules("true", "auth.page"), Limits.DEFAULT, Map.of());
-    String grant = server.access.grants().mint(Grants.Kind.PUT, "a/1");
+    String grant = server.access.grants().mint(Grants.Kind.PUT, "a/1", Grants.Terms.PLAIN);
     assertThat(putWith(grant, "a/1")).isEqualTo(201);
     String operator = "Bearer " + server.operatorKey();
     assertThat(server.send("GET", "/data/_secrets/grants", "").statusCode()).isEqualTo(401);
@@ -447,6 +521,8 @@ class VisibilityTest {
       status = putWith(grant, "a/1");
     }
     assertThat(status).isEqualTo(401);
-    assertThat(putWith(server.access.grants().mint(Grants.Kind.PUT, "a/1"), "a/1")).isEqualTo(204);
+    assertThat(
+            putWith(server.access.grants().mint(Grants.Kind.PUT, "a/1", Grants.Terms.PLAIN), "a/1"))
+        .isEqualTo(204);
   }
 }
