@@ -63,19 +63,29 @@ final class BatchWriter {
     if (commit.replayed()) {
       headers.set(Names.REPLAYED);
     }
-    if (representation) {
+    // Values are for those who may read them.
+    List<byte @Nullable []> values = new ArrayList<>();
+    boolean withheld = false;
+    for (Written written : commit.results()) {
+      byte[] value = written.json();
+      boolean shown = value != null && writer.mayRead(written.path(), value);
+      values.add(shown ? value : null);
+      withheld |= value != null && !shown;
+    }
+    if (representation && !withheld) {
       headers.set(Names.RETURNED_REPRESENTATION);
     }
     headers.set(Names.VARY);
     headers.set(form.contentType());
-    context.send(form.write(results(commit)));
+    context.send(form.write(results(commit, values)));
   }
 
-  private static byte[] results(Commit commit) {
+  private static byte[] results(Commit commit, List<byte @Nullable []> values) {
     JsonBytes json = new JsonBytes(64 + commit.results().size() * 96);
     json.raw("{\"results\":[");
     boolean first = true;
-    for (Written written : commit.results()) {
+    for (int i = 0; i < values.size(); i++) {
+      Written written = commit.results().get(i);
       json.raw(first ? "{\"path\":" : ",{\"path\":").string(written.path().toString());
       first = false;
       if (written.deleted()) {
@@ -83,7 +93,7 @@ final class BatchWriter {
       } else {
         json.raw(",\"etag\":").string(written.version().etag());
         json.raw(written.existed() ? ",\"created\":false" : ",\"created\":true");
-        byte[] value = written.json();
+        byte[] value = values.get(i);
         if (value != null) {
           json.raw(",\"value\":").raw(value);
         }

@@ -98,6 +98,20 @@ final class Gatekeeper {
       return !caller.operator() && (rule.mentionsDocument() || rule.mentionsValue());
     }
 
+    /** Whether what the caller may read of this path depends on the document. */
+    boolean readingDependsOnDocument(DocumentPath path) {
+      return readers(path).perDocument();
+    }
+
+    /** Whether the caller may read {@code json} at this path. Null stands for no document. */
+    boolean mayRead(DocumentPath path, byte @Nullable [] json) {
+      return caller.operator() || (!isReserved(path.segments()) && readers(path).mayRead(json));
+    }
+
+    private Readers readers(DocumentPath path) {
+      return new Readers(context, caller, rules(path).read());
+    }
+
     /**
      * Checks a write.
      *

@@ -234,6 +234,72 @@ class VisibilityTest {
     assertThat(server.send("GET", "/data/a/1", "").body()).isEqualTo("{\"n\":1}");
   }
 
+  private HttpResponse<String> patch(String type, String path, String json, String... headers)
+      throws Exception {
+    String[] all = new String[headers.length + 2];
+    System.arraycopy(headers, 0, all, 2, headers.length);
+    all[0] = "Content-Type";
+    all[1] = type;
+    return server.send("PATCH", "/data/" + path, json, all);
+  }
+
+  @Test
+  void writeAnswersWithTheValueOnlyToThoseWhoMayReadIt() throws Exception {
+    String[] prefer = {"Prefer", "return=representation"};
+    put("a/1", value(false, 1));
+    put("a/2", value(true, 1));
+    String merge = "application/merge-patch+json";
+    HttpResponse<String> hidden = patch(merge, "a/1", "{\"x\":1}", prefer);
+    assertThat(hidden.statusCode()).isEqualTo(204);
+    assertThat(hidden.body()).isEmpty();
+    assertThat(TestServer.header(hidden, "Preference-Applied")).isEmpty();
+    HttpResponse<String> shown = patch(merge, "a/2", "{\"x\":1}", prefer);
+    assertThat(shown.body()).isEqualTo("{\"open\":true,\"n\":1,\"x\":1}");
+    assertThat(TestServer.header(shown, "Preference-Applied")).isNotEmpty();
+
+    String writes =
+        "{\"writes\":[{\"patch\":\"t/1/a/1\",\"value\":%s,\"create\":true},"
+            + "{\"patch\":\"t/1/a/2\",\"value\":%s,\"create\":true}]}";
+    HttpResponse<String> both =
+        server.json("POST", "/data", writes.formatted(value(false, 7), value(true, 8)), prefer);
+    assertThat(both.body()).contains("\"n\":8").doesNotContain("\"n\":7");
+    assertThat(TestServer.header(both, "Preference-Applied")).isEmpty();
+    HttpResponse<String> open =
+        server.json("POST", "/data", writes.formatted(value(true, 7), value(true, 8)), prefer);
+    assertThat(open.body()).contains("\"n\":8", "\"n\":7");
+    assertThat(TestServer.header(open, "Preference-Applied")).isNotEmpty();
+  }
+
+  @Test
+  void jsonPatchIsForThoseWhoMayRead() throws Exception {
+    String type = "application/json-patch+json";
+    put("a/1", value(false, 1));
+    put("a/2", value(true, 1));
+    for (int guess = 0; guess < 3; guess++) {
+      String test = "[{\"op\":\"test\",\"path\":\"/n\",\"value\":" + guess + "}]";
+      assertThat(patch(type, "a/1", test).statusCode()).isEqualTo(401);
+      assertThat(patch(type, "a/0", test).statusCode()).isEqualTo(401);
+      assertThat(patch(type, "a/2", test).statusCode()).isEqualTo(guess == 1 ? 204 : 422);
+      String batch = "{\"writes\":[{\"jsonPatch\":\"a/1\",\"value\":" + test + "}]}";
+      assertThat(server.json("POST", "/data", batch).statusCode()).isEqualTo(401);
+    }
+    server.site = TestServer.site(folder, new Rules("false", "true"), Limits.DEFAULT, Map.of());
+    assertThat(patch(type, "a/2", "[{\"op\":\"remove\",\"path\":\"/n\"}]").statusCode())
+        .isEqualTo(401);
+  }
+
+  @Test
+  void failedConditionTellsTheVersionOnlyToThoseWhoMayRead() throws Exception {
+    put("a/1", value(false, 1));
+    put("a/2", value(true, 1));
+    HttpResponse<String> hidden = server.json("PUT", "/data/a/1", "{}", "If-None-Match", "*");
+    assertThat(hidden.statusCode()).isEqualTo(412);
+    assertThat(hidden.body()).doesNotContain("\"etag\"").doesNotContain("ETag");
+    HttpResponse<String> shown = server.json("PUT", "/data/a/2", "{}", "If-None-Match", "*");
+    assertThat(shown.statusCode()).isEqualTo(412);
+    assertThat(shown.body()).contains("\"etag\"");
+  }
+
   // --- Watches -------------------------------------------------------------------------------
 
   private record Event(String id, String name, String data) {}
