@@ -161,6 +161,9 @@ final class Gatekeeper {
         throw Access.refused(
             caller, "write '" + path.segments().getFirst() + "', which is Meridian's own");
       }
+      if (caller.reader()) {
+        throw Access.refused(caller, "write '" + path + "'");
+      }
       Rule rule = rules(path).write();
       if (rule.allowsEverybody()) {
         return null;

@@ -300,6 +300,27 @@ class VisibilityTest {
     assertThat(shown.body()).contains("\"etag\"");
   }
 
+  @Test
+  void keyOfAReaderNeverWrites() throws Exception {
+    for (Rules rules : List.of(Rules.DEFAULT, new Rules("true", "true"))) {
+      server.site = TestServer.site(folder, rules, Limits.DEFAULT, Map.of());
+      for (String role : List.of(ApiKeys.READER, ApiKeys.EDITOR, "shop")) {
+        String key = server.access.keys().create(role, "t", Optional.empty()).token();
+        String[] bearer = {"Authorization", "Bearer " + key};
+        int refused = role.equals(ApiKeys.READER) ? 403 : 0;
+        assertThat(server.json("PUT", "/data/a/1", "{}", bearer).statusCode())
+            .isIn(refused == 0 ? List.of(201, 204) : List.of(refused));
+        assertThat(server.json("POST", "/data/a", "{}", bearer).statusCode())
+            .isEqualTo(refused == 0 ? 201 : refused);
+        String batch = "{\"writes\":[{\"put\":\"a/1\",\"value\":1}]}";
+        assertThat(server.json("POST", "/data", batch, bearer).statusCode())
+            .isEqualTo(refused == 0 ? 200 : refused);
+        assertThat(server.send("GET", "/data/a/1", "", bearer).statusCode())
+            .isEqualTo(role.equals(ApiKeys.READER) && rules == Rules.DEFAULT ? 404 : 200);
+      }
+    }
+  }
+
   // --- Watches -------------------------------------------------------------------------------
 
   private record Event(String id, String name, String data) {}
