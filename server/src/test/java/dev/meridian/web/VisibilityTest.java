@@ -405,7 +405,35 @@ class VisibilityTest {
   }
 
   @Test
-  void watchThatDoesNotKnowWhatItsClientHasBeginsAnewWhenItMatters() throws Exception {
+  void watchFromNowOnIsSilentAboutHiddenDocuments() throws Exception {
+    put("a/1", value(false, 1));
+    put("a/2", value(true, 2));
+    for (String path : List.of("/data/a?watch", "/data/a?watch&since=now")) {
+      try (Watch watch = new Watch(path)) {
+        put("a/1", value(false, 2));
+        assertThat(server.send("DELETE", "/data/a/1", "").statusCode()).isEqualTo(204);
+        put("a/2", value(true, 3));
+        assertThat(watch.told()).isEqualTo("put 2");
+      }
+    }
+  }
+
+  @Test
+  void watchThatGoesOnBeginsAnewWhateverHasHappened() throws Exception {
+    put("a/1", value(true, 1));
+    put("a/2", value(false, 2));
+    String position = TestServer.header(server.send("GET", "/data/a", ""), "Meridian-Position");
+    try (Watch watch = new Watch("/data/a?watch&since=" + position)) {
+      assertThat(watch.told()).isEqualTo("reset");
+      assertThat(watch.told()).isEqualTo("put 1");
+      put("a/2", value(false, 3));
+      put("a/1", value(false, 1));
+      assertThat(watch.told()).isEqualTo("delete 1");
+    }
+  }
+
+  @Test
+  void watchThatGoesOnTakesBackWhatIsHiddenByNow() throws Exception {
     put("a/1", value(true, 1));
     put("a/2", value(true, 2));
     try (Watch watch = new Watch("/data/a?watch&since=start")) {
