@@ -15,10 +15,12 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -317,9 +319,18 @@ final class SiteReader {
     fields.forEach(
         (pattern, collection) -> {
           if (checkPattern(collection.key(), pattern)) {
-            collections.put(pattern, collection(pattern, collection, rules));
+            collections.put(pattern, CollectionSettings.defaults(pattern, rules));
           }
         });
+    // From above to below, for what a collection leaves open it has from the nearest one above it.
+    collections.keySet().stream()
+        .sorted(Comparator.comparingInt(String::length))
+        .forEach(
+            pattern -> {
+              Field collection = Objects.requireNonNull(fields.get(pattern));
+              Rules above = Site.rulesAbove(pattern, collections, rules);
+              collections.put(pattern, collection(pattern, collection, above));
+            });
     return collections;
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.FieldPath;
+import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Limits;
 import dev.meridian.site.Rules;
 import dev.meridian.store.Batch;
@@ -298,6 +299,43 @@ class VisibilityTest {
     HttpResponse<String> shown = server.json("PUT", "/data/a/2", "{}", "If-None-Match", "*");
     assertThat(shown.statusCode()).isEqualTo(412);
     assertThat(shown.body()).contains("\"etag\"");
+  }
+
+  @Test
+  void whatLiesBelowAClosedCollectionIsClosed() throws Exception {
+    CollectionSettings users =
+        new CollectionSettings(
+            "users",
+            List.of(),
+            new Rules("auth.role == 'boss'", "auth.role == 'boss'"),
+            Optional.of(Duration.ofDays(1)),
+            CollectionSettings.CachePolicy.READ_THROUGH,
+            Optional.empty());
+    Rules open = new Rules("true", "true");
+    server.site =
+        TestServer.site(
+            folder,
+            open,
+            Limits.DEFAULT,
+            Map.of(
+                "users", users, "users/*/open", CollectionSettings.defaults("users/*/open", open)));
+    for (String path : List.of("users/7", "users/7/messages/1", "users/7/messages/1/parts/2")) {
+      assertThat(server.json("PUT", "/data/" + path, "{}").statusCode()).isEqualTo(401);
+      assertThat(server.send("GET", "/data/" + path, "").statusCode()).isEqualTo(401);
+    }
+    assertThat(server.send("GET", "/data/users/7/messages", "").statusCode()).isEqualTo(401);
+    for (String path : List.of("users/7/open/1", "users/7/open/1/parts/2", "a/1", "a/1/b/2")) {
+      assertThat(server.json("PUT", "/data/" + path, "{}").statusCode()).isEqualTo(201);
+      assertThat(server.send("GET", "/data/" + path, "").statusCode()).isEqualTo(200);
+    }
+    // Rules alone are inherited.
+    String boss = server.access.keys().create("boss", "t", Optional.empty()).token();
+    String[] bearer = {"Authorization", "Bearer " + boss};
+    for (String path : List.of("users/7", "users/7/messages/1")) {
+      assertThat(server.json("PUT", "/data/" + path, "{}", bearer).statusCode()).isEqualTo(201);
+      String end = TestServer.header(server.send("GET", "/data/" + path, "", bearer), "Expires-At");
+      assertThat(end.isEmpty()).isEqualTo(!path.equals("users/7"));
+    }
   }
 
   @Test
