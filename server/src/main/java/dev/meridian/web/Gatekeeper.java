@@ -33,12 +33,17 @@ final class Gatekeeper {
   record Readers(RequestContext context, Caller caller, Rule rule) {
     /** Whether each document must be asked about. */
     boolean perDocument() {
-      return rule.mentionsDocument() && !caller.operator();
+      return (rule.mentionsDocument() || rule.mentionsPath()) && !caller.operator();
     }
 
     /** Whether the document may be read. Null stands for one that is not there. */
-    boolean mayRead(byte @Nullable [] json) {
-      return caller.operator() || rule.allows(new Rule.Subject(context, caller, false, json, null));
+    boolean mayRead(DocumentPath path, byte @Nullable [] json) {
+      return allows(path.toString(), json);
+    }
+
+    private boolean allows(String path, byte @Nullable [] json) {
+      return caller.operator()
+          || rule.allows(new Rule.Subject(context, caller, path, false, json, null));
     }
   }
 
@@ -67,8 +72,12 @@ final class Gatekeeper {
       throw Access.refused(caller, "read '" + segments.getFirst() + "', which is Meridian's own");
     }
     Readers readers = new Readers(context, caller, rule);
-    if (!rule.mentionsDocument() && !readers.mayRead(null)) {
-      throw Access.refused(caller, "read '" + String.join("/", segments) + "'");
+    boolean known = !rule.mentionsDocument() && !(rule.mentionsPath() && segments.size() % 2 == 1);
+    if (known && !rule.allowsEverybody()) {
+      String path = String.join("/", segments);
+      if (!readers.allows(path, null)) {
+        throw Access.refused(caller, "read '" + path + "'");
+      }
     }
     return readers;
   }
@@ -105,7 +114,8 @@ final class Gatekeeper {
 
     /** Whether the caller may read {@code json} at this path. Null stands for no document. */
     boolean mayRead(DocumentPath path, byte @Nullable [] json) {
-      return caller.operator() || (!isReserved(path.segments()) && readers(path).mayRead(json));
+      return caller.operator()
+          || (!isReserved(path.segments()) && readers(path).mayRead(path, json));
     }
 
     private Readers readers(DocumentPath path) {
@@ -136,7 +146,7 @@ final class Gatekeeper {
       if (beyond != null
           && !rules(path)
               .write()
-              .allows(new Rule.Subject(context, caller, false, document, value))) {
+              .allows(new Rule.Subject(context, caller, path.toString(), false, document, value))) {
         throw Access.refused(caller, beyond);
       }
     }
@@ -169,7 +179,8 @@ final class Gatekeeper {
         return null;
       }
       Grants.Terms terms = access.grants().terms(context.header(Names.GRANT), kind, granted);
-      if (!rule.allows(new Rule.Subject(context, caller, terms != null, document, value))) {
+      if (!rule.allows(
+          new Rule.Subject(context, caller, path.toString(), terms != null, document, value))) {
         throw Access.refused(caller, "write '" + path + "'");
       }
       return terms;

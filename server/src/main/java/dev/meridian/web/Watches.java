@@ -308,7 +308,7 @@ final class Watches implements AutoCloseable {
       JsonBytes json = new JsonBytes(128 + (document == null ? 0 : document.json().length));
       json.raw("{\"id\":").string(id);
       boolean each = readers.perDocument();
-      if (document != null && (!each || readers.mayRead(document.json()))) {
+      if (document != null && (!each || readers.mayRead(change.path(), document.json()))) {
         if (each && shown.add(id) && shown.size() > MOST_SHOWN) {
           throw tooMany(out);
         }

@@ -339,6 +339,28 @@ class VisibilityTest {
   }
 
   @Test
+  void pathInARuleIsEachDocumentsOwnHoweverItIsSpelt() throws Exception {
+    put("a/secret", value(true, 1));
+    put("a/1", value(true, 1));
+    String rule = "request.path != '/data/a/secret' && request.path != '/data/a/hidden one'";
+    server.site = TestServer.site(folder, new Rules(rule, rule), Limits.DEFAULT, Map.of());
+    for (String spelt : List.of("secret", "%73ecret", "hidden%20one")) {
+      assertThat(server.send("GET", "/data/a/" + spelt, "").statusCode()).isEqualTo(401);
+      assertThat(server.json("PUT", "/data/a/" + spelt, "{}").statusCode()).isEqualTo(401);
+    }
+    assertThat(server.send("GET", "/data/a/%31", "").statusCode()).isEqualTo(200);
+    assertThat(ids(server.send("GET", "/data/a", "").body())).containsExactly("1");
+    String batch = "{\"writes\":[{\"put\":\"a/%s\",\"value\":1}]}";
+    assertThat(server.json("POST", "/data", batch.formatted("secret")).statusCode()).isEqualTo(401);
+    assertThat(server.json("POST", "/data", batch.formatted("1")).statusCode()).isEqualTo(200);
+    assertThat(server.json("POST", "/data/a", "1").statusCode()).isEqualTo(201);
+    assertThat(server.send("GET", "/data/a/secret?watch", "").statusCode()).isEqualTo(401);
+    try (Watch watch = new Watch("/data/a?watch&since=start")) {
+      assertThat(watch.told()).isEqualTo("put 1");
+    }
+  }
+
+  @Test
   void keyOfAReaderNeverWrites() throws Exception {
     for (Rules rules : List.of(Rules.DEFAULT, new Rules("true", "true"))) {
       server.site = TestServer.site(folder, rules, Limits.DEFAULT, Map.of());
