@@ -64,9 +64,12 @@ final class GuardedWrites {
     } catch (ProblemException | PreconditionFailed refused) {
       // Of a retry: what was allowed then may not be allowed on top of what it did.
       if (key != null && writes.stream().anyMatch(guarded -> isBound(writer, guarded))) {
-        Commit earlier = replay(writes, key, returnValues);
-        if (earlier != null) {
-          return earlier;
+        // By a read: were it asked through the log, refused callers could fill that.
+        var earlier =
+            store.earlier(
+                new Batch(writes.stream().map(Guarded::write).toList(), key, returnValues));
+        if (earlier.isPresent()) {
+          return earlier.get();
         }
       }
       throw refused instanceof PreconditionFailed failed ? told(writer, failed) : refused;
@@ -102,17 +105,6 @@ final class GuardedWrites {
               + write.path()
               + "' without the right to read it, for its operations ask about values (a merge patch"
               + " does not)");
-    }
-  }
-
-  /** What the writes did when they were done before under this key; null if they were not. */
-  private @Nullable Commit replay(List<Guarded> writes, IdempotencyKey key, boolean returnValues) {
-    List<Write> never =
-        writes.stream().map(guarded -> with(guarded.write, Condition.NEVER)).toList();
-    try {
-      return store.write(new Batch(never, key, returnValues));
-    } catch (PreconditionFailed e) {
-      return null;
     }
   }
 

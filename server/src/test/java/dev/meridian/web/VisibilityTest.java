@@ -10,6 +10,7 @@ import dev.meridian.site.Rules;
 import dev.meridian.store.Batch;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Expiry;
+import dev.meridian.store.LogIndex;
 import dev.meridian.store.Write;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -219,6 +220,19 @@ class VisibilityTest {
                 .statusCode())
         .isEqualTo(401);
     assertThat(server.send("GET", "/data/a/1", "").body()).isEqualTo("{\"n\":1}");
+  }
+
+  @Test
+  void refusedWriteLeavesNothingInTheLog() throws Exception {
+    server.site =
+        TestServer.site(folder, new Rules("true", "document == null"), Limits.DEFAULT, Map.of());
+    put("a/1", "{\"n\":1}");
+    LogIndex before = server.store.applied();
+    for (int i = 0; i < 10; i++) {
+      assertThat(server.json("PUT", "/data/a/1", "{}", "Idempotency-Key", "k" + i).statusCode())
+          .isEqualTo(401);
+    }
+    assertThat(server.store.applied()).isEqualTo(before);
   }
 
   @Test
