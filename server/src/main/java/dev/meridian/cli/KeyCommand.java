@@ -57,7 +57,12 @@ final class KeyCommand implements Runnable {
         names = "--role",
         required = true,
         paramLabel = "ROLE",
-        description = "reader, editor, operator, or a word that the site's rules use.")
+        description = {
+          "reader: reads what the site's rules leave to holders of keys, and never writes.",
+          "editor: reads and writes what they leave to them.",
+          "operator: does all that the operator's key does, on the operator's listener too.",
+          "Another word is an editor that the rules can tell apart, by auth.role."
+        })
     String role = "";
 
     @Option(names = "--name", paramLabel = "TEXT", description = "What it is for.")

@@ -437,6 +437,11 @@ public final class ReplicatedStore implements Store {
   }
 
   @Override
+  public Optional<Commit> earlier(Batch batch) {
+    return readable(ReadOptions.STRONG).earlier(batch);
+  }
+
+  @Override
   public ChangeFeed changes(ChangeQuery query) {
     checkOpen();
     return store().changes(query);

@@ -10,6 +10,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.Comparator;
+import java.util.Objects;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -70,9 +72,18 @@ final class CollectionsReader {
     fields.forEach(
         (pattern, collection) -> {
           if (checkPattern(collection.key(), pattern)) {
-            collections.put(pattern, collection(pattern, collection, rules));
+            collections.put(pattern, CollectionSettings.defaults(pattern, rules));
           }
         });
+    // From above to below, for what a collection leaves open it has from the nearest one above it.
+    collections.keySet().stream()
+        .sorted(Comparator.comparingInt(String::length))
+        .forEach(
+            pattern -> {
+              Field collection = Objects.requireNonNull(fields.get(pattern));
+              Rules above = Site.rulesAbove(pattern, collections, rules);
+              collections.put(pattern, collection(pattern, collection, above));
+            });
     return collections;
   }
 

@@ -11,7 +11,10 @@ import java.util.Map;
  * @param write for writes
  */
 public record Rules(String read, String write) {
-  /** Open for readers; writers need an API key or come from the site's own pages. */
+  /**
+   * Open for readers; writers need an API key or come from the site's own pages. (Keys of role
+   * reader write nothing, whatever a rule says.)
+   */
   public static final Rules DEFAULT = new Rules("true", "auth.key || auth.page");
 
   /**

@@ -50,9 +50,29 @@ public record Site(
     return folder.resolve("public");
   }
 
-  /** The settings of a collection: its own, or the defaults. */
+  /**
+   * The settings of a collection: its own, or the defaults with the rules of the nearest declared
+   * collection above it.
+   */
   public CollectionSettings settings(CollectionPath collection) {
     CollectionSettings own = collections.get(collection.pattern());
-    return own != null ? own : CollectionSettings.defaults(collection.pattern(), rules);
+    return own != null
+        ? own
+        : CollectionSettings.defaults(
+            collection.pattern(), rulesAbove(collection.pattern(), collections, rules));
+  }
+
+  /** The rules of the nearest of {@code collections} above {@code pattern}. */
+  static Rules rulesAbove(
+      String pattern, Map<String, CollectionSettings> collections, Rules otherwise) {
+    String above = pattern;
+    for (int end; (end = above.lastIndexOf("/*/")) >= 0; ) {
+      above = above.substring(0, end);
+      CollectionSettings found = collections.get(above);
+      if (found != null) {
+        return found.rules();
+      }
+    }
+    return otherwise;
   }
 }

@@ -19,9 +19,6 @@ public record Condition(List<String> ifMatch, List<String> ifNoneMatch) {
   /** The document does not exist. */
   public static final Condition ABSENT = new Condition(List.of(), List.of("*"));
 
-  /** Holds never: such a write is done only if its idempotency key says that it has been. */
-  public static final Condition NEVER = new Condition(List.of("*"), List.of("*"));
-
   /** Most ETags in either list. */
   public static final int MAX_ETAGS = 32;
 

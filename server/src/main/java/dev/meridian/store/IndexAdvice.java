@@ -10,6 +10,13 @@ import org.jspecify.annotations.Nullable;
 
 /** Says how to make a query served that no index serves. */
 final class IndexAdvice {
+  /** The message for a list that would pass over too many documents that its reader cannot see. */
+  static final String TOO_MANY_HIDDEN =
+      "Between the documents you may see lie more than "
+          + Listing.MAX_HIDDEN
+          + " that a list may not pass over. Ask for what you may see: narrow 'where' by the field"
+          + " that the collection's read rule goes by, with an index on it.";
+
   private IndexAdvice() {}
 
   /**

@@ -16,6 +16,13 @@ final class Listing {
   /** Most documents that a page of a query served by an index looks at. */
   static final int MAX_WORK = 10_000;
 
+  /**
+   * Most hidden documents that one page passes over for a reader who sees only some. They are
+   * counted by themselves: were they part of the bounds that a caller can choose or fill up, how
+   * far a list comes would count them out to whom they are hidden from.
+   */
+  static final int MAX_HIDDEN = 100_000;
+
   /** About how many bytes of documents a page returns at most. */
   private static final long MAX_PAGE_BYTES = 8L << 20;
 
@@ -110,9 +117,11 @@ final class Listing {
     List<Document> documents = new ArrayList<>();
     long bytes = 0;
     Walk walk = Walk.open(view, start.plan, query, start.after);
-    byte[] last = null;
+    int steps = 0;
+    int hidden = 0;
+    byte[] last = null; // never the place of a hidden document: a cursor tells its place
     byte[] full = null;
-    for (int steps = 0; walk.next(); steps++) {
+    while (walk.next()) {
       if (last != null
           && full == null
           && (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES)) {
@@ -123,20 +132,37 @@ final class Listing {
         return new Page(documents, cursor(query, start, full == null ? last : full));
       }
       view.check();
-      last = walk.order();
-      Stored.Live live = walk.document();
-      if (live != null && !live.isExpiredAt(now)) {
-        Document document = live.document(Keys.path(walk.documentKey()));
-        if (query.selects(document)) {
-          if (full != null) {
-            return new Page(documents, cursor(query, start, full));
+      Document document = shown(query, walk, now);
+      if (document == null && query.visible() != null) {
+        if (++hidden > MAX_HIDDEN) {
+          if (last == null) {
+            throw new NoIndex(IndexAdvice.TOO_MANY_HIDDEN);
           }
-          documents.add(document);
-          bytes += document.json().length;
+          return new Page(documents, cursor(query, start, full == null ? last : full));
         }
+        continue;
+      }
+      steps++;
+      last = walk.order();
+      if (document != null && query.selects(document)) {
+        if (full != null) {
+          return new Page(documents, cursor(query, start, full));
+        }
+        documents.add(document);
+        bytes += document.json().length;
       }
     }
     return new Page(documents, null);
+  }
+
+  /** The document here, if there is one and the reader may know of it. */
+  private static @Nullable Document shown(Query query, Walk walk, long now) {
+    Stored.Live live = walk.document();
+    if (live == null || live.isExpiredAt(now)) {
+      return null;
+    }
+    Document document = live.document(Keys.path(walk.documentKey()));
+    return query.shows(document) ? document : null;
   }
 
   /** The walk has another order: look at everything and keep the first few places. */
@@ -149,20 +175,25 @@ final class Listing {
     // The greatest on top, to be thrown out. One more than the page, to know whether there is more.
     PriorityQueue<Place> first = new PriorityQueue<>((a, b) -> wanted.compare(b.order, a.order));
     Walk walk = Walk.open(view, start.plan, query, null);
-    for (int steps = 1; walk.next(); steps++) {
-      if (steps > query.scan()) {
+    int steps = 0;
+    int hidden = 0;
+    while (walk.next()) {
+      view.check();
+      Document document = shown(query, walk, now);
+      if (document == null && query.visible() != null) {
+        // Not counted as the caller's: how many there are is nothing that 'scan' may measure.
+        if (++hidden > MAX_HIDDEN) {
+          throw new NoIndex(IndexAdvice.TOO_MANY_HIDDEN);
+        }
+        continue;
+      }
+      if (++steps > query.scan()) {
         throw new NoIndex(IndexAdvice.tooMuch(query, order));
       }
-      view.check();
-      Stored.Live live = walk.document();
-      if (live == null || live.isExpiredAt(now)) {
+      if (document == null || !query.selects(document)) {
         continue;
       }
       byte[] key = walk.documentKey();
-      Document document = live.document(Keys.path(key));
-      if (!query.selects(document)) {
-        continue;
-      }
       byte[] id = IndexKeys.id(document.path().id(), false);
       byte[] place =
           byField ? Keys.concat(IndexKeys.field(reader.read(document.json())[0], false), id) : id;

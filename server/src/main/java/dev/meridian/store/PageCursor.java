@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The opaque text from which a list goes on: where in the order it stopped, and a checksum over
  * that and the query, so that garbage, or the cursor of another query, is refused. It keeps nothing
- * on the server. It is no secret and grants nothing: what it leads to is read under the same rules
- * as the first page.
+ * on the server. It is no secret: it is never the place of a document that its reader may not see.
+ * And it grants nothing: what it leads to is read under the same rules as the first page.
  */
 final class PageCursor {
   /** Longest cursor: an index's longest key, generously, in base 64. */

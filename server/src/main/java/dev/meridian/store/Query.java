@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param scan most documents that may be read and thrown away when no index serves the query; 0
  *     refuses such a query
  * @param visible which documents the reader may see; the others are passed over as if they were not
- *     there, and {@link Page#next} comes only when a visible one follows or {@link
- *     Listing#MAX_WORK} is reached. Null for all
+ *     there, at most {@link Listing#MAX_HIDDEN} of them in a page: no bound of the query counts
+ *     them, and no {@link Page#next} is made of one. Null for all
  */
 public record Query(
     CollectionPath collection,
@@ -62,10 +62,17 @@ public record Query(
     return new Query(collection, where, sort, limit, after, scan, reader);
   }
 
-  /** Whether a document is one of those asked for, and may be seen. */
+  /** Whether the reader may know of this document. */
+  boolean shows(Document document) {
+    return visible == null || visible.test(document);
+  }
+
+  /**
+   * Whether a document is one of those asked for. Asked only about documents that {@link #shows}
+   * admits: even that {@code where} cannot be decided would tell what is in a hidden one.
+   */
   boolean selects(Document document) {
-    return (where == null || where.matches(document.path().id(), document.json()))
-        && (visible == null || visible.test(document));
+    return where == null || where.matches(document.path().id(), document.json());
   }
 
   /** The first page of everything in {@code collection}, by id. */

@@ -155,6 +155,21 @@ public final class RocksStore implements Store {
     }
   }
 
+  @Override
+  public Optional<Commit> earlier(Batch batch) {
+    IdempotencyKey key = batch.idempotencyKey();
+    if (key == null) {
+      return Optional.empty();
+    }
+    long now = Version.timestampAt(options.wallMillis().getAsLong());
+    return switch (new UsedKeys(database, now).replay(key, batch)) {
+      case null -> Optional.empty();
+      case Outcome.Done(Commit commit) -> Optional.of(commit);
+      case Outcome.Failed(StoreException problem) -> throw problem;
+      case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
+    };
+  }
+
   /**
    * Applies an entry of the log.
    *

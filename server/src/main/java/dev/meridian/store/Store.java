@@ -38,6 +38,15 @@ public interface Store extends AutoCloseable {
   Commit write(Batch batch);
 
   /**
+   * What the batch did when it was applied before under its idempotency key; empty if it was not,
+   * or has no key. Writes nothing.
+   *
+   * @throws StoreException.Rejected if the key was used for another batch
+   * @throws StoreException.Unavailable if the newest state cannot be read now
+   */
+  Optional<Commit> earlier(Batch batch);
+
+  /**
    * The changes after {@code query.since()}, oldest first, only the newest for each path; then
    * those to come. The caller closes the feed.
    *

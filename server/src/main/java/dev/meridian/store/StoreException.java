@@ -24,15 +24,26 @@ public abstract sealed class StoreException extends RuntimeException {
      * @param current the version the document is at, or null when there is none
      */
     public PreconditionFailed(DocumentPath path, @Nullable Version current) {
-      super(
+      this(
+          path,
+          current,
           "'"
               + path
               + "' is "
               + (current == null ? "absent" : "at ETag \"" + current.etag() + "\"")
-              + ", which the write's condition excludes; read it again and decide anew.",
-          null);
+              + ", which the write's condition excludes; read it again and decide anew.");
+    }
+
+    private PreconditionFailed(DocumentPath path, @Nullable Version current, String message) {
+      super(message, null);
       this.path = path;
       this.current = current;
+    }
+
+    /** The same for a caller who may not read the document: it does not tell the version. */
+    public PreconditionFailed withoutVersion() {
+      return new PreconditionFailed(
+          path, null, "The write's condition excludes the state that '" + path + "' is in.");
     }
 
     /** The document whose condition did not hold. */
@@ -40,7 +51,7 @@ public abstract sealed class StoreException extends RuntimeException {
       return path;
     }
 
-    /** The version it is at, or null when it does not exist. */
+    /** The version it is at; null when it does not exist, or is not for the caller to know. */
     public @Nullable Version current() {
       return current;
     }

@@ -106,7 +106,9 @@ public final class Access {
                   + caller.role()
                   + "' may not "
                   + what
-                  + ": the site's access rules do not allow it."));
+                  + (caller.reader()
+                      ? ": such a key reads what the site's access rules let it, and no more."
+                      : ": the site's access rules do not allow it.")));
     }
     return unauthorized(
         "The site's access rules do not let everybody "

@@ -35,13 +35,16 @@ import org.jspecify.annotations.Nullable;
  * Safe for any thread.
  */
 public final class ApiKeys {
-  /** May read what rules leave to readers. */
+  /** May read what rules leave to holders of keys, and write nothing, whatever rules say. */
   public static final String READER = "reader";
 
-  /** May read and write what rules leave to editors. */
+  /** May read and write what rules leave to holders of keys. So may any role not named here. */
   public static final String EDITOR = "editor";
 
-  /** May do everything, in reserved collections too. */
+  /**
+   * May do what the operator's key may: everything, in reserved collections and on the operator's
+   * listener too.
+   */
   public static final String OPERATOR = "operator";
 
   /** Longest name of a key in characters. */

@@ -63,19 +63,29 @@ final class BatchWriter {
     if (commit.replayed()) {
       headers.set(Names.REPLAYED);
     }
-    if (representation) {
+    // Values are for those who may read them.
+    List<byte @Nullable []> values = new ArrayList<>();
+    boolean withheld = false;
+    for (Written written : commit.results()) {
+      byte[] value = written.json();
+      boolean shown = value != null && writer.mayRead(written.path(), value);
+      values.add(shown ? value : null);
+      withheld |= value != null && !shown;
+    }
+    if (representation && !withheld) {
       headers.set(Names.RETURNED_REPRESENTATION);
     }
     headers.set(Names.VARY);
     headers.set(form.contentType());
-    context.send(form.write(results(commit)));
+    context.send(form.write(results(commit, values)));
   }
 
-  private static byte[] results(Commit commit) {
+  private static byte[] results(Commit commit, List<byte @Nullable []> values) {
     JsonBytes json = new JsonBytes(64 + commit.results().size() * 96);
     json.raw("{\"results\":[");
     boolean first = true;
-    for (Written written : commit.results()) {
+    for (int i = 0; i < values.size(); i++) {
+      Written written = commit.results().get(i);
       json.raw(first ? "{\"path\":" : ",{\"path\":").string(written.path().toString());
       first = false;
       if (written.deleted()) {
@@ -83,7 +93,7 @@ final class BatchWriter {
       } else {
         json.raw(",\"etag\":").string(written.version().etag());
         json.raw(written.existed() ? ",\"created\":false" : ",\"created\":true");
-        byte[] value = written.json();
+        byte[] value = values.get(i);
         if (value != null) {
           json.raw(",\"value\":").raw(value);
         }
@@ -149,7 +159,7 @@ final class BatchWriter {
         throw new InvalidInputException("a delete takes ifMatch and ifNoneMatch only.");
       }
       return new GuardedWrites.Guarded(
-          new Write.Delete(path, condition), Grants.Kind.DELETE, path.toString());
+          new Write.Delete(path, condition), Grants.Kind.DELETE, path.toString(), false);
     }
     if (value == null) {
       throw new InvalidInputException("it has no 'value'; null is written as \"value\":null.");
@@ -162,12 +172,16 @@ final class BatchWriter {
             writer.rules(path).settings(),
             kind.equals("put") ? Expiry.NEVER : Expiry.KEEP,
             nowMillis);
+    boolean setsExpiry = members.containsKey("expiresAt") || members.containsKey("expiresIn");
     if (kind.equals("put")) {
       if (members.containsKey("create")) {
         throw new InvalidInputException("'create' is for patches; a put creates anyway.");
       }
       return new GuardedWrites.Guarded(
-          new Write.Put(path, bytes, condition, expiry), Grants.Kind.PUT, path.toString());
+          new Write.Put(path, bytes, condition, expiry),
+          Grants.Kind.PUT,
+          path.toString(),
+          setsExpiry);
     }
     Patch.Kind language =
         switch (kind) {
@@ -186,7 +200,8 @@ final class BatchWriter {
     return new GuardedWrites.Guarded(
         new Write.Patch(path, patch, condition, expiry),
         language == Patch.Kind.INCREMENT ? Grants.Kind.INCREMENT : Grants.Kind.PATCH,
-        path.toString());
+        path.toString(),
+        setsExpiry);
   }
 
   private static @Nullable String text(Map<String, Json> members, String name) {

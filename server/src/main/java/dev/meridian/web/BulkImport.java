@@ -133,7 +133,7 @@ final class BulkImport {
       if (writer.dependsOnDocument(path)) {
         // Such a rule looks at the document first, so the lines before this one must be done.
         flight.land();
-        var write = new GuardedWrites.Guarded(put, Grants.Kind.PUT, path.toString());
+        var write = new GuardedWrites.Guarded(put, Grants.Kind.PUT, path.toString(), false);
         result.done(guarded.write(writer, List.of(write), null, false, limits));
       } else {
         writer.check(path, Grants.Kind.PUT, path.toString(), null, null);

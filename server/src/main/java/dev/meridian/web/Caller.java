@@ -14,6 +14,11 @@ record Caller(boolean key, String id, String role) {
   /** Whoever runs the node. */
   static final Caller OPERATOR = new Caller(true, OperatorKey.ID, ApiKeys.OPERATOR);
 
+  /** Whether they may write nothing, whatever the rules say. */
+  boolean reader() {
+    return role.equals(ApiKeys.READER);
+  }
+
   /** Whether they may do everything. */
   boolean operator() {
     return role.equals(ApiKeys.OPERATOR);

@@ -43,7 +43,7 @@ final class CollectionReader {
     Query asked = query(path, parameters, context.site().limits());
     Query query =
         readers.perDocument()
-            ? asked.visibleTo(document -> readers.mayRead(document.json()))
+            ? asked.visibleTo(document -> readers.mayRead(document.path(), document.json()))
             : asked;
     String fields = parameters.get("fields");
     Projection projection = fields == null ? null : Projection.parse(fields);

@@ -27,7 +27,7 @@ final class DocumentReader {
     ReadOptions options = Gatekeeper.readOptions(context);
     Representation form = Representation.accepted(context);
     Optional<Document> found = store.get(path, options);
-    if (readers.perDocument() && !readers.mayRead(found.map(Document::json).orElse(null))) {
+    if (readers.perDocument() && !readers.mayRead(path, found.map(Document::json).orElse(null))) {
       throw Access.refused(readers.caller(), "read '" + path + "'");
     }
     if (found.isEmpty()) {

@@ -147,12 +147,16 @@ final class DocumentWriter {
       Grants.Kind kind,
       String granted,
       @Nullable IdempotencyKey key) {
+    boolean setsExpiry =
+        !(write instanceof Write.Delete)
+            && (context.header(Names.EXPIRES_AT) != null
+                || context.header(Names.EXPIRES_IN) != null);
     boolean representation = wantsRepresentation(context) && !(write instanceof Write.Delete);
     Representation form = representation ? Representation.accepted(context) : Representation.JSON;
     Commit commit =
         writes.write(
             writer,
-            List.of(new GuardedWrites.Guarded(write, kind, granted)),
+            List.of(new GuardedWrites.Guarded(write, kind, granted, setsExpiry)),
             key,
             representation,
             context.site().limits());
@@ -165,11 +169,17 @@ final class DocumentWriter {
     if (commit.replayed()) {
       headers.set(Names.REPLAYED);
     }
+    byte[] value = representation ? value(written) : null;
+    byte[] json = value != null && writer.mayRead(written.path(), value) ? value : null;
     boolean created = !written.existed() && !written.deleted();
     if (!written.deleted()) {
       headers.set(
           HeaderValues.create(
-              HeaderNames.ETAG, '"' + written.version().etag() + form.suffix() + '"'));
+              HeaderNames.ETAG,
+              '"'
+                  + written.version().etag()
+                  + (json == null ? Representation.JSON : form).suffix()
+                  + '"'));
     }
     if (created) {
       response.status(Status.CREATED_201);
@@ -178,7 +188,6 @@ final class DocumentWriter {
               HeaderNames.LOCATION,
               Target.PREFIX + "/" + Percent.encodePath(written.path().toString())));
     }
-    byte[] json = representation ? value(written) : null;
     if (json != null) {
       headers.set(Names.RETURNED_REPRESENTATION);
       headers.set(Names.VARY);

@@ -8,6 +8,7 @@ import dev.meridian.store.Consistency;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Store;
+import dev.meridian.store.Write;
 import io.helidon.http.HeaderNames;
 import java.util.List;
 import java.util.Locale;
@@ -32,12 +33,17 @@ final class Gatekeeper {
   record Readers(RequestContext context, Caller caller, Rule rule) {
     /** Whether each document must be asked about. */
     boolean perDocument() {
-      return rule.mentionsDocument() && !caller.operator();
+      return (rule.mentionsDocument() || rule.mentionsPath()) && !caller.operator();
     }
 
     /** Whether the document may be read. Null stands for one that is not there. */
-    boolean mayRead(byte @Nullable [] json) {
-      return caller.operator() || rule.allows(new Rule.Subject(context, caller, false, json, null));
+    boolean mayRead(DocumentPath path, byte @Nullable [] json) {
+      return allows(path.toString(), json);
+    }
+
+    private boolean allows(String path, byte @Nullable [] json) {
+      return caller.operator()
+          || rule.allows(new Rule.Subject(context, caller, path, false, json, null));
     }
   }
 
@@ -66,8 +72,12 @@ final class Gatekeeper {
       throw Access.refused(caller, "read '" + segments.getFirst() + "', which is Meridian's own");
     }
     Readers readers = new Readers(context, caller, rule);
-    if (!rule.mentionsDocument() && !readers.mayRead(null)) {
-      throw Access.refused(caller, "read '" + String.join("/", segments) + "'");
+    boolean known = !rule.mentionsDocument() && !(rule.mentionsPath() && segments.size() % 2 == 1);
+    if (known && !rule.allowsEverybody()) {
+      String path = String.join("/", segments);
+      if (!readers.allows(path, null)) {
+        throw Access.refused(caller, "read '" + path + "'");
+      }
     }
     return readers;
   }
@@ -97,35 +107,83 @@ final class Gatekeeper {
       return !caller.operator() && (rule.mentionsDocument() || rule.mentionsValue());
     }
 
+    /** Whether what the caller may read of this path depends on the document. */
+    boolean readingDependsOnDocument(DocumentPath path) {
+      return readers(path).perDocument();
+    }
+
+    /** Whether the caller may read {@code json} at this path. Null stands for no document. */
+    boolean mayRead(DocumentPath path, byte @Nullable [] json) {
+      return caller.operator()
+          || (!isReserved(path.segments()) && readers(path).mayRead(path, json));
+    }
+
+    private Readers readers(DocumentPath path) {
+      return new Readers(context, caller, rules(path).read());
+    }
+
     /**
-     * Checks the path and its rule.
+     * Checks a write.
      *
-     * @param granted the path a grant must name, which for new documents is their collection
      * @param document the value before, when {@link #dependsOnDocument}
      * @param value the value after, when {@link #dependsOnDocument}
      * @throws ProblemException 401 or 403
      */
-    void check(
+    void check(GuardedWrites.Guarded guarded, byte @Nullable [] document, byte @Nullable [] value) {
+      DocumentPath path = guarded.write().path();
+      Grants.Terms terms = check(path, guarded.kind(), guarded.granted(), document, value);
+      if (terms == null) {
+        return;
+      }
+      String beyond =
+          guarded.setsExpiry() && !terms.expiry()
+              ? "set the expiry of '" + path + "' by a page's grant that does not say so"
+              : guarded.kind() == Grants.Kind.INCREMENT
+                      && guarded.write() instanceof Write.Patch patch
+                      && !terms.admits(patch.patch())
+                  ? "add to other fields of '" + path + "', or more, than the page's grant says"
+                  : null;
+      if (beyond != null
+          && !rules(path)
+              .write()
+              .allows(new Rule.Subject(context, caller, path.toString(), false, document, value))) {
+        throw Access.refused(caller, beyond);
+      }
+    }
+
+    /**
+     * Checks what can be checked before the write is known: the path and its rule.
+     *
+     * @param granted the path a grant must name, which for new documents is their collection
+     * @return the terms of a grant that came with the write and may be why it is allowed
+     * @throws ProblemException 401 or 403
+     */
+    Grants.@Nullable Terms check(
         DocumentPath path,
         Grants.Kind kind,
         String granted,
         byte @Nullable [] document,
         byte @Nullable [] value) {
       if (caller.operator()) {
-        return;
+        return null;
       }
       if (isReserved(path.segments())) {
         throw Access.refused(
             caller, "write '" + path.segments().getFirst() + "', which is Meridian's own");
       }
-      Rule rule = rules(path).write();
-      if (rule.allowsEverybody()) {
-        return;
-      }
-      boolean page = access.grants().allows(context.header(Names.GRANT), kind, granted);
-      if (!rule.allows(new Rule.Subject(context, caller, page, document, value))) {
+      if (caller.reader()) {
         throw Access.refused(caller, "write '" + path + "'");
       }
+      Rule rule = rules(path).write();
+      if (rule.allowsEverybody()) {
+        return null;
+      }
+      Grants.Terms terms = access.grants().terms(context.header(Names.GRANT), kind, granted);
+      if (!rule.allows(
+          new Rule.Subject(context, caller, path.toString(), terms != null, document, value))) {
+        throw Access.refused(caller, "write '" + path + "'");
+      }
+      return terms;
     }
   }
 

@@ -1,6 +1,8 @@
 package dev.meridian.web;
 
 import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Patch;
 import dev.meridian.document.PatchException;
 import dev.meridian.document.Patches;
 import dev.meridian.site.Limits;
@@ -19,6 +21,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * Writes whose access rules may depend on the document as it is or would become.
  *
+ * <p>Who may write may not always read. What a write answers then tells them no more than whether
+ * there is a document: no value, no version, and no outcome of a JSON Patch, whose operations
+ * ({@code test} above all) ask about values.
+ *
  * <p>Such a rule is asked about the document as the primary has it, and the write is then bound to
  * exactly that version, so that nobody can slip another document under a rule that has been
  * answered. When the document changes in between, all is asked anew, a few times.
@@ -29,9 +35,10 @@ final class GuardedWrites {
   /**
    * A write and what a grant for it must say.
    *
-   * @param granted the path a grant must name
+   * @param granted the path a grant must name, which for new documents is their collection
+   * @param setsExpiry whether the caller says when the document expires
    */
-  record Guarded(Write write, Grants.Kind kind, String granted) {}
+  record Guarded(Write write, Grants.Kind kind, String granted, boolean setsExpiry) {}
 
   private final Store store;
   private final Gatekeeper gatekeeper;
@@ -56,24 +63,48 @@ final class GuardedWrites {
       return attempt(writer, writes, key, returnValues, limits);
     } catch (ProblemException | PreconditionFailed refused) {
       // Of a retry: what was allowed then may not be allowed on top of what it did.
-      if (key != null && writes.stream().anyMatch(w -> writer.dependsOnDocument(w.write.path()))) {
-        Commit earlier = replay(writes, key, returnValues);
-        if (earlier != null) {
-          return earlier;
+      if (key != null && writes.stream().anyMatch(guarded -> isBound(writer, guarded))) {
+        // By a read: were it asked through the log, refused callers could fill that.
+        var earlier =
+            store.earlier(
+                new Batch(writes.stream().map(Guarded::write).toList(), key, returnValues));
+        if (earlier.isPresent()) {
+          return earlier.get();
         }
       }
-      throw refused;
+      throw refused instanceof PreconditionFailed failed ? told(writer, failed) : refused;
     }
   }
 
-  /** What the writes did when they were done before under this key; null if they were not. */
-  private @Nullable Commit replay(List<Guarded> writes, IdempotencyKey key, boolean returnValues) {
-    List<Write> never =
-        writes.stream().map(guarded -> with(guarded.write, Condition.NEVER)).toList();
-    try {
-      return store.write(new Batch(never, key, returnValues));
-    } catch (PreconditionFailed e) {
-      return null;
+  /** The failed condition as this caller may know of it. */
+  private PreconditionFailed told(Gatekeeper.Writers writer, PreconditionFailed failed) {
+    byte[] json =
+        writer.readingDependsOnDocument(failed.path())
+            ? gatekeeper.current(failed.path()).map(Document::json).orElse(null)
+            : null;
+    return writer.mayRead(failed.path(), json) ? failed : failed.withoutVersion();
+  }
+
+  private static boolean asks(Write write) {
+    return write instanceof Write.Patch patch && patch.patch().kind() == Patch.Kind.JSON_PATCH;
+  }
+
+  /** Whether a write is bound to the version of the document about which the rules were asked. */
+  private static boolean isBound(Gatekeeper.Writers writer, Guarded guarded) {
+    DocumentPath path = guarded.write.path();
+    return writer.dependsOnDocument(path)
+        || (asks(guarded.write) && writer.readingDependsOnDocument(path));
+  }
+
+  private static void checkAsking(
+      Gatekeeper.Writers writer, Write write, byte @Nullable [] document) {
+    if (asks(write) && !writer.mayRead(write.path(), document)) {
+      throw Access.refused(
+          writer.caller(),
+          "apply a JSON Patch to '"
+              + write.path()
+              + "' without the right to read it, for its operations ask about values (a merge patch"
+              + " does not)");
     }
   }
 
@@ -87,11 +118,12 @@ final class GuardedWrites {
       boolean bound = false;
       List<Write> checked = new ArrayList<>(writes.size());
       for (Guarded guarded : writes) {
-        if (writer.dependsOnDocument(guarded.write.path())) {
+        if (isBound(writer, guarded)) {
           checked.add(bind(writer, guarded, limits));
           bound = true;
         } else {
-          writer.check(guarded.write.path(), guarded.kind, guarded.granted, null, null);
+          writer.check(guarded, null, null);
+          checkAsking(writer, guarded.write, null);
           checked.add(guarded.write);
         }
       }
@@ -125,7 +157,8 @@ final class GuardedWrites {
             }
           }
         };
-    writer.check(write.path(), guarded.kind, guarded.granted, before, after);
+    writer.check(guarded, before, after);
+    checkAsking(writer, write, before);
     if (!holds(write.condition(), current)) {
       throw new PreconditionFailed(write.path(), current.map(Document::version).orElse(null));
     }

@@ -17,8 +17,9 @@ import org.slf4j.LoggerFactory;
  *   <li>{@code auth}: {@code key} (whether a valid key came with the request), its {@code id} and
  *       {@code role}, {@code page} (whether a grant of one of the site's pages covers the write),
  *       {@code operator};
- *   <li>{@code request}: {@code method}, {@code path}, {@code time} (milliseconds since 1970),
- *       {@code ip};
+ *   <li>{@code request}: {@code method}, {@code path} (the document's address, decoded: {@code
+ *       /data/users/7}; in a list, a watch or a batch each document's own), {@code time}
+ *       (milliseconds since 1970), {@code ip};
  *   <li>{@code document}: the value as it is stored, null when there is none;
  *   <li>{@code value}: the value after the write, null for reads and deletes.
  * </ul>
@@ -39,6 +40,7 @@ final class Rule {
    *
    * @param context the request
    * @param caller who sends it
+   * @param path the path of the document that it is about, or of the collection
    * @param page whether a grant of one of the site's pages covers it
    * @param document the document's value before, as minified JSON; null when there is none, or the
    *     rule does not mention it
@@ -49,6 +51,7 @@ final class Rule {
   record Subject(
       RequestContext context,
       Caller caller,
+      String path,
       boolean page,
       byte @Nullable [] document,
       byte @Nullable [] value) {}
@@ -82,6 +85,13 @@ final class Rule {
     return expression.uses("document");
   }
 
+  /**
+   * Whether the answer may depend on the path, and so be another for each document of a collection.
+   */
+  boolean mentionsPath() {
+    return expression.uses("request") && expression.source().contains("path");
+  }
+
   /** Whether the answer depends on what the document would become. */
   boolean mentionsValue() {
     return expression.uses("value");
@@ -108,7 +118,7 @@ final class Rule {
           "request",
           Map.of(
               "method", request.prologue().method().text(),
-              "path", request.prologue().uriPath().rawPath(),
+              "path", Target.PREFIX + "/" + subject.path,
               "time", System.currentTimeMillis(),
               "ip", request.remotePeer().host()));
     }

@@ -39,7 +39,7 @@ public final class SiteCheck {
     PageSet set =
         PageSet.read(
             site.pages(),
-            new TemplateFunctions((_, _) -> "", path -> path),
+            new TemplateFunctions((_, _, _) -> "", path -> path),
             site.limits().pageBytes());
     List<Problem> problems = new ArrayList<>(failures(set, site));
     problems.addAll(doubts(set, site));

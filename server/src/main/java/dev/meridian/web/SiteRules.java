@@ -8,8 +8,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The access rules of one state of the site, compiled. Collections that {@code site.yaml} does not
- * declare share the site's own rules, so that made-up collection names cost nothing.
+ * The access rules of one state of the site, compiled. A collection that {@code site.yaml} does not
+ * declare has the rules of the nearest declared one above it, so that what lies below a closed
+ * collection is closed; where there is none, the site's own. All such collections share their
+ * compiled rules, so that made-up names cost nothing.
  */
 final class SiteRules {
   /**
@@ -21,21 +23,34 @@ final class SiteRules {
 
   private final Site site;
   private final Map<String, Entry> declared;
+
+  /** By the pattern of a declared collection: of undeclared ones below it. */
+  private final Map<String, Entry> below;
+
   private final Entry others;
 
-  private SiteRules(Site site, Map<String, Entry> declared, Entry others) {
+  private SiteRules(
+      Site site, Map<String, Entry> declared, Map<String, Entry> below, Entry others) {
     this.site = site;
     this.declared = declared;
+    this.below = below;
     this.others = others;
   }
 
   /** Compiles. Rules were checked when the site was read. */
   static SiteRules compile(Site site) {
     Map<String, Entry> declared = new HashMap<>();
+    Map<String, Entry> below = new HashMap<>();
     site.collections()
-        .forEach((pattern, settings) -> declared.put(pattern, entry(settings, settings.rules())));
+        .forEach(
+            (pattern, settings) -> {
+              Entry entry = entry(settings, settings.rules());
+              declared.put(pattern, entry);
+              CollectionSettings none = CollectionSettings.defaults("", settings.rules());
+              below.put(pattern, new Entry(none, entry.read(), entry.write()));
+            });
     return new SiteRules(
-        site, declared, entry(CollectionSettings.defaults("", site.rules()), site.rules()));
+        site, declared, below, entry(CollectionSettings.defaults("", site.rules()), site.rules()));
   }
 
   private static Entry entry(CollectionSettings settings, Rules rules) {
@@ -56,6 +71,16 @@ final class SiteRules {
     for (int i = 0; i < names; i++) {
       pattern.append(i == 0 ? "" : "/").append(i % 2 == 0 ? segments.get(i) : "*");
     }
-    return declared.getOrDefault(pattern.toString(), others);
+    String name = pattern.toString();
+    Entry entry = declared.get(name);
+    while (entry == null) {
+      int above = name.lastIndexOf("/*/");
+      if (above < 0) {
+        return others;
+      }
+      name = name.substring(0, above);
+      entry = below.get(name);
+    }
+    return entry;
   }
 }

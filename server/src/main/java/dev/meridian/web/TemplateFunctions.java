@@ -1,15 +1,16 @@
 package dev.meridian.web;
 
+import dev.meridian.document.FieldPath;
 import dev.meridian.document.InvalidInputException;
 import io.helidon.http.Status;
 import io.pebbletemplates.pebble.extension.AbstractExtension;
 import io.pebbletemplates.pebble.extension.Filter;
 import io.pebbletemplates.pebble.extension.Function;
 import java.util.ArrayList;
+import java.math.BigDecimal;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /** What templates can do besides what Pebble brings. */
@@ -17,7 +18,13 @@ final class TemplateFunctions extends AbstractExtension {
   /** Most items of a range. */
   static final int MAX_RANGE = 10_000;
 
-  private final BiFunction<Grants.Kind, String, String> grants;
+  /** Makes grants. */
+  interface Minting {
+    /** A grant for a kind of write to a path, within terms. */
+    String mint(Grants.Kind kind, String path, Grants.Terms terms);
+  }
+
+  private final Minting grants;
   private final java.util.function.Function<String, String> assets;
 
   /**
@@ -27,7 +34,7 @@ final class TemplateFunctions extends AbstractExtension {
    * @param assets the address of a file in {@code public/}, changing with its content
    */
   TemplateFunctions(
-      BiFunction<Grants.Kind, String, String> grants,
+      Minting grants,
       java.util.function.Function<String, String> assets) {
     this.grants = grants;
     this.assets = assets;
@@ -64,7 +71,9 @@ final class TemplateFunctions extends AbstractExtension {
         TemplateCall.function(
             List.of("collection", "where", "sort", "limit", "after", "scan", "with"),
             TemplateFunctions::list));
-    functions.put("grant", TemplateCall.function(List.of("kind", "path"), this::grant));
+    functions.put(
+        "grant",
+        TemplateCall.function(List.of("kind", "path", "adds", "expiry"), this::grant));
     functions.put("url", TemplateCall.function(TemplateCall.PARTS, TemplateFunctions::url));
     functions.put(
         "asset",
@@ -143,14 +152,34 @@ final class TemplateFunctions extends AbstractExtension {
   private Object grant(TemplateCall call) {
     try {
       String grant =
-          grants.apply(
+          grants.mint(
               Grants.Kind.parse(call.text("kind", "the kind of write")),
-              call.text("path", "the path"));
+              call.text("path", "the path"),
+              terms(call));
       Rendering.CURRENT.get().grant();
       return grant;
     } catch (InvalidInputException e) {
       throw call.failure(String.valueOf(e.getMessage()));
     }
+  }
+
+  private static Grants.Terms terms(TemplateCall call) {
+    Map<FieldPath, BigDecimal> adds = new LinkedHashMap<>();
+    Object given = call.arguments().get("adds");
+    if (given != null) {
+      if (!(given instanceof Map<?, ?> map) || map.isEmpty()) {
+        throw call.failure("a grant's third argument is what it adds, as in {\"count\": 1}.");
+      }
+      map.forEach(
+          (field, amount) -> {
+            if (!(amount instanceof Number)) {
+              throw call.failure("a grant adds numbers, as in {\"count\": 1}.");
+            }
+            adds.put(
+                FieldPath.parse(String.valueOf(field)), new BigDecimal(String.valueOf(amount)));
+          });
+    }
+    return new Grants.Terms(adds, Boolean.TRUE.equals(call.arguments().get("expiry")));
   }
 
   /** {@code url("cities", id, {"page": 2})} is {@code /cities/IS-1?page=2}, all of it encoded. */

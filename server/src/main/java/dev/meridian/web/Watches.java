@@ -48,8 +48,9 @@ import java.util.function.Supplier;
  * <p>Where the rule depends on the document, a document that can no longer be seen is told as a
  * {@code delete}, and those that were never shown leave no trace. For that a watch remembers the
  * ids it has shown, at most {@link #MOST_SHOWN}; beyond, it ends with an {@code error} event. One
- * that began at a later position does not know what its client has, so the first time that this
- * matters it begins anew with {@code reset}.
+ * that goes on from a position does not know what its client has, so it begins with {@code reset},
+ * always: were it only when that matters, it would tell that a hidden document changed. One that
+ * tells what changes from now on has shown nothing yet, and needs none.
  */
 final class Watches implements AutoCloseable {
   /** A comment is sent after so long without events, to find out who is gone. */
@@ -112,7 +113,7 @@ final class Watches implements AutoCloseable {
       throw new InvalidInputException("The parameter 'watch' is 'watch' or 'watch=true'.");
     }
     Gatekeeper.Readers readers = gatekeeper.reader(context, segments);
-    Position since = since(context, parameters);
+    String since = since(context, parameters);
     int most = context.site().limits().watchers();
     if (open.incrementAndGet() > most || closing) {
       open.decrementAndGet();
@@ -137,15 +138,17 @@ final class Watches implements AutoCloseable {
     }
   }
 
-  private Position since(RequestContext context, QueryParameters parameters) {
+  /** {@code now}, {@code start} or a position. */
+  private static String since(RequestContext context, QueryParameters parameters) {
     String last = context.header(Names.LAST_EVENT_ID);
     String since = last != null && !last.isBlank() ? last.strip() : parameters.get("since");
-    return switch (since) {
-      case null -> store.position();
-      case "now" -> store.position();
-      case "start" -> Position.START;
-      default -> Position.parse(since);
-    };
+    if (since == null) {
+      return "now";
+    }
+    if (!since.equals("now") && !since.equals("start")) {
+      Position.parse(since); // refused before the watch counts
+    }
+    return since;
   }
 
   /** Ends all watches, each after a whole event, so that clients go on elsewhere. */
@@ -171,9 +174,6 @@ final class Watches implements AutoCloseable {
     /** The ids shown to the client, when the rule depends on the document. */
     private final Set<String> shown = new HashSet<>();
 
-    /** Whether {@link #shown} is all that the client has. */
-    private boolean shownIsAll;
-
     private long heartbeatNanos = System.nanoTime() + HEARTBEAT.toNanos();
 
     Watcher(RequestContext context, List<String> segments, ChangeScope scope) {
@@ -188,12 +188,21 @@ final class Watches implements AutoCloseable {
       }
     }
 
-    void run(Gatekeeper.Readers first, Position since) {
+    void run(Gatekeeper.Readers first, String since) {
       var response = context.response();
       // Opened before the answer begins, so that a store that cannot do it now says so with 503.
-      Position from = since;
+      Position from =
+          switch (since) {
+            case "now" -> store.position();
+            case "start" -> Position.START;
+            default -> Position.parse(since);
+          };
       ChangeFeed feed;
       boolean anew = false;
+      if (first.perDocument() && !since.equals("now") && !from.equals(Position.START)) {
+        anew = true;
+        from = Position.START;
+      }
       try {
         feed = store.changes(new ChangeQuery(scope, from));
       } catch (StoreException.PositionLost e) {
@@ -219,20 +228,21 @@ final class Watches implements AutoCloseable {
                   .getBytes(StandardCharsets.US_ASCII));
           out.flush();
           Gatekeeper.Readers readers = first;
-          shownIsAll = from.equals(Position.START);
           while (!closing) {
             if (anew) {
               event(out, Position.START, "reset", "{}".getBytes(StandardCharsets.US_ASCII));
               out.flush();
               shown.clear();
-              shownIsAll = true;
               anew = false;
             }
             try {
               while (!closing && !anew) {
                 List<Change> changes = poll(feed);
                 Gatekeeper.Readers now = gatekeeper.reader(context, site.get(), segments);
-                anew = !now.rule().isSameAs(readers.rule()) || !write(out, now, feed, changes);
+                anew = !now.rule().isSameAs(readers.rule());
+                if (!anew) {
+                  write(out, now, feed, changes);
+                }
                 readers = now;
               }
             } catch (StoreException.PositionLost e) {
@@ -274,14 +284,12 @@ final class Watches implements AutoCloseable {
       }
     }
 
-    /** Sends what the reader may see; false if the watch must begin anew. */
-    private boolean write(
+    /** Sends what the reader may see. */
+    private void write(
         OutputStream out, Gatekeeper.Readers readers, ChangeFeed feed, List<Change> changes)
         throws IOException {
       for (Change change : changes) {
-        if (!write(out, readers, change)) {
-          return false;
-        }
+        write(out, readers, change);
       }
       long now = System.nanoTime();
       if (!changes.isEmpty()) {
@@ -294,17 +302,16 @@ final class Watches implements AutoCloseable {
             ("id: " + feed.position() + "\n: still here\n\n").getBytes(StandardCharsets.US_ASCII));
         out.flush();
       }
-      return true;
     }
 
-    private boolean write(OutputStream out, Gatekeeper.Readers readers, Change change)
+    private void write(OutputStream out, Gatekeeper.Readers readers, Change change)
         throws IOException {
       String id = change.path().id();
       Document document = change.document();
       JsonBytes json = new JsonBytes(128 + (document == null ? 0 : document.json().length));
       json.raw("{\"id\":").string(id);
       boolean each = readers.perDocument();
-      if (document != null && (!each || readers.mayRead(document.json()))) {
+      if (document != null && (!each || readers.mayRead(change.path(), document.json()))) {
         if (each && shown.add(id) && shown.size() > MOST_SHOWN) {
           throw tooMany(out);
         }
@@ -313,10 +320,7 @@ final class Watches implements AutoCloseable {
         event(out, change.position(), "put", json.toBytes());
       } else if (!each || shown.remove(id)) {
         event(out, change.position(), "delete", json.raw("}").toBytes());
-      } else {
-        return shownIsAll;
       }
-      return true;
     }
 
     private ProblemException tooMany(OutputStream out) throws IOException {

@@ -307,6 +307,32 @@ class CliTest {
   }
 
   @Test
+  void rolesMeanWhatTheySay() {
+    String web = url(node.listeners().http().orElseThrow());
+    String admin = url(node.listeners().admin());
+    String reader = at("key", "create", "--role", "reader").ok().out().strip();
+    String editor = at("key", "create", "--role", "editor").ok().out().strip();
+    String operator = at("key", "create", "--role", "operator").ok().out().strip();
+    run("", "data", "put", "notes/1", "1", "--url", web, "--key", reader).failed(ExitCode.REFUSED);
+    run("", "data", "put", "notes/1", "1", "--url", web, "--key", editor).ok();
+    run("", "data", "put", "notes/2", "2", "--url", web, "--key", operator).ok();
+    run("", "data", "delete", "notes/1", "--url", web, "--key", reader).failed(ExitCode.REFUSED);
+    for (String key : List.of(reader, editor, operator)) {
+      run("", "data", "get", "notes/1", "--url", web, "--key", key).ok();
+    }
+    for (String key : List.of(reader, editor)) {
+      run("", "status", "--admin", admin, "--key", key).failed(ExitCode.REFUSED);
+      run("", "key", "list", "--admin", admin, "--key", key).failed(ExitCode.REFUSED);
+      run("", "data", "get", "_secrets/grants", "--url", web, "--key", key)
+          .failed(ExitCode.REFUSED);
+    }
+    run("", "status", "--admin", admin, "--key", operator).ok();
+    assertThat(run("", "key", "list", "--admin", admin, "--key", operator).ok().out())
+        .contains("reader", "editor", "operator");
+    run("", "data", "list", "_keys", "--url", web, "--key", operator).ok();
+  }
+
+  @Test
   void statusAndNamesAreShown() {
     assertThat(at("status").ok().out()).contains("Test").contains("cli.test");
     assertThat(at("status", "--json").ok().out()).startsWith("{");

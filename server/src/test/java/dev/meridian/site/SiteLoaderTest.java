@@ -32,6 +32,40 @@ class SiteLoaderTest {
   }
 
   @Test
+  void collectionsHaveTheRulesOfTheNearestOneAboveThem() throws IOException {
+    Site site =
+        load(
+            """
+            domains: [a.test]
+            rules: { read: "true", write: auth.key }
+            collections:
+              users/*/messages/*/parts:
+              users/*/messages:
+                rules: { write: "true" }
+              users:
+                rules: { read: auth.key, write: "false" }
+              users/*/notes/*/lines:
+                indexes: [n]
+              notes:
+            """);
+    assertThat(site.collections().keySet())
+        .containsExactly(
+            "users/*/messages/*/parts",
+            "users/*/messages",
+            "users",
+            "users/*/notes/*/lines",
+            "notes");
+    assertThat(rules(site, "users/1/messages")).isEqualTo(new Rules("auth.key", "true"));
+    assertThat(rules(site, "users/1/messages/2/parts")).isEqualTo(new Rules("auth.key", "true"));
+    assertThat(rules(site, "users/1/notes/2/lines")).isEqualTo(new Rules("auth.key", "false"));
+    assertThat(rules(site, "notes")).isEqualTo(new Rules("true", "auth.key"));
+  }
+
+  private static Rules rules(Site site, String collection) {
+    return site.settings(CollectionPath.parse(collection)).rules();
+  }
+
+  @Test
   void everythingThatCanBeDeclaredIsRead() throws IOException {
     Files.createDirectories(folder.resolve("data"));
     Files.writeString(folder.resolve("data/cities.ndjson"), "");
@@ -88,6 +122,10 @@ class SiteLoaderTest {
     assertThat(cities.cache()).isEqualTo(CollectionSettings.CachePolicy.WRITE_THROUGH);
     assertThat(cities.seed()).contains(folder.resolve("data/cities.ndjson"));
     assertThat(site.settings(CollectionPath.parse("cities/IS-1/visits")).rules())
+        .isEqualTo(cities.rules());
+    assertThat(site.settings(CollectionPath.parse("cities/IS-1/other/1/parts")).rules())
+        .isEqualTo(cities.rules());
+    assertThat(site.settings(CollectionPath.parse("other/1/parts")).rules())
         .isEqualTo(site.rules());
     assertThat(site.names().ttl()).isEqualTo(Duration.ofMinutes(10));
     assertThat(site.names().records())

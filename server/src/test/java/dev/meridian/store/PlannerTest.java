@@ -274,4 +274,31 @@ class PlannerTest {
     }
     assertThat(store.get(path("a/1"), ReadOptions.STRONG)).isPresent();
   }
+
+  @Test
+  void listThatMeetsTooManyHiddenDocumentsSaysHowToAsk() {
+    CollectionPath below = CollectionPath.parse("t/1/a");
+    List<Write> writes = new ArrayList<>();
+    for (int i = 0; i <= Listing.MAX_HIDDEN + 1; i++) {
+      byte[] json = i == 0 ? new byte[] {'1'} : new byte[] {'0'};
+      writes.add(
+          new Write.Put(below.document("%06d".formatted(i)), json, Condition.NONE, Expiry.NEVER));
+      if (writes.size() == Batch.MAX_WRITES || i == Listing.MAX_HIDDEN + 1) {
+        store.write(new Batch(writes, null, false));
+        writes.clear();
+      }
+    }
+    Query ones = Query.of(below, 10).visibleTo(document -> document.json()[0] == '1');
+    Page first = store.list(ones, ReadOptions.STRONG);
+    assertThat(first.documents()).hasSize(1);
+    String next = first.next();
+    assertThat(next).isNotNull();
+    Query second = new Query(below, null, null, 10, next, 0, ones.visible());
+    assertThatThrownBy(() -> store.list(second, ReadOptions.STRONG))
+        .isInstanceOf(NoIndex.class)
+        .hasMessageContaining("narrow 'where'");
+    Query sorted =
+        new Query(below, null, Sort.parse("n"), 10, null, Query.MAX_SCAN, ones.visible());
+    assertThatThrownBy(() -> store.list(sorted, ReadOptions.STRONG)).isInstanceOf(NoIndex.class);
+  }
 }

@@ -200,6 +200,8 @@ class PagesTest {
         "{{ 'abc' | number }} # takes a number",
         "{{ 'abc' | date }} # is no date",
         "{{ grant('fly', 'a/b') }} # is no kind of grant",
+        "{{ grant('increment', 'a/b', {'n': 'x'}) }} # adds numbers",
+        "{{ grant('put', 'a/b', {'n': 1}) }} # Only a grant for an increment",
         "{% if %} # line 2",
         "{{ list('cities', sort='name') }} # name",
         "{% for i in range(1, 9000) %}{% for j in range(1, 9000) %}xxxxxxxxxx{% endfor %}"
