@@ -69,6 +69,8 @@ final class RaftSettings {
     RaftServerConfigKeys.Log.setSegmentCacheNumMax(p, 1);
     RaftServerConfigKeys.Log.setSegmentCacheSizeMax(
         p, SizeInBytes.valueOf(2 * options.segmentBytes()));
+    // A member that comes back is found at once: the default would wait for up to 5 s at a time.
+    RaftServerConfigKeys.Log.Appender.setRetryPolicy(p, "1ms,10, 100ms,20, 500ms,100000000");
     // Members that lag further than the log reaches fetch a snapshot themselves.
     RaftServerConfigKeys.Log.Appender.setInstallSnapshotEnabled(p, false);
     // An entry that tells the commit index, and its fsync, after every entry: nothing here needs

@@ -666,13 +666,21 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public WriteReply write(Command command, Duration deadline) {
+      String why;
       try {
         return Wire.encode(commitHere(command, deadline));
       } catch (Primary.NotThere e) {
-        return WriteReply.newBuilder()
-            .setNotPrimary(NotPrimary.newBuilder().setMessage(String.valueOf(e.getMessage())))
-            .build();
+        why = String.valueOf(e.getMessage());
+      } catch (Unavailable e) {
+        // One that is stopping has not done it, and another will.
+        if (e.outcome() != Unavailable.Outcome.NOT_DONE || isPrimary()) {
+          throw e;
+        }
+        why = String.valueOf(e.getMessage());
       }
+      return WriteReply.newBuilder()
+          .setNotPrimary(NotPrimary.newBuilder().setMessage(why))
+          .build();
     }
 
     @Override
