@@ -41,14 +41,17 @@ public final class LogCodec {
    * A sweep as a command.
    *
    * @param limit most documents to remove, and most of each other kind to forget
+   * @param maxBytes no more documents are removed once those removed had so many bytes
    * @param tombstonesBefore forget tombstones older than this timestamp
    * @param keysBefore forget idempotency keys older than this timestamp
    */
-  public static Command sweep(int limit, long tombstonesBefore, long keysBefore) {
+  public static Command sweep(
+      int limit, long maxBytes, long tombstonesBefore, long keysBefore) {
     return Command.newBuilder()
         .setSweep(
             SweepCommand.newBuilder()
                 .setLimit(limit)
+                .setMaxBytes(maxBytes)
                 .setTombstonesBeforeTimestamp(tombstonesBefore)
                 .setIdempotencyBeforeTimestamp(keysBefore))
         .build();

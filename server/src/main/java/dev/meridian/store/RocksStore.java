@@ -21,8 +21,10 @@ import java.util.stream.Collectors;
 /**
  * A store in one RocksDB: the state that a replicated log drives.
  *
- * <p>Entries of the log are applied in order by one caller at a time; each is applied whole, and
- * what it does depends on the entries before it alone, so that all replicas agree. Nothing applied
+ * <p>Entries of the log are applied in order by one caller at a time, each command whole or not at
+ * all; what it does depends on the entries before it alone, so that all replicas agree. An entry
+ * with a large effect is written in several steps, so that memory is bounded; a crash between two
+ * of them is made good when the entry is applied again. Nothing applied
  * is durable before {@link #flush}: the log is what must be, and is applied again from {@link
  * #applied} after a crash.
  *
@@ -35,6 +37,9 @@ public final class RocksStore implements Store {
 
   /** Most expired documents that one proposed sweep removes. */
   public static final int SWEEP_LIMIT = 1_000;
+
+  /** About how many bytes of expired documents one proposed sweep removes at most. */
+  private static final long SWEEP_BYTES = 32L << 20;
 
   /**
    * How to open a store.
@@ -66,6 +71,9 @@ public final class RocksStore implements Store {
   private final ReentrantLock writing = new ReentrantLock();
 
   private volatile Meta meta;
+
+  /** Called after each part of an entry but the last; tests end an entry there. */
+  Runnable onPart = () -> {};
 
   private RocksStore(Options options, Database database) {
     this.options = options;
@@ -160,7 +168,8 @@ public final class RocksStore implements Store {
    *
    * @param at the entry's place; an entry at or before {@link #applied} is skipped
    * @param entry as {@link LogCodec#entry} made it
-   * @return one outcome for each command, in their order; empty when the entry was skipped
+   * @return one outcome for each command, in their order; empty when the entry was skipped. Of an
+   *     entry that a crash cut off, those of the commands that had been done are missing
    * @throws LogException if this build cannot apply the entry: the replica must stop
    * @throws Unavailable if the database failed: the replica must stop, and the entry be applied
    *     again after it is opened anew
@@ -176,16 +185,25 @@ public final class RocksStore implements Store {
   }
 
   private List<Outcome> apply(LogIndex at, LogEntry entry) {
+    List<Command> commands = entry.getCommandsList();
     Transition transition = new Transition(database, indexes, meta, entry);
-    List<Outcome> outcomes = new ArrayList<>(entry.getCommandsCount());
-    for (Command command : entry.getCommandsList()) {
-      outcomes.add(transition.evaluate(command));
+    List<Outcome> outcomes = new ArrayList<>(commands.size());
+    int done = meta.done(at);
+    while (done < commands.size()) {
+      outcomes.add(transition.evaluate(commands.get(done++)));
+      if (transition.isFull() && done < commands.size()) {
+        publish(transition.commitPart(new Meta.Part(at.index(), done)));
+        onPart.run();
+      }
     }
-    Transition.Result result = transition.commit(at);
+    publish(transition.commit(at));
+    return outcomes;
+  }
+
+  private void publish(Transition.Result result) {
     meta = result.after();
     clock.observe(meta.timestamp());
     bell.ring(meta.sequence(), result.moved());
-    return outcomes;
   }
 
   /** Notes that the entry at this place, which is not the store's, has been passed. */
@@ -193,7 +211,15 @@ public final class RocksStore implements Store {
     writing.lock();
     try {
       if (at.compareTo(meta.applied()) > 0) {
-        write(new Meta(at, meta.epoch(), meta.sequence(), meta.timestamp(), meta.forgotten()));
+        meta.done(at);
+        write(
+            new Meta(
+                at,
+                meta.epoch(),
+                meta.sequence(),
+                meta.timestamp(),
+                meta.forgotten(),
+                meta.part()));
       }
     } finally {
       writing.unlock();
@@ -212,7 +238,14 @@ public final class RocksStore implements Store {
     }
     writing.lock();
     try {
-      write(new Meta(meta.applied(), epoch, meta.sequence(), meta.timestamp(), meta.forgotten()));
+      write(
+          new Meta(
+              meta.applied(),
+              epoch,
+              meta.sequence(),
+              meta.timestamp(),
+              meta.forgotten(),
+              Meta.Part.NONE));
     } finally {
       writing.unlock();
     }
@@ -246,7 +279,7 @@ public final class RocksStore implements Store {
     long tombstonesBefore = timestamp - Version.timestampAt(TOMBSTONE_GRACE.toMillis());
     long keysBefore = timestamp - Version.timestampAt(UsedKeys.WINDOW.toMillis());
     return Sweeps.isDue(database, timestamp, tombstonesBefore, keysBefore)
-        ? Optional.of(LogCodec.sweep(SWEEP_LIMIT, tombstonesBefore, keysBefore))
+        ? Optional.of(LogCodec.sweep(SWEEP_LIMIT, SWEEP_BYTES, tombstonesBefore, keysBefore))
         : Optional.empty();
   }
 

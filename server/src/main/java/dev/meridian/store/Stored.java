@@ -60,6 +60,16 @@ sealed interface Stored {
       return new Live(raw);
     }
 
+    /** The same without its value, which {@link #isHead} tells: only what the header says. */
+    Live head() {
+      return isHead() ? this : new Live(Arrays.copyOf(raw, HEADER));
+    }
+
+    /** Whether the value was left away; no stored value is empty. */
+    boolean isHead() {
+      return raw.length == HEADER;
+    }
+
     /** To be stored; not to be changed. */
     byte[] raw() {
       return raw;

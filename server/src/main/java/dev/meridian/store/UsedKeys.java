@@ -110,7 +110,7 @@ final class UsedKeys {
     return count;
   }
 
-  /** Adds everything to the entry's write. */
+  /** Adds everything since the last call to the entry's write. */
   void write(Database.Change change) {
     for (byte[] byTime : forgotten) {
       long usedAt = Keys.toLong(byTime, 1);
@@ -130,6 +130,12 @@ final class UsedKeys {
               Keys.ofKind('t', Keys.ofLong(used.getTimestamp(), key.getBytes(UTF_8))),
               new byte[0]);
         });
+  }
+
+  /** What was added to the write is in the database now. */
+  void written() {
+    fresh.clear();
+    forgotten.clear();
   }
 
   private @Nullable UsedKey find(String key) {
