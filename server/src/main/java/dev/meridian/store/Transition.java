@@ -32,6 +32,12 @@ final class Transition {
   static final long MAX_BATCH_BYTES = 32L << 20;
 
   /**
+   * Most bytes that the patches of one batch read and write, the patches themselves included: all
+   * writes wait while one is applied.
+   */
+  static final long MAX_BATCH_WORK = 64L << 20;
+
+  /**
    * About how many bytes of documents are held before they are written. A batch is written whole,
    * so what is held is bounded by this and one batch.
    */
@@ -87,6 +93,9 @@ final class Transition {
 
   /** Bytes held in {@link #slots}. */
   private long held;
+
+  /** Bytes that the patches of the batch being applied have read and written. */
+  private long work;
 
   /** Bytes of values in outcomes. */
   private long returned;
@@ -162,6 +171,7 @@ final class Transition {
     List<Written> results = new ArrayList<>(batch.writes().size());
     List<@Nullable Stored> after = new ArrayList<>(batch.writes().size());
     long bytes = 0;
+    work = 0;
     for (Write write : batch.writes()) {
       Slot slot = slot(write.path());
       Stored.@Nullable Live current = live(slot.now);
@@ -217,7 +227,10 @@ final class Transition {
                   + "' to patch; put it first, or let the patch create it.");
         }
         Stored.Live whole = current == null ? null : whole(slot, current);
-        yield live(patch.path(), Patching.apply(patch, whole), patch.expiry(), current);
+        work(patch.patch().json().length + (whole == null ? 0L : whole.jsonLength()));
+        byte[] json = Patching.apply(patch, whole);
+        work(json.length);
+        yield live(patch.path(), json, patch.expiry(), current);
       }
       // An expired document that the sweep has not met yet is still known to those who follow the
       // feed, so deleting it leaves a tombstone like any other.
@@ -226,6 +239,17 @@ final class Transition {
               ? new Stored.Tombstone(version(), ++sequence, entryTimestamp)
               : stored;
     };
+  }
+
+  private void work(long bytes) {
+    work += bytes;
+    if (work > MAX_BATCH_WORK) {
+      throw new Rejected(
+          Rejected.Reason.TOO_LARGE,
+          "The patches of this batch would read and write more than "
+              + MAX_BATCH_WORK
+              + " bytes of documents together; split it.");
+    }
   }
 
   private Stored.Live live(

@@ -125,6 +125,32 @@ class LargeEntryTest {
   }
 
   @Test
+  void batchOfPatchesThatReadsTooMuchIsRefusedWhole() {
+    try (Engine engine = new Engine(8 << 20, 8 << 20);
+        RocksStore store = open(temp.resolve("db"), engine, START)) {
+      byte[] json = ("{\"s\":\"" + LONG + "\"}").getBytes(UTF_8);
+      List<Write> shrink = new ArrayList<>();
+      for (int i = 0; i < 66; i++) {
+        store.write(
+            Batch.of(new Write.Put(path("t/1/d/" + i), json, Condition.NONE, Expiry.NEVER)));
+        shrink.add(
+            new Write.Patch(
+                path("t/1/d/" + i),
+                new Patch(Patch.Kind.MERGE, "{\"s\":null}".getBytes(UTF_8), false),
+                Condition.NONE,
+                Expiry.KEEP));
+      }
+      assertThatThrownBy(() -> store.write(new Batch(shrink, null, false)))
+          .isInstanceOfSatisfying(
+              StoreException.Rejected.class,
+              e -> assertThat(e.reason()).isEqualTo(StoreException.Rejected.Reason.TOO_LARGE));
+      store.write(new Batch(shrink.subList(0, 33), null, false));
+      assertThat(store.get(path("t/1/d/65"), ReadOptions.STRONG).orElseThrow().json())
+          .isEqualTo(json);
+    }
+  }
+
+  @Test
   void entryCutOffInTheMiddleGoesOnAndAppliesEveryCommandOnce() throws Exception {
     int documents = 24;
     List<Command> commands = new ArrayList<>();
