@@ -17,6 +17,15 @@ import org.jspecify.annotations.Nullable;
  * at its word, as long as that does not lie before the newest write.
  */
 final class ClockGuard {
+  /** How far beyond the wall clock a reader's token is followed. */
+  static final Duration MAX_SKEW = Duration.ofSeconds(1);
+
+  /**
+   * How far the newest write may be ahead of the wall clock: more than timestamps ever lead it,
+   * which is by a step back that is followed, and {@link #MAX_SKEW}.
+   */
+  private static final Duration MOST_AHEAD = HybridClock.MAX_LEAD.plusSeconds(30);
+
   private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
   private final LongSupplier wallMillis;
@@ -30,13 +39,18 @@ final class ClockGuard {
   private long lookedWall;
   private @Nullable String refusal;
 
+  /** The newest wall clock reading that was trusted; it never goes back. */
+  private volatile long trusted;
+
   ClockGuard(LongSupplier wallMillis, LongSupplier uptimeMillis) {
     this.wallMillis = wallMillis;
     this.uptimeMillis = uptimeMillis;
     this.clock = new HybridClock(wallMillis, 0);
-    this.offset = wallMillis.getAsLong() - uptimeMillis.getAsLong();
+    long wall = wallMillis.getAsLong();
+    this.offset = wall - uptimeMillis.getAsLong();
     this.lookedNanos = System.nanoTime();
-    this.lookedWall = wallMillis.getAsLong();
+    this.lookedWall = wall;
+    this.trusted = wall;
   }
 
   /**
@@ -51,23 +65,24 @@ final class ClockGuard {
         || Math.abs(wall - lookedWall) > HybridClock.MAX_LEAD.toMillis()) {
       lookedNanos = System.nanoTime();
       lookedWall = wall;
-      refusal = jump();
+      refusal = jump(wall);
     }
     if (refusal != null) {
       return refusal;
     }
-    if (!clock.observe(newest)) {
+    if (!clock.observe(newest, wall, MOST_AHEAD)) {
       return "The clock of this machine says "
-          + java.time.Instant.ofEpochMilli(wallMillis.getAsLong())
+          + java.time.Instant.ofEpochMilli(wall)
           + ", but the newest write is of "
           + java.time.Instant.ofEpochMilli(newest >>> Version.COUNTER_BITS)
           + ". Set the clock right; writes then go on by themselves.";
     }
+    trusted = Math.max(trusted, wall);
     return null;
   }
 
-  private @Nullable String jump() {
-    long now = wallMillis.getAsLong() - uptimeMillis.getAsLong();
+  private @Nullable String jump(long wall) {
+    long now = wall - uptimeMillis.getAsLong();
     Duration jumped = Duration.ofMillis(now - offset);
     if (jumped.abs().compareTo(HybridClock.MAX_LEAD) <= 0) {
       // Small corrections (NTP slewing, leap seconds) are followed, or they would add up.
@@ -83,17 +98,17 @@ final class ClockGuard {
 
   /** A timestamp above all given and seen. Call it right after {@link #refusal} said null. */
   long next() {
-    return clock.next();
+    return clock.next(trusted);
   }
 
-  /** About now: not below any timestamp given or seen. */
-  long now() {
-    return clock.now();
+  /** The newest wall clock reading that {@link #refusal} trusted. */
+  long wallMillis() {
+    return trusted;
   }
 
   /** Takes note of what a reader has seen; one from too far ahead is not followed. */
   void observe(long timestamp) {
-    clock.observe(timestamp);
+    clock.observe(timestamp, trusted, MAX_SKEW);
   }
 
   /** How far timestamps lead the wall clock. */

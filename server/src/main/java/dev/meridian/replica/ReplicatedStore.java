@@ -197,7 +197,8 @@ public final class ReplicatedStore implements Store {
     }
     raft.awaitStrong(options.readDeadline());
     // A token that is ahead even of the primary is from a history that a backup replaced, or made
-    // up. What it claims to have seen is not there; what is written next must still be above it.
+    // up. What it claims to have seen is not there; what is written next is above it, unless it is
+    // so far ahead that anybody's token could drive the clock.
     clock.observe(seen);
   }
 
@@ -378,6 +379,11 @@ public final class ReplicatedStore implements Store {
     }
 
     @Override
+    public long wallMillis() {
+      return clock.wallMillis();
+    }
+
+    @Override
     public void submit(LogGroup group) {
       raft.submit(group);
     }
@@ -409,7 +415,7 @@ public final class ReplicatedStore implements Store {
         return false;
       }
       return store()
-          .sweepCommand(clock.now())
+          .sweepCommand(clock.wallMillis())
           .map(
               command ->
                   commits.commit(command, options.writeDeadline())

@@ -45,8 +45,7 @@ public final class LogCodec {
    * @param tombstonesBefore forget tombstones older than this timestamp
    * @param keysBefore forget idempotency keys older than this timestamp
    */
-  public static Command sweep(
-      int limit, long maxBytes, long tombstonesBefore, long keysBefore) {
+  public static Command sweep(int limit, long maxBytes, long tombstonesBefore, long keysBefore) {
     return Command.newBuilder()
         .setSweep(
             SweepCommand.newBuilder()
@@ -62,11 +61,14 @@ public final class LogCodec {
    *
    * @param commands in the order they are applied
    * @param timestamp of the primary's {@link HybridClock}
+   * @param wallMillis the primary's wall clock, milliseconds since 1970
    * @param region the number of the region that writes
    */
-  public static ByteBuffer entry(List<Command> commands, long timestamp, int region) {
+  public static ByteBuffer entry(
+      List<Command> commands, long timestamp, long wallMillis, int region) {
     return LogEntry.newBuilder()
         .setTimestamp(timestamp)
+        .setWallMillis(wallMillis)
         .setRegion(region)
         .addAllCommands(commands)
         .build()
@@ -86,7 +88,9 @@ public final class LogCodec {
     } catch (InvalidProtocolBufferException e) {
       throw new LogException("The log entry is damaged: " + e.getMessage(), e);
     }
-    if (decoded.getTimestamp() <= 0 || (decoded.getRegion() & ~0xffff) != 0) {
+    if (decoded.getTimestamp() <= 0
+        || decoded.getWallMillis() < 0
+        || (decoded.getRegion() & ~0xffff) != 0) {
       throw new LogException(
           "The log entry is damaged: it has no valid timestamp or region.", null);
     }

@@ -13,10 +13,18 @@ import org.jspecify.annotations.Nullable;
  * @param sequence position of the newest change
  * @param timestamp the highest it has seen
  * @param forgotten position of the newest delete whose tombstone has been dropped
+ * @param wallMillis the greatest wall clock time of an entry in it, in milliseconds since 1970; 0
+ *     when none has told
  * @param part of the entry after {@code applied}, what of it is in the database already
  */
 record Meta(
-    LogIndex applied, long epoch, long sequence, long timestamp, long forgotten, Part part) {
+    LogIndex applied,
+    long epoch,
+    long sequence,
+    long timestamp,
+    long forgotten,
+    long wallMillis,
+    Part part) {
   /**
    * The beginning of an entry that was written in several steps.
    *
@@ -28,7 +36,7 @@ record Meta(
   }
 
   /** Of an empty database. */
-  static final Meta EMPTY = new Meta(LogIndex.NONE, 0, 0, 0, 0, Part.NONE);
+  static final Meta EMPTY = new Meta(LogIndex.NONE, 0, 0, 0, 0, 0, Part.NONE);
 
   /** Under which it is stored. */
   static final byte[] KEY = "state".getBytes(UTF_8);
@@ -44,7 +52,7 @@ record Meta(
 
   private static final int LENGTH_1 = 1 + 6 * Long.BYTES;
   private static final byte FORMAT = 2;
-  private static final int LENGTH = LENGTH_1 + Long.BYTES + Integer.BYTES;
+  private static final int LENGTH = LENGTH_1 + 2 * Long.BYTES + Integer.BYTES;
 
   byte[] encode() {
     return ByteBuffer.allocate(LENGTH)
@@ -55,6 +63,7 @@ record Meta(
         .putLong(sequence)
         .putLong(timestamp)
         .putLong(forgotten)
+        .putLong(wallMillis)
         .putLong(part.index())
         .putInt(part.commands())
         .array();
@@ -75,6 +84,7 @@ record Meta(
         in.getLong(),
         in.getLong(),
         in.getLong(),
+        old ? 0 : in.getLong(),
         old ? Part.NONE : new Part(in.getLong(), in.getInt()));
   }
 

@@ -24,9 +24,8 @@ import java.util.stream.Collectors;
  * <p>Entries of the log are applied in order by one caller at a time, each command whole or not at
  * all; what it does depends on the entries before it alone, so that all replicas agree. An entry
  * with a large effect is written in several steps, so that memory is bounded; a crash between two
- * of them is made good when the entry is applied again. Nothing applied
- * is durable before {@link #flush}: the log is what must be, and is applied again from {@link
- * #applied} after a crash.
+ * of them is made good when the entry is applied again. Nothing applied is durable before {@link
+ * #flush}: the log is what must be, and is applied again from {@link #applied} after a crash.
  *
  * <p>Reads see every entry applied before they began, and ignore {@link ReadOptions}: whether this
  * replica is fresh enough for them is for its driver to say.
@@ -149,6 +148,7 @@ public final class RocksStore implements Store {
       LogEntry entry =
           LogEntry.newBuilder()
               .setTimestamp(clock.next())
+              .setWallMillis(options.wallMillis().getAsLong())
               .setRegion(options.region())
               .addCommands(LogCodec.command(batch))
               .build();
@@ -219,6 +219,7 @@ public final class RocksStore implements Store {
                 meta.sequence(),
                 meta.timestamp(),
                 meta.forgotten(),
+                meta.wallMillis(),
                 meta.part()));
       }
     } finally {
@@ -245,6 +246,7 @@ public final class RocksStore implements Store {
               meta.sequence(),
               meta.timestamp(),
               meta.forgotten(),
+              meta.wallMillis(),
               Meta.Part.NONE));
     } finally {
       writing.unlock();
@@ -272,10 +274,11 @@ public final class RocksStore implements Store {
    * The command that removes what has expired and forgets what is past its grace, for the primary
    * to put into its log.
    *
-   * @param timestamp the primary's clock
+   * @param wallMillis the primary's wall clock
    * @return empty when there is nothing to do
    */
-  public Optional<Command> sweepCommand(long timestamp) {
+  public Optional<Command> sweepCommand(long wallMillis) {
+    long timestamp = Version.timestampAt(wallMillis);
     long tombstonesBefore = timestamp - Version.timestampAt(TOMBSTONE_GRACE.toMillis());
     long keysBefore = timestamp - Version.timestampAt(UsedKeys.WINDOW.toMillis());
     return Sweeps.isDue(database, timestamp, tombstonesBefore, keysBefore)

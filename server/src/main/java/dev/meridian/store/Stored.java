@@ -111,7 +111,7 @@ sealed interface Stored {
   /**
    * A document was deleted here.
    *
-   * @param timestamp of this replica's log when it was, by which the grace is counted
+   * @param timestamp the log's time when it was, as a timestamp, by which the grace is counted
    */
   record Tombstone(Version version, long position, long timestamp) implements Stored {
     private static final int LENGTH = 26;

@@ -81,7 +81,10 @@ final class Transition {
   private final Indexes indexes;
   private Meta before;
   private final long entryTimestamp;
+
+  /** The time by which expiry, grace and windows are judged. */
   private final long entryMillis;
+
   private final int region;
 
   private final Map<DocumentPath, Slot> slots = new LinkedHashMap<>();
@@ -124,12 +127,19 @@ final class Transition {
     this.indexes = indexes;
     this.before = before;
     entryTimestamp = entry.getTimestamp();
-    entryMillis = entryTimestamp >>> Version.COUNTER_BITS;
+    // Timestamps may run ahead of the time, versions of one entry among them; documents must not
+    // expire by that.
+    entryMillis =
+        Math.max(
+            before.wallMillis(),
+            entry.getWallMillis() != 0
+                ? entry.getWallMillis()
+                : entryTimestamp >>> Version.COUNTER_BITS);
     region = entry.getRegion();
     sequence = before.sequence();
     timestamp = before.timestamp();
     forgotten = before.forgotten();
-    usedKeys = new UsedKeys(database, entryTimestamp);
+    usedKeys = new UsedKeys(database, Version.timestampAt(entryMillis));
   }
 
   /** Evaluates one command. */
@@ -236,7 +246,7 @@ final class Transition {
       // feed, so deleting it leaves a tombstone like any other.
       case Write.Delete _ ->
           stored instanceof Stored.Live
-              ? new Stored.Tombstone(version(), ++sequence, entryTimestamp)
+              ? new Stored.Tombstone(version(), ++sequence, Version.timestampAt(entryMillis))
               : stored;
     };
   }
@@ -399,7 +409,7 @@ final class Transition {
       // A command before this one may have written the path anew.
       if (slot.now instanceof Stored.Live live && live.isExpiredAt(entryMillis)) {
         bytes += Math.max(0, database.getHead(Table.DOCUMENTS, slot.key, head));
-        change(slot, new Stored.Tombstone(version(), ++sequence, entryTimestamp));
+        change(slot, new Stored.Tombstone(version(), ++sequence, Version.timestampAt(entryMillis)));
         removed++;
       }
     }
@@ -447,7 +457,7 @@ final class Transition {
     if (epoch == 0 && sequence > 0) {
       epoch = newEpoch();
     }
-    Meta after = new Meta(applied, epoch, sequence, newest, forgotten, part);
+    Meta after = new Meta(applied, epoch, sequence, newest, forgotten, entryMillis, part);
     List<Moved> moved = new ArrayList<>(slots.size());
     try (Database.Change change = database.change()) {
       for (Slot slot : slots.values()) {

@@ -28,13 +28,13 @@ final class UsedKeys {
   private static final long WINDOW_TICKS = Version.timestampAt(WINDOW.toMillis());
 
   private final Database database;
-  private final long now;
+  private final long now; // the log's time, as a timestamp
   private final Map<String, UsedKey> fresh = new LinkedHashMap<>();
   private final List<byte[]> forgotten = new ArrayList<>(); // keys of the order by time
 
-  UsedKeys(Database database, long entryTimestamp) {
+  UsedKeys(Database database, long now) {
     this.database = database;
-    this.now = entryTimestamp;
+    this.now = now;
   }
 
   /** What the batch did when it was applied before; null if it never was. */

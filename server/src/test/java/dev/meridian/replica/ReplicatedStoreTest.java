@@ -182,11 +182,28 @@ class ReplicatedStoreTest {
       assertThat(store.get(DocumentPath.parse("items/a"), ReadOptions.session(seen))).isPresent();
 
       // Ahead, but not absurdly: what is written next is above what the reader claims to have seen.
-      Version ahead =
-          new Version(commit.version().timestamp() + Version.timestampAt(MINUTE_MILLIS / 2), 0);
+      Version ahead = new Version(Version.timestampAt(System.currentTimeMillis() + 900), 0);
       store.get(DocumentPath.parse("items/a"), ReadOptions.session(SessionToken.NONE.seen(ahead)));
       Commit next = store.write(Batch.of(put("items/a", "{\"n\":2}")));
       assertThat(next.version()).isGreaterThan(ahead);
+
+      // Made up: anybody could send it, so it neither expires documents nor stops writes.
+      store.write(
+          Batch.of(
+              new Write.Put(
+                  DocumentPath.parse("items/short"),
+                  Fixture.utf8("{}"),
+                  Condition.NONE,
+                  new Expiry.At(System.currentTimeMillis() + MINUTE_MILLIS / 2))));
+      Version forged =
+          new Version(Version.timestampAt(System.currentTimeMillis() + MINUTE_MILLIS - 1_000), 0);
+      store.get(DocumentPath.parse("items/a"), ReadOptions.session(SessionToken.NONE.seen(forged)));
+      assertThat(store.write(Batch.of(increment("items/short", "n", 1))).results().getFirst())
+          .satisfies(
+              written -> {
+                assertThat(written.existed()).isTrue();
+                assertThat(written.version()).isLessThan(forged);
+              });
 
       // From another century: served, not followed.
       Version absurd = new Version(Version.timestampAt(5_000_000_000_000L), 0);

@@ -57,7 +57,7 @@ class LargeEntryTest {
   }
 
   private static ByteBuffer entry(long millis, List<Command> commands) {
-    return LogCodec.entry(commands, Version.timestampAt(millis), 1);
+    return LogCodec.entry(commands, Version.timestampAt(millis), millis, 1);
   }
 
   private static LogIndex after(LogIndex at) {

@@ -78,7 +78,7 @@ class RocksStoreTest {
   }
 
   private static ByteBuffer entry(long millis, Command... commands) {
-    return LogCodec.entry(List.of(commands), Version.timestampAt(millis), 7);
+    return LogCodec.entry(List.of(commands), Version.timestampAt(millis), millis, 7);
   }
 
   private static Commit done(Outcome outcome) {
@@ -167,17 +167,17 @@ class RocksStoreTest {
                 path("a/1"), "1".getBytes(UTF_8), Condition.NONE, new Expiry.At(START + 1_000))));
     commit("a/2", "2");
     assertThat(json("a/1")).isEqualTo("1");
-    assertThat(store.sweepCommand(Version.timestampAt(wall.get()))).isEmpty();
+    assertThat(store.sweepCommand(wall.get())).isEmpty();
     wall.addAndGet(1_000);
     assertThat(json("a/1")).isEqualTo("absent");
     assertThat(ids(store.list(Query.of(CollectionPath.parse("a"), 10), ReadOptions.STRONG)))
         .containsExactly("2");
     Position before = store.position();
-    Command sweep = store.sweepCommand(Version.timestampAt(wall.get())).orElseThrow();
+    Command sweep = store.sweepCommand(wall.get()).orElseThrow();
     List<Outcome> outcomes =
         store.apply(new LogIndex(1, store.applied().index() + 1), entry(wall.get(), sweep));
     assertThat(outcomes).containsExactly(new Outcome.Swept(1, 0, 0));
-    assertThat(store.sweepCommand(Version.timestampAt(wall.get()))).isEmpty();
+    assertThat(store.sweepCommand(wall.get())).isEmpty();
     try (ChangeFeed feed = store.changes(new ChangeQuery(new ChangeScope.Everything(), before))) {
       List<Change> changes = feed.poll(10, Duration.ZERO);
       assertThat(changes).hasSize(1);
@@ -197,6 +197,55 @@ class RocksStoreTest {
   }
 
   @Test
+  void documentsExpireByTheWallClockOfTheLogAndNotByTimestampsThatRunAhead() {
+    Command put =
+        LogCodec.command(
+            Batch.of(
+                new Write.Put(
+                    path("a/1"),
+                    "1".getBytes(UTF_8),
+                    Condition.ABSENT,
+                    new Expiry.At(START + 1_000))));
+    long ahead = Version.timestampAt(START + 30_000);
+    store.apply(new LogIndex(1, 1), LogCodec.entry(List.of(put), ahead, START, 7));
+    List<Outcome> outcomes =
+        store.apply(new LogIndex(1, 2), LogCodec.entry(List.of(put), ahead + 1, START + 999, 7));
+    assertThat(outcomes.getFirst()).isInstanceOf(Outcome.Failed.class);
+    Command sweep = LogCodec.sweep(10, 0, 0, 0);
+    assertThat(
+            store.apply(
+                new LogIndex(1, 3), LogCodec.entry(List.of(sweep), ahead + 2, START + 999, 7)))
+        .containsExactly(new Outcome.Swept(0, 0, 0));
+    // Once the log has told a time, it does not go back, whatever the next primary's clock says.
+    store.apply(new LogIndex(1, 4), LogCodec.entry(List.of(), ahead + 3, START + 1_000, 7));
+    assertThat(store.apply(new LogIndex(1, 5), LogCodec.entry(List.of(put), ahead + 4, START, 7)))
+        .first()
+        .isInstanceOf(Outcome.Done.class);
+  }
+
+  @Test
+  void entryOfAnOlderVersionIsJudgedByItsTimestamp() {
+    Command put =
+        LogCodec.command(
+            Batch.of(
+                new Write.Put(
+                    path("a/1"),
+                    "1".getBytes(UTF_8),
+                    Condition.NONE,
+                    new Expiry.At(START + 1_000))));
+    store.apply(new LogIndex(1, 1), LogCodec.entry(List.of(put), Version.timestampAt(START), 0, 7));
+    assertThat(
+            store.apply(
+                new LogIndex(1, 2),
+                LogCodec.entry(
+                    List.of(LogCodec.sweep(10, 0, 0, 0)),
+                    Version.timestampAt(START + 1_000),
+                    0,
+                    7)))
+        .containsExactly(new Outcome.Swept(1, 0, 0));
+  }
+
+  @Test
   void retryWithTheSameKeyIsAnsweredAndNotAppliedAgain() {
     IdempotencyKey key = new IdempotencyKey("k1", new byte[] {1});
     Batch batch = new Batch(List.of(put("a/1", "{\"n\":1}")), key, true);
@@ -212,7 +261,7 @@ class RocksStoreTest {
         .isInstanceOfSatisfying(
             Rejected.class, e -> assertThat(e.reason()).isEqualTo(Rejected.Reason.KEY_REUSED));
     wall.addAndGet(Duration.ofHours(25).toMillis());
-    Command sweep = store.sweepCommand(Version.timestampAt(wall.get())).orElseThrow();
+    Command sweep = store.sweepCommand(wall.get()).orElseThrow();
     assertThat(store.apply(new LogIndex(1, store.applied().index() + 1), entry(wall.get(), sweep)))
         .containsExactly(new Outcome.Swept(0, 0, 1));
     assertThat(store.write(batch).replayed()).isFalse();
@@ -266,7 +315,7 @@ class RocksStoreTest {
     wall.addAndGet(RocksStore.TOMBSTONE_GRACE.toMillis() + 1);
     commit("a/2", "2");
     commit("a/3", "3");
-    Command sweep = store.sweepCommand(Version.timestampAt(wall.get())).orElseThrow();
+    Command sweep = store.sweepCommand(wall.get()).orElseThrow();
     assertThat(store.apply(new LogIndex(1, 100), entry(wall.get(), sweep)))
         .containsExactly(new Outcome.Swept(0, 1, 0));
     ChangeScope all = new ChangeScope.Everything();
