@@ -4,6 +4,7 @@ import dev.meridian.document.Version;
 import dev.meridian.store.HybridClock;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +27,9 @@ final class ClockGuard {
    */
   private static final Duration MOST_AHEAD = HybridClock.MAX_LEAD.plusSeconds(30);
 
+  /** So far beyond a trusted reading the wall clock may be without being looked at. */
+  private static final long UNCHECKED_MILLIS = 50;
+
   private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
   private final LongSupplier wallMillis;
@@ -37,10 +41,15 @@ final class ClockGuard {
 
   private long lookedNanos;
   private long lookedWall;
-  private @Nullable String refusal;
+
+  /** Written under the lock. */
+  private volatile @Nullable String refusal;
 
   /** The newest wall clock reading that was trusted; it never goes back. */
-  private volatile long trusted;
+  private final AtomicLong trusted;
+
+  /** {@link #trusted} as it was when {@link #refusal} last said null: one reading an entry. */
+  private volatile long proposed;
 
   ClockGuard(LongSupplier wallMillis, LongSupplier uptimeMillis) {
     this.wallMillis = wallMillis;
@@ -50,7 +59,8 @@ final class ClockGuard {
     this.offset = wall - uptimeMillis.getAsLong();
     this.lookedNanos = System.nanoTime();
     this.lookedWall = wall;
-    this.trusted = wall;
+    this.trusted = new AtomicLong(wall);
+    this.proposed = wall;
   }
 
   /**
@@ -60,13 +70,7 @@ final class ClockGuard {
    */
   synchronized @Nullable String refusal(long newest) {
     long wall = wallMillis.getAsLong();
-    if (refusal != null
-        || System.nanoTime() - lookedNanos > LOOK_NANOS
-        || Math.abs(wall - lookedWall) > HybridClock.MAX_LEAD.toMillis()) {
-      lookedNanos = System.nanoTime();
-      lookedWall = wall;
-      refusal = jump(wall);
-    }
+    look(wall);
     if (refusal != null) {
       return refusal;
     }
@@ -77,7 +81,7 @@ final class ClockGuard {
           + java.time.Instant.ofEpochMilli(newest >>> Version.COUNTER_BITS)
           + ". Set the clock right; writes then go on by themselves.";
     }
-    trusted = Math.max(trusted, wall);
+    proposed = trusted.accumulateAndGet(wall, Math::max);
     return null;
   }
 
@@ -98,17 +102,47 @@ final class ClockGuard {
 
   /** A timestamp above all given and seen. Call it right after {@link #refusal} said null. */
   long next() {
-    return clock.next(trusted);
+    return clock.next(proposed);
   }
 
-  /** The newest wall clock reading that {@link #refusal} trusted. */
+  /** The wall clock by which {@link #refusal} last said null, never going back. */
+  long proposedMillis() {
+    return proposed;
+  }
+
+  /**
+   * The wall clock as far as it is trusted: it stands still while it is refused, and never goes
+   * back. Milliseconds since 1970; any thread, cheap.
+   */
   long wallMillis() {
-    return trusted;
+    long wall = wallMillis.getAsLong();
+    long known = trusted.get();
+    if (wall <= known) {
+      return known;
+    }
+    return wall - known <= UNCHECKED_MILLIS && refusal == null
+        ? trusted.accumulateAndGet(wall, Math::max)
+        : checked(wall);
+  }
+
+  private synchronized long checked(long wall) {
+    look(wall);
+    return refusal == null ? trusted.accumulateAndGet(wall, Math::max) : trusted.get();
+  }
+
+  private void look(long wall) {
+    if (refusal != null
+        || System.nanoTime() - lookedNanos > LOOK_NANOS
+        || Math.abs(wall - lookedWall) > HybridClock.MAX_LEAD.toMillis()) {
+      lookedNanos = System.nanoTime();
+      lookedWall = wall;
+      refusal = jump(wall);
+    }
   }
 
   /** Takes note of what a reader has seen; one from too far ahead is not followed. */
   void observe(long timestamp) {
-    clock.observe(timestamp, trusted, MAX_SKEW);
+    clock.observe(timestamp, wallMillis(), MAX_SKEW);
   }
 
   /** How far timestamps lead the wall clock. */

@@ -68,7 +68,8 @@ public final class ReplicatedStore implements Store {
    * can serve.
    *
    * @param data the node's data folder; held by this store alone until it is closed
-   * @param storeOptions for the database
+   * @param storeOptions for the database; its clock is not used: reads judge expiry by the clock of
+   *     {@code options} as far as writes trust it
    * @param indexes the secondary indexes
    * @param meters where it shows its numbers
    * @throws IOException if the folder is in use, damaged or cannot be written; the message says
@@ -114,7 +115,7 @@ public final class ReplicatedStore implements Store {
           RaftReplica.start(
               Layout.shard(data),
               options,
-              folder -> RocksStore.open(folder, storeOptions, indexes),
+              folder -> RocksStore.open(folder, storeOptions.withClock(clock::wallMillis), indexes),
               this::fail,
               machine ->
                   maintenance.logGrew(machine.bytesSinceSnapshot(), machine.entriesSinceSnapshot()),
@@ -380,7 +381,7 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public long wallMillis() {
-      return clock.wallMillis();
+      return clock.proposedMillis();
     }
 
     @Override

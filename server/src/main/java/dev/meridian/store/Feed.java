@@ -6,7 +6,6 @@ import dev.meridian.store.StoreException.PositionLost;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,7 +25,6 @@ final class Feed implements ChangeFeed {
   private static final long NOTHING = Long.MAX_VALUE;
 
   private final Database database;
-  private final LongSupplier wallMillis;
   private final ChangeScope scope;
   private final Bell.Listener listener;
   private final long floor;
@@ -40,9 +38,8 @@ final class Feed implements ChangeFeed {
    *
    * @throws PositionLost if {@code query.since()} is of another history, or too old
    */
-  Feed(Database database, Bell bell, LongSupplier wallMillis, ChangeQuery query) {
+  Feed(Database database, Bell bell, ChangeQuery query) {
     this.database = database;
-    this.wallMillis = wallMillis;
     this.scope = query.scope();
     listener = bell.listen(scope);
     try {
@@ -144,11 +141,9 @@ final class Feed implements ChangeFeed {
     return changes;
   }
 
+  /** An expiry is told when the sweep's tombstone is met, so that all replicas tell the same. */
   private Change change(DocumentPath path, Stored stored) {
-    Document document =
-        stored instanceof Stored.Live live && !live.isExpiredAt(wallMillis.getAsLong())
-            ? live.document(path)
-            : null;
+    Document document = stored instanceof Stored.Live live ? live.document(path) : null;
     return new Change(path, stored.version(), new Position(epoch, stored.position()), document);
   }
 

@@ -56,6 +56,11 @@ public final class RocksStore implements Store {
     public static Options of(Engine engine) {
       return new Options(engine, 0, System::currentTimeMillis, DEFAULT_MAX_OPEN_FILES);
     }
+
+    /** The same with another clock. */
+    public Options withClock(LongSupplier wall) {
+      return new Options(engine, region, wall, maxOpenFiles);
+    }
   }
 
   private final Options options;
@@ -80,7 +85,7 @@ public final class RocksStore implements Store {
     meta = Meta.decode(database.get(Table.META, Meta.KEY));
     indexes = new Indexes(database);
     builder = new IndexBuilder(database, indexes, writing);
-    listing = new Listing(database, indexes, options.wallMillis());
+    listing = new Listing(database, indexes, this::readMillis);
     bell = new Bell(meta.sequence());
     clock = new HybridClock(options.wallMillis(), meta.timestamp());
     defineIndexes(indexes.stored());
@@ -127,9 +132,12 @@ public final class RocksStore implements Store {
       return Optional.empty();
     }
     Stored.Live live = Stored.Live.decode(raw);
-    return live.isExpiredAt(options.wallMillis().getAsLong())
-        ? Optional.empty()
-        : Optional.of(live.document(path));
+    return live.isExpiredAt(readMillis()) ? Optional.empty() : Optional.of(live.document(path));
+  }
+
+  /** The time by which reads judge expiry: what a write saw as expired, no later read sees. */
+  private long readMillis() {
+    return Math.max(meta.wallMillis(), options.wallMillis().getAsLong());
   }
 
   @Override
@@ -288,7 +296,7 @@ public final class RocksStore implements Store {
 
   @Override
   public ChangeFeed changes(ChangeQuery query) {
-    return new Feed(database, bell, options.wallMillis(), query);
+    return new Feed(database, bell, query);
   }
 
   @Override

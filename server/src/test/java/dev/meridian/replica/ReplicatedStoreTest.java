@@ -11,12 +11,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.meridian.document.CollectionPath;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Version;
 import dev.meridian.store.Batch;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Expiry;
+import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.StoreException;
@@ -252,6 +254,33 @@ class ReplicatedStoreTest {
       wall.addAndGet(600 * MINUTE_MILLIS);
       uptime.addAndGet(600 * MINUTE_MILLIS);
       store.write(Batch.of(put("items/a", "{\"n\":3}")));
+    }
+  }
+
+  @Test
+  void readsJudgeExpiryByTheClockThatWritesTrust() throws Exception {
+    AtomicLong wall = new AtomicLong(System.currentTimeMillis());
+    AtomicLong uptime = new AtomicLong(1_000_000);
+    ReplicaOptions options = SMALL.edit().clocks(wall::get, uptime::get).build();
+    try (ReplicatedStore store = open(folder, options)) {
+      store.write(
+          Batch.of(
+              new Write.Put(
+                  DocumentPath.parse("items/a"),
+                  Fixture.utf8("{\"n\":1}"),
+                  Condition.NONE,
+                  new Expiry.At(wall.get() + 60 * MINUTE_MILLIS))));
+      wall.addAndGet(120 * MINUTE_MILLIS); // wrong: nothing like that has passed
+      assertThat(read(store, "items/a")).isEqualTo("{\"n\":1}");
+      assertThat(
+              store
+                  .list(Query.of(CollectionPath.parse("items"), 10), ReadOptions.STRONG)
+                  .documents())
+          .hasSize(1);
+      uptime.addAndGet(120 * MINUTE_MILLIS); // now it has
+      assertThat(read(store, "items/a")).isNull();
+      wall.addAndGet(-30_000); // a small step back is followed, but not by what has expired
+      assertThat(read(store, "items/a")).isNull();
     }
   }
 

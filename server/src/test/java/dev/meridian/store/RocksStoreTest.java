@@ -170,6 +170,11 @@ class RocksStoreTest {
     assertThat(store.sweepCommand(wall.get())).isEmpty();
     wall.addAndGet(1_000);
     assertThat(json("a/1")).isEqualTo("absent");
+    try (ChangeFeed feed =
+        store.changes(new ChangeQuery(new ChangeScope.Everything(), Position.START))) {
+      // Until the sweep has passed, which comes at the same place for all who follow.
+      assertThat(feed.poll(10, Duration.ZERO).getFirst().document()).isNotNull();
+    }
     assertThat(ids(store.list(Query.of(CollectionPath.parse("a"), 10), ReadOptions.STRONG)))
         .containsExactly("2");
     Position before = store.position();
