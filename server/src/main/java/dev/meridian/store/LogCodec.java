@@ -2,6 +2,7 @@ package dev.meridian.store;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
 import com.google.protobuf.UnsafeByteOperations;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.InvalidInputException;
@@ -94,21 +95,39 @@ public final class LogCodec {
       throw new LogException(
           "The log entry is damaged: it has no valid timestamp or region.", null);
     }
+    checkFields(decoded);
     for (Command command : decoded.getCommandsList()) {
       check(command);
     }
     return decoded;
   }
 
+  /** What a newer version added is never passed over: this replica would differ and not know. */
+  private static void checkFields(Message message) {
+    if (!message.getUnknownFields().asMap().isEmpty()) {
+      throw unknown(
+          "field "
+              + message.getUnknownFields().asMap().keySet().iterator().next()
+              + " of "
+              + message.getDescriptorForType().getName());
+    }
+  }
+
   /** Every kind is checked before anything is applied, so that an entry is applied whole. */
   private static void check(Command command) {
+    checkFields(command);
     switch (command.getKindCase()) {
-      case SWEEP -> {}
+      case SWEEP -> checkFields(command.getSweep());
       case BATCH -> {
+        checkFields(command.getBatch());
         for (WriteCommand write : command.getBatch().getWritesList()) {
+          checkFields(write);
+          checkFields(write.getCondition());
           switch (write.getActionCase()) {
-            case PUT, DELETE -> {}
+            case PUT -> {}
+            case DELETE -> checkFields(write.getDelete());
             case PATCH -> {
+              checkFields(write.getPatch());
               if (write.getPatch().getKind() == PatchCommand.Kind.UNRECOGNIZED) {
                 throw unknown("patch kind " + write.getPatch().getKindValue());
               }

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.UnknownFieldSet;
 import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
@@ -13,12 +14,16 @@ import dev.meridian.store.StoreException.PreconditionFailed;
 import dev.meridian.store.StoreException.Rejected;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.proto.Command;
+import dev.meridian.store.proto.DeleteCommand;
 import dev.meridian.store.proto.LogEntry;
+import dev.meridian.store.proto.PatchCommand;
+import dev.meridian.store.proto.SweepCommand;
 import dev.meridian.store.proto.WriteCommand;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -362,6 +367,62 @@ class RocksStoreTest {
         .isInstanceOf(LogException.class);
     assertThat(json("a/1")).isEqualTo("absent");
     assertThat(store.applied()).isEqualTo(LogIndex.NONE);
+  }
+
+  @Test
+  void fieldOfANewerVersionStopsTheReplicaWhereverItStands() {
+    UnknownFieldSet more =
+        UnknownFieldSet.newBuilder()
+            .addField(99, UnknownFieldSet.Field.newBuilder().addVarint(1).build())
+            .build();
+    Command put = LogCodec.command(Batch.of(put("a/1", "1")));
+    WriteCommand write = put.getBatch().getWrites(0);
+    WriteCommand patch =
+        write.toBuilder()
+            .setPatch(PatchCommand.newBuilder().setUnknownFields(more))
+            .setCondition(dev.meridian.store.proto.Condition.getDefaultInstance())
+            .build();
+    List<Command> newer =
+        List.of(
+            put.toBuilder().setUnknownFields(more).build(),
+            Command.newBuilder()
+                .setBatch(put.getBatch().toBuilder().setUnknownFields(more))
+                .build(),
+            with(put, write.toBuilder().setUnknownFields(more).build()),
+            with(put, patch),
+            with(
+                put,
+                write.toBuilder()
+                    .setDelete(DeleteCommand.newBuilder().setUnknownFields(more))
+                    .build()),
+            with(
+                put,
+                write.toBuilder()
+                    .setCondition(
+                        dev.meridian.store.proto.Condition.newBuilder().setUnknownFields(more))
+                    .build()),
+            Command.newBuilder()
+                .setSweep(SweepCommand.newBuilder().setUnknownFields(more))
+                .build());
+    List<ByteBuffer> entries = new ArrayList<>();
+    newer.forEach(command -> entries.add(entry(START, put, command)));
+    entries.add(
+        LogEntry.newBuilder()
+            .setTimestamp(Version.timestampAt(START))
+            .setUnknownFields(more)
+            .build()
+            .toByteString()
+            .asReadOnlyByteBuffer());
+    for (ByteBuffer entry : entries) {
+      assertThatThrownBy(() -> store.apply(new LogIndex(1, 1), entry))
+          .isInstanceOf(LogException.class)
+          .hasMessageContaining("newer version wrote it. Upgrade");
+    }
+    assertThat(store.applied()).isEqualTo(LogIndex.NONE);
+  }
+
+  private static Command with(Command batch, WriteCommand write) {
+    return Command.newBuilder().setBatch(batch.getBatch().toBuilder().setWrites(0, write)).build();
   }
 
   @Test
