@@ -36,7 +36,8 @@ final class Feed implements ChangeFeed {
   /**
    * Opens a feed.
    *
-   * @throws PositionLost if {@code query.since()} is of another history, or too old
+   * @throws PositionLost if {@code query.since()} is of another history, too old, or beyond the
+   *     newest change, unless the query says that it may come
    */
   Feed(Database database, Bell bell, ChangeQuery query) {
     this.database = database;
@@ -52,7 +53,17 @@ final class Feed implements ChangeFeed {
       if (!since.equals(Position.START) && epoch == 0) {
         throw otherHistory();
       }
-      check(Meta.decode(database.get(Table.META, Meta.KEY)));
+      Meta meta = Meta.decode(database.get(Table.META, Meta.KEY));
+      check(meta);
+      if (position > meta.sequence() && !query.mayCome()) {
+        throw new PositionLost(
+            "Position "
+                + position()
+                + " is beyond the newest change here, "
+                + meta.position()
+                + ": it is of another copy of these data, or made up; copy everything anew, from"
+                + " the start.");
+      }
     } catch (RuntimeException | Error e) {
       listener.close();
       throw e;

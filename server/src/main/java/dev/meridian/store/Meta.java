@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param forgotten position of the newest delete whose tombstone has been dropped
  * @param wallMillis the greatest wall clock time of an entry in it, in milliseconds since 1970; 0
  *     when none has told
+ * @param entryTimestamp of the newest entry in it, 0 when not known; versions may be above it
  * @param part of the entry after {@code applied}, what of it is in the database already
  */
 record Meta(
@@ -24,6 +25,7 @@ record Meta(
     long timestamp,
     long forgotten,
     long wallMillis,
+    long entryTimestamp,
     Part part) {
   /**
    * The beginning of an entry that was written in several steps.
@@ -36,7 +38,7 @@ record Meta(
   }
 
   /** Of an empty database. */
-  static final Meta EMPTY = new Meta(LogIndex.NONE, 0, 0, 0, 0, 0, Part.NONE);
+  static final Meta EMPTY = new Meta(LogIndex.NONE, 0, 0, 0, 0, 0, 0, Part.NONE);
 
   /** Under which it is stored. */
   static final byte[] KEY = "state".getBytes(UTF_8);
@@ -52,7 +54,7 @@ record Meta(
 
   private static final int LENGTH_1 = 1 + 6 * Long.BYTES;
   private static final byte FORMAT = 2;
-  private static final int LENGTH = LENGTH_1 + 2 * Long.BYTES + Integer.BYTES;
+  private static final int LENGTH = LENGTH_1 + 3 * Long.BYTES + Integer.BYTES;
 
   byte[] encode() {
     return ByteBuffer.allocate(LENGTH)
@@ -64,6 +66,7 @@ record Meta(
         .putLong(timestamp)
         .putLong(forgotten)
         .putLong(wallMillis)
+        .putLong(entryTimestamp)
         .putLong(part.index())
         .putInt(part.commands())
         .array();
@@ -84,6 +87,7 @@ record Meta(
         in.getLong(),
         in.getLong(),
         in.getLong(),
+        old ? 0 : in.getLong(),
         old ? 0 : in.getLong(),
         old ? Part.NONE : new Part(in.getLong(), in.getInt()));
   }

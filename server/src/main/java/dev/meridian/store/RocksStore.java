@@ -193,6 +193,17 @@ public final class RocksStore implements Store {
   }
 
   private List<Outcome> apply(LogIndex at, LogEntry entry) {
+    if (entry.getTimestamp() < meta.entryTimestamp()) {
+      throw new LogException(
+          "The log goes back in time: entry "
+              + at.index()
+              + " has timestamp "
+              + entry.getTimestamp()
+              + ", after one with "
+              + meta.entryTimestamp()
+              + ".",
+          null);
+    }
     List<Command> commands = entry.getCommandsList();
     Transition transition = new Transition(database, indexes, meta, entry);
     List<Outcome> outcomes = new ArrayList<>(commands.size());
@@ -228,6 +239,7 @@ public final class RocksStore implements Store {
                 meta.timestamp(),
                 meta.forgotten(),
                 meta.wallMillis(),
+                meta.entryTimestamp(),
                 meta.part()));
       }
     } finally {
@@ -255,6 +267,7 @@ public final class RocksStore implements Store {
               meta.timestamp(),
               meta.forgotten(),
               meta.wallMillis(),
+              meta.entryTimestamp(),
               Meta.Part.NONE));
     } finally {
       writing.unlock();

@@ -457,7 +457,8 @@ final class Transition {
     if (epoch == 0 && sequence > 0) {
       epoch = newEpoch();
     }
-    Meta after = new Meta(applied, epoch, sequence, newest, forgotten, entryMillis, part);
+    Meta after =
+        new Meta(applied, epoch, sequence, newest, forgotten, entryMillis, entryTimestamp, part);
     List<Moved> moved = new ArrayList<>(slots.size());
     try (Database.Change change = database.change()) {
       for (Slot slot : slots.values()) {

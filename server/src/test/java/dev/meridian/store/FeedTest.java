@@ -132,6 +132,23 @@ class FeedTest {
   }
 
   @Test
+  void positionBeyondTheNewestChangeIsLostUnlessItMayCome() throws Exception {
+    store.write(Batch.of(put("a/1", "1")));
+    Position newest = store.position();
+    Position beyond = new Position(newest.epoch(), newest.sequence() + 1);
+    assertThatThrownBy(() -> feed(new ChangeScope.Everything(), beyond))
+        .isInstanceOf(StoreException.PositionLost.class)
+        .hasMessageContaining("beyond the newest change");
+    try (ChangeFeed feed =
+        store.changes(new ChangeQuery(new ChangeScope.Everything(), beyond, true))) {
+      store.write(Batch.of(put("a/2", "1")));
+      assertThat(feed.poll(10, Duration.ZERO)).isEmpty();
+      store.write(Batch.of(put("a/3", "1")));
+      assertThat(paths(feed.poll(10, LONG))).containsExactly("a/3");
+    }
+  }
+
+  @Test
   void manyWaitingFeedsAreWokenByTheirOwnDocument() throws Exception {
     int count = 2_000;
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {

@@ -325,6 +325,7 @@ class RocksStoreTest {
     wall.addAndGet(RocksStore.TOMBSTONE_GRACE.toMillis() + 1);
     commit("a/2", "2");
     commit("a/3", "3");
+    wall.addAndGet(1);
     Command sweep = store.sweepCommand(wall.get()).orElseThrow();
     assertThat(store.apply(new LogIndex(1, 100), entry(wall.get(), sweep)))
         .containsExactly(new Outcome.Swept(0, 1, 0));
@@ -423,6 +424,18 @@ class RocksStoreTest {
 
   private static Command with(Command batch, WriteCommand write) {
     return Command.newBuilder().setBatch(batch.getBatch().toBuilder().setWrites(0, write)).build();
+  }
+
+  @Test
+  void logThatGoesBackInTimeStopsTheReplica() {
+    Command put = LogCodec.command(Batch.of(put("a/1", "1"), put("a/1/b/1", "1")));
+    store.apply(new LogIndex(1, 1), entry(START, put));
+    // The same again is in order, although the versions before were above it.
+    store.apply(new LogIndex(1, 2), entry(START, put));
+    assertThatThrownBy(() -> store.apply(new LogIndex(1, 3), entry(START - 1, put)))
+        .isInstanceOf(LogException.class)
+        .hasMessageContaining("goes back in time");
+    assertThat(store.applied()).isEqualTo(new LogIndex(1, 2));
   }
 
   @Test
