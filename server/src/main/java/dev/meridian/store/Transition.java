@@ -163,7 +163,9 @@ final class Transition {
     if (key != null) {
       Outcome earlier = usedKeys.replay(key, batch);
       if (earlier != null) {
-        return earlier;
+        return earlier instanceof Outcome.Done(Commit commit) && batch.returnValues()
+            ? new Outcome.Done(withCurrentValues(commit))
+            : earlier;
       }
     }
     long sequenceBefore = sequence;
@@ -175,6 +177,32 @@ final class Transition {
       timestamp = timestampBefore;
       return new Outcome.Failed(e);
     }
+  }
+
+  /** A commit of earlier with the values that are still those which it wrote. */
+  private Commit withCurrentValues(Commit commit) {
+    List<Written> results = new ArrayList<>(commit.results().size());
+    for (Written written : commit.results()) {
+      Slot slot = slot(written.path());
+      Stored.Live current = live(slot.now);
+      byte[] json =
+          current != null && current.version().equals(written.version())
+              ? returned(whole(slot, current))
+              : null;
+      results.add(
+          new Written(
+              written.path(), written.version(), written.existed(), written.deleted(), json));
+    }
+    return new Commit(results, commit.version(), commit.replayed());
+  }
+
+  /** The value for an outcome, or null when the entry's outcomes carry too much already. */
+  private byte @Nullable [] returned(Stored.Live live) {
+    if (returned + live.jsonLength() > MAX_RETURNED_BYTES) {
+      return null;
+    }
+    returned += live.jsonLength();
+    return live.json();
   }
 
   private Commit apply(Batch batch) {
@@ -196,13 +224,8 @@ final class Transition {
                 + MAX_BATCH_BYTES
                 + " bytes together; split it.");
       }
-      byte[] json = null;
-      if (next instanceof Stored.Live live
-          && batch.returnValues()
-          && returned + live.jsonLength() <= MAX_RETURNED_BYTES) {
-        json = live.json();
-        returned += json.length;
-      }
+      byte[] json =
+          next instanceof Stored.Live live && batch.returnValues() ? returned(live) : null;
       results.add(
           new Written(
               write.path(),

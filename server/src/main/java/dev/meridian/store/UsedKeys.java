@@ -37,7 +37,7 @@ final class UsedKeys {
     this.now = now;
   }
 
-  /** What the batch did when it was applied before; null if it never was. */
+  /** What the batch did when it was applied before, without values; null if it never was. */
   @Nullable Outcome replay(IdempotencyKey key, Batch batch) {
     UsedKey used = find(key.key());
     if (used == null || now - used.getTimestamp() > WINDOW_TICKS) {
@@ -61,12 +61,12 @@ final class UsedKeys {
               new Version(result.getTimestamp(), result.getRegion()),
               result.getExisted(),
               result.getDeleted(),
-              result.hasJson() ? result.getJson().toByteArray() : null));
+              null));
     }
     return new Outcome.Done(new Commit(results, results.getLast().version(), true));
   }
 
-  /** Remembers what the batch did. */
+  /** Remembers what the batch did, without values: a day's worth of them would fill the disk. */
   void remember(IdempotencyKey key, Commit commit) {
     UsedKey.Builder used =
         UsedKey.newBuilder()
@@ -80,10 +80,6 @@ final class UsedKeys {
               .setRegion(written.version().region())
               .setExisted(written.existed())
               .setDeleted(written.deleted());
-      byte[] json = written.json();
-      if (json != null) {
-        result.setJson(UnsafeByteOperations.unsafeWrap(json));
-      }
       used.addResults(result);
     }
     fresh.put(key.key(), used.build());
