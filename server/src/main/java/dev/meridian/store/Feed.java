@@ -16,8 +16,8 @@ final class Feed implements ChangeFeed {
   /** Most entries of the change index that one look at the database walks over. */
   private static final int MAX_STEPS = 10_000;
 
-  /** About how many bytes of documents one poll returns at most. */
-  private static final long MAX_BYTES = 8L << 20;
+  /** About what a change takes beside its document. */
+  private static final int CHANGE_BYTES = 512;
 
   /** Longer waits are cut to this. */
   private static final Duration MAX_WAIT = Duration.ofDays(1);
@@ -31,6 +31,10 @@ final class Feed implements ChangeFeed {
 
   private long epoch;
   private long position; // everything up to here is done
+
+  /** For what the last poll returned: its reader is done with it when it polls again. */
+  private ReadBudget.@Nullable Lease memory;
+
   private long pending; // where the next change in scope may be; NOTHING when there is none
 
   /**
@@ -75,6 +79,7 @@ final class Feed implements ChangeFeed {
     if (max < 1) {
       throw new IllegalArgumentException("max must be at least 1: " + max);
     }
+    release();
     long patience = (wait.compareTo(MAX_WAIT) < 0 ? wait : MAX_WAIT).toNanos();
     long deadline = System.nanoTime() + patience;
     while (true) {
@@ -102,11 +107,43 @@ final class Feed implements ChangeFeed {
   }
 
   private List<Change> read(int max, long heardSequence) {
+    ReadBudget.Lease lease =
+        scope instanceof ChangeScope.OneDocument(DocumentPath document)
+            ? ReadBudget.PROCESS.value(length(document))
+            : ReadBudget.PROCESS.page(max);
+    memory = lease;
+    long bytes = 0;
+    try {
+      List<Change> changes = read(max, heardSequence, lease.pageBytes());
+      for (Change change : changes) {
+        Document document = change.document();
+        bytes += CHANGE_BYTES + (document == null ? 0 : 2L * document.json().length);
+      }
+      return changes;
+    } finally {
+      lease.shrink(bytes);
+    }
+  }
+
+  /** How long a document is about now; it may be another a moment later. */
+  private int length(DocumentPath path) {
+    return Math.max(0, database.getHead(Table.DOCUMENTS, Keys.of(path), new byte[1]));
+  }
+
+  private void release() {
+    ReadBudget.Lease lease = memory;
+    memory = null;
+    if (lease != null) {
+      lease.close();
+    }
+  }
+
+  private List<Change> read(int max, long heardSequence, int maxBytes) {
     try (Database.View view = database.view()) {
       check(Meta.decode(view.get(Table.META, Meta.KEY)));
       return scope instanceof ChangeScope.OneDocument(DocumentPath document)
           ? readDocument(view, document, heardSequence)
-          : readChanges(view, max, heardSequence);
+          : readChanges(view, max, heardSequence, maxBytes);
     }
   }
 
@@ -123,14 +160,14 @@ final class Feed implements ChangeFeed {
     return List.of(change(path, stored));
   }
 
-  private List<Change> readChanges(Database.View view, int max, long heardSequence) {
+  private List<Change> readChanges(Database.View view, int max, long heardSequence, int maxBytes) {
     List<Change> changes = new ArrayList<>();
     long bytes = 0;
     int steps = 0;
     Database.Scan scan =
         view.scan(Table.CHANGES, Keys.ofLong(position + 1), Keys.ofLong(Long.MAX_VALUE)).first();
     for (; scan.valid(); scan.next()) {
-      if (changes.size() == max || bytes > MAX_BYTES || steps++ == MAX_STEPS) {
+      if (changes.size() == max || bytes >= maxBytes || steps++ == MAX_STEPS) {
         pending = position + 1;
         return changes;
       }
@@ -197,6 +234,7 @@ final class Feed implements ChangeFeed {
 
   @Override
   public void close() {
+    release();
     listener.close();
   }
 }

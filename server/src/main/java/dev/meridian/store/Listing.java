@@ -16,9 +16,6 @@ final class Listing {
   /** Most documents that a page of a query served by an index looks at. */
   static final int MAX_WORK = 10_000;
 
-  /** About how many bytes of documents a page returns at most. */
-  private static final long MAX_PAGE_BYTES = 8L << 20;
-
   private final Database database;
   private final Indexes indexes;
   private final LongSupplier wallMillis;
@@ -115,7 +112,7 @@ final class Listing {
     for (int steps = 0; walk.next(); steps++) {
       if (last != null
           && full == null
-          && (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES)) {
+          && (documents.size() == query.limit() || bytes >= query.bytes())) {
         full = last;
       }
       // Of a reader who sees only some, a full page asks on: that hidden ones follow is no news.
@@ -178,7 +175,7 @@ final class Listing {
     List<Document> documents = new ArrayList<>();
     long bytes = 0;
     for (Place place : places) {
-      if (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES) {
+      if (documents.size() == query.limit() || bytes >= query.bytes()) {
         byte[] last = places.get(documents.size() - 1).order;
         return new Page(documents, cursor(query, start, last));
       }

@@ -149,6 +149,44 @@ class FeedTest {
   }
 
   @Test
+  void whatReadersHaveNotSentYetIsBounded() throws Exception {
+    String large = "\"" + "x".repeat((1 << 20) - 100) + "\"";
+    for (int i = 0; i < 4; i++) {
+      store.write(Batch.of(put("a/" + i, large)));
+    }
+    ReadBudget budget = ReadBudget.PROCESS;
+    List<ReadBudget.Lease> leases = new ArrayList<>();
+    try (ChangeFeed feed = feed(new ChangeScope.Everything(), Position.START)) {
+      for (ReadBudget.Lease lease = budget.page(1000);
+          leases.add(lease) && lease.pageBytes() > ReadBudget.SMALL_PAGE_BYTES;
+          lease = budget.page(1000)) {
+        assertThat(leases.size()).as("the budget has a bound").isLessThan(100_000);
+      }
+      // There may be room for small pages only: they come one after another.
+      List<Change> page = feed.poll(10, Duration.ZERO);
+      assertThat(page).hasSizeBetween(1, 2);
+      feed.poll(10, Duration.ZERO);
+      assertThatThrownBy(
+              () -> {
+                while (true) {
+                  leases.add(budget.page(1));
+                }
+              })
+          .isInstanceOf(Unavailable.class);
+      assertThatThrownBy(
+              () -> feed(new ChangeScope.Everything(), Position.START).poll(10, Duration.ZERO))
+          .isInstanceOf(Unavailable.class)
+          .hasMessageContaining("try again");
+      leases.forEach(ReadBudget.Lease::close);
+      try (ChangeFeed again = feed(new ChangeScope.Everything(), Position.START)) {
+        assertThat(again.poll(10, Duration.ZERO)).hasSizeGreaterThan(2);
+      }
+    } finally {
+      leases.forEach(ReadBudget.Lease::close);
+    }
+  }
+
+  @Test
   void manyWaitingFeedsAreWokenByTheirOwnDocument() throws Exception {
     int count = 2_000;
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
