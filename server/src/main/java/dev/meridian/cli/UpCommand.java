@@ -101,6 +101,11 @@ final class UpCommand implements Callable<Integer> {
           "Whether a line is logged for every request: on or off (default: on in production).")
   @Nullable String accessLog;
 
+  @Option(
+      names = "--accept-clock",
+      description = "Start although the clock is more than 30 days past the newest write.")
+  boolean acceptClock;
+
   private final Console console;
 
   UpCommand(Console console) {
@@ -123,7 +128,12 @@ final class UpCommand implements Callable<Integer> {
     System.setProperty("meridian.log.access", access ? "INFO" : "WARN");
     NodeOptions options =
         new NodeOptions(
-            site, data, this::listeners, mode == null || !mode.production, VersionCommand.number());
+            site,
+            data,
+            this::listeners,
+            mode == null || !mode.production,
+            VersionCommand.number(),
+            acceptClock);
     long begun = System.nanoTime();
     Node node = Node.start(options);
     // Ctrl-C and SIGTERM end here; main waits for what is being finished.

@@ -30,6 +30,13 @@ final class ClockGuard {
   /** So far beyond a trusted reading the wall clock may be without being looked at. */
   private static final long UNCHECKED_MILLIS = 50;
 
+  /**
+   * How far past the newest write the wall clock may be when a replica starts. What is written
+   * under a clock far ahead cannot be undone: it expires documents, and nothing can be written once
+   * the clock is right.
+   */
+  private static final Duration MOST_PAST = Duration.ofDays(30);
+
   private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
   private final LongSupplier wallMillis;
@@ -128,6 +135,25 @@ final class ClockGuard {
   private synchronized long checked(long wall) {
     look(wall);
     return refusal == null ? trusted.accumulateAndGet(wall, Math::max) : trusted.get();
+  }
+
+  /**
+   * Why a replica should not start under this clock, or null.
+   *
+   * @param newest the newest timestamp in the store, 0 for none
+   */
+  @Nullable String startRefusal(long newest) {
+    long wall = wallMillis.getAsLong();
+    long written = newest >>> Version.COUNTER_BITS;
+    if (newest == 0 || wall - written <= MOST_PAST.toMillis()) {
+      return null;
+    }
+    return "The clock of this machine says "
+        + java.time.Instant.ofEpochMilli(wall)
+        + ", "
+        + Duration.ofMillis(wall - written).toDays()
+        + " days after the newest write. Set the clock right; if it is right, start once with"
+        + " --accept-clock.";
   }
 
   private void look(long wall) {

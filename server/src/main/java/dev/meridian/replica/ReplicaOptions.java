@@ -28,6 +28,7 @@ import java.util.function.LongSupplier;
  * @param sweepEvery how often expired documents are looked for
  * @param wallMillis the wall clock: milliseconds since 1970
  * @param uptimeMillis milliseconds since some fixed moment, time asleep included; never set by hand
+ * @param acceptClock whether to start although the wall clock is long past the newest write
  */
 public record ReplicaOptions(
     int region,
@@ -48,7 +49,8 @@ public record ReplicaOptions(
     long segmentBytes,
     Duration sweepEvery,
     LongSupplier wallMillis,
-    LongSupplier uptimeMillis) {
+    LongSupplier uptimeMillis,
+    boolean acceptClock) {
 
   /** Largest entry of the log, so also the largest batch. */
   public static final int MAX_ENTRY_BYTES = 16 << 20;
@@ -74,7 +76,8 @@ public record ReplicaOptions(
           8L << 20,
           Duration.ofSeconds(1),
           System::currentTimeMillis,
-          Uptime::millis);
+          Uptime::millis,
+          false);
 
   /** Checks that every bound makes sense. */
   public ReplicaOptions {
@@ -125,6 +128,7 @@ public record ReplicaOptions(
     private Duration sweepEvery;
     private LongSupplier wallMillis;
     private LongSupplier uptimeMillis;
+    private boolean acceptClock;
 
     private Builder(ReplicaOptions from) {
       region = from.region;
@@ -146,6 +150,7 @@ public record ReplicaOptions(
       sweepEvery = from.sweepEvery;
       wallMillis = from.wallMillis;
       uptimeMillis = from.uptimeMillis;
+      acceptClock = from.acceptClock;
     }
 
     /** See {@link ReplicaOptions#region}. */
@@ -237,6 +242,12 @@ public record ReplicaOptions(
       return this;
     }
 
+    /** See {@link ReplicaOptions#acceptClock}. */
+    public Builder acceptClock(boolean accept) {
+      acceptClock = accept;
+      return this;
+    }
+
     /** The options. */
     public ReplicaOptions build() {
       return new ReplicaOptions(
@@ -258,7 +269,8 @@ public record ReplicaOptions(
           segmentBytes,
           sweepEvery,
           wallMillis,
-          uptimeMillis);
+          uptimeMillis,
+          acceptClock);
     }
   }
 }

@@ -121,6 +121,10 @@ public final class ReplicatedStore implements Store {
                   maintenance.logGrew(machine.bytesSinceSnapshot(), machine.entriesSinceSnapshot()),
               metrics);
       starting.awaitReady(options.startDeadline());
+      String wrong = clock.startRefusal(starting.machine().store().lastTimestamp());
+      if (wrong != null && !options.acceptClock()) {
+        throw new IOException(wrong);
+      }
     } catch (IOException | RuntimeException | Error e) {
       if (starting != null) {
         starting.close();

@@ -285,6 +285,27 @@ class ReplicatedStoreTest {
   }
 
   @Test
+  void startUnderAClockFarPastTheNewestWriteMustBeAskedFor() throws Exception {
+    AtomicLong wall = new AtomicLong(System.currentTimeMillis());
+    ReplicaOptions options = SMALL.edit().clocks(wall::get, () -> 1).build();
+    try (ReplicatedStore store = open(folder, options)) {
+      store.write(Batch.of(put("items/a", "{\"n\":1}")));
+    }
+    wall.addAndGet(Duration.ofDays(29).toMillis());
+    open(folder, options).close();
+    wall.addAndGet(Duration.ofDays(2).toMillis());
+    assertThatThrownBy(() -> open(folder, options))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("31 days after the newest write")
+        .hasMessageContaining("--accept-clock")
+        .hasMessageNotContaining("\n");
+    try (ReplicatedStore store = open(folder, options.edit().acceptClock(true).build())) {
+      store.write(Batch.of(put("items/a", "{\"n\":2}")));
+    }
+    open(folder, options).close();
+  }
+
+  @Test
   void closingUnderLoadAnswersEveryWrite() throws Exception {
     int writers = 32;
     CountDownLatch begun = new CountDownLatch(writers * 3);
