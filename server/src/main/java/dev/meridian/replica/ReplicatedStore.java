@@ -17,6 +17,7 @@ import dev.meridian.store.RocksStore;
 import dev.meridian.store.Store;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Verification;
+import dev.meridian.store.Write;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.io.InputStream;
@@ -72,8 +73,8 @@ public final class ReplicatedStore implements Store {
    *     {@code options} as far as writes trust it
    * @param indexes the secondary indexes
    * @param meters where it shows its numbers
-   * @throws IOException if the folder is in use, damaged or cannot be written; the message says
-   *     what to do
+   * @throws IOException if the folder is in use, damaged, half restored or cannot be written; the
+   *     message says what to do
    */
   public static ReplicatedStore open(
       Path data,
@@ -85,6 +86,7 @@ public final class ReplicatedStore implements Store {
     Files.createDirectories(data);
     DataLock lock = DataLock.acquire(data);
     try {
+      Restore.checkFinished(data);
       return new ReplicatedStore(data, options, storeOptions, indexes, meters, lock);
     } catch (IOException | RuntimeException | Error e) {
       lock.close();
@@ -210,7 +212,8 @@ public final class ReplicatedStore implements Store {
   @Override
   public Commit write(Batch batch) {
     checkOpen();
-    String refusal = disk.refusal();
+    boolean deletes = batch.writes().stream().allMatch(write -> write instanceof Write.Delete);
+    String refusal = deletes ? disk.deleteRefusal() : disk.refusal();
     if (refusal != null) {
       throw notDone(refusal);
     }
@@ -416,7 +419,7 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public boolean sweep() {
-      if (problem() != null) {
+      if (closed || failure.get() != null || disk.deleteRefusal() != null || refusal() != null) {
         return false;
       }
       return store()
