@@ -150,6 +150,11 @@ final class UpCommand implements Callable<Integer> {
           "Whether a line is logged for every request: on or off (default: on in production).")
   @Nullable String accessLog;
 
+  @Option(
+      names = "--accept-clock",
+      description = "Start although the clock is more than 30 days past the newest write.")
+  boolean acceptClock;
+
   private final Console console;
 
   UpCommand(Console console) {
@@ -177,6 +182,7 @@ final class UpCommand implements Callable<Integer> {
             this::listeners,
             mode == null || !mode.production,
             VersionCommand.number(),
+            acceptClock,
             membership());
     long begun = System.nanoTime();
     Node node = Node.start(options);

@@ -18,12 +18,18 @@ final class EditableJson {
    * that shifting an array's items is a memory move.
    *
    * Copies are the one way in which a small patch makes a large document (each copy of the root into
-   * itself doubles it), so what they may copy in all is limited. Nesting is checked when the result
+   * itself doubles it), so what they may copy in all is limited, before anything is copied; so is
+   * how many items of arrays they may shift. Nesting is checked when the result
    * is built; until then only pointers, whose length is limited, walk the tree.
    */
   private final JsonLimits limits;
+
+  /** Most items of arrays that all operations of a patch shift. */
+  static final long MAX_SHIFTED = 20_000_000;
+
   private Object root;
   private long copied;
+  private long shifted;
 
   EditableJson(Json value, JsonLimits limits) {
     this.root = value;
@@ -46,9 +52,9 @@ final class EditableJson {
 
   /** A copy of the value there. */
   Json copyOf(JsonPointer path) {
-    Json copy = freeze(get(path), 0);
-    charge(copy);
-    return copy;
+    Object value = get(path);
+    charge(value, 0);
+    return freeze(value, 0);
   }
 
   void add(JsonPointer path, Object value) {
@@ -65,6 +71,7 @@ final class EditableJson {
         throw new PatchException(
             "index " + index + " is beyond the end; the array has " + items.size() + " items");
       }
+      shift(items.size() - index);
       items.add(index, value);
     } else {
       members(parent).put(path.last(), value);
@@ -93,7 +100,9 @@ final class EditableJson {
     Object parent = parent(path);
     Object value = child(parent, path, path.tokens().size() - 1);
     if (parent instanceof ArrayList<?>) {
-      items(parent).remove(index(path.last(), path));
+      int index = index(path.last(), path);
+      shift(items(parent).size() - index);
+      items(parent).remove(index);
     } else {
       members(parent).remove(path.last());
     }
@@ -186,10 +195,14 @@ final class EditableJson {
 
   // -- values ---------------------------------------------------------------------------------
 
-  private Json freeze(Object node, int depth) {
+  private void checkDepth(int depth) {
     if (depth > limits.depth()) {
       throw new PatchException("the result would be nested deeper than " + limits.depth());
     }
+  }
+
+  private Json freeze(Object node, int depth) {
+    checkDepth(depth);
     return switch (node) {
       case LinkedHashMap<?, ?> editable -> {
         Map<String, Json> members = new LinkedHashMap<>();
@@ -219,27 +232,39 @@ final class EditableJson {
     }
   }
 
-  /** Counts what is copied, in bytes or a little less. */
-  private void charge(Json value) {
+  private void shift(long items) {
+    shifted += items;
+    if (shifted > MAX_SHIFTED) {
+      throw new PatchException(
+          "the patch shifts more than " + MAX_SHIFTED + " items of arrays in all; change less");
+    }
+  }
+
+  /** Counts what is about to be copied, in bytes or a little less. */
+  private void charge(@Nullable Object value, int depth) {
+    checkDepth(depth);
     copied += 2;
     switch (value) {
-      case Json.Obj object ->
-          object
-              .members()
-              .forEach(
-                  (name, child) -> {
-                    copied += name.length();
-                    charge(child);
-                  });
-      case Json.Arr array -> array.items().forEach(this::charge);
+      case Json.Obj object -> chargeMembers(object.members(), depth + 1);
+      case Json.Arr array -> array.items().forEach(item -> charge(item, depth + 1));
       case Json.Str string -> copied += string.value().length();
       case Json.Num number -> copied += number.text().length();
-      default -> {}
+      case LinkedHashMap<?, ?> members -> chargeMembers(members, depth + 1);
+      case ArrayList<?> items -> items.forEach(item -> charge(item, depth + 1));
+      case null, default -> {}
     }
     if (copied > limits.bytes()) {
       throw new PatchException(
           "the patch copies more than " + limits.bytes() + " bytes in all; copy less");
     }
+  }
+
+  private void chargeMembers(Map<?, ?> members, int depth) {
+    members.forEach(
+        (name, child) -> {
+          copied += name.toString().length();
+          charge(child, depth);
+        });
   }
 
   /** Whether two values are equal as RFC 6902, section 4.6 has it: numbers by their value. */

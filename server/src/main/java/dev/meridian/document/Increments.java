@@ -1,10 +1,14 @@
 package dev.meridian.document;
 
+import java.io.ByteArrayOutputStream;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 final class Increments {
   /** Most fields in one patch. */
   static final int MAX_FIELDS = 100;
+
+  /** Longest field in characters, its dots included. */
+  static final int MAX_FIELD_CHARS = 1_024;
 
   private final Map<FieldPath, String> amounts;
 
@@ -54,37 +61,65 @@ final class Increments {
     return new Increments(amounts);
   }
 
-  byte[] apply(byte[] current, JsonLimits limits) {
-    byte[] json = current;
-    for (Map.Entry<FieldPath, String> entry : amounts.entrySet()) {
-      json = add(json, entry.getKey(), entry.getValue(), limits);
+  /**
+   * Refuses names that no field needs, before the log: applying takes them, so that what an older
+   * version let into a log means the same for ever.
+   */
+  void checkNames() {
+    for (FieldPath field : amounts.keySet()) {
+      if (field.toString().length() > MAX_FIELD_CHARS) {
+        throw new InvalidInputException(
+            "The field \""
+                + Texts.shorten(field.toString())
+                + "\" has more than "
+                + MAX_FIELD_CHARS
+                + " characters.");
+      }
     }
-    return json;
+  }
+
+  /** One pass over the document, or one reading and one writing, however many fields there are. */
+  byte[] apply(byte[] current, JsonLimits limits) {
+    List<FieldPath> fields = List.copyOf(amounts.keySet());
+    StoredJson.@Nullable Span[] spans = new StoredJson(current).find(fields);
+    for (StoredJson.Span span : spans) {
+      if (span == null || !isNumber(current, span)) {
+        Sum root = new Sum();
+        amounts.forEach(root::add);
+        return root.apply(Patches.stored(current), limits).toBytes();
+      }
+    }
+    return replace(current, fields, spans, limits);
+  }
+
+  private static boolean isNumber(byte[] json, StoredJson.Span at) {
+    byte first = json[at.from()];
+    return first == '-' || (first >= '0' && first <= '9');
   }
 
   /**
-   * The counter that is there, the usual case, is replaced in the bytes: no tree is built, and the
-   * rest of the document is copied as it is.
+   * The counters that are there, the usual case, are replaced in the bytes: no tree is built, and
+   * the rest of the document is copied as it is.
    */
-  private static byte[] add(byte[] json, FieldPath field, String amount, JsonLimits limits) {
-    StoredJson.Span at = new StoredJson(json).find(field);
-    if (at == null) {
-      return with(Patches.stored(json), field.names(), new Json.Num(amount), field).toBytes();
+  private byte[] replace(
+      byte[] json, List<FieldPath> fields, StoredJson.@Nullable Span[] spans, JsonLimits limits) {
+    SortedMap<Integer, Integer> inOrder = new TreeMap<>();
+    for (int i = 0; i < spans.length; i++) {
+      inOrder.put(Objects.requireNonNull(spans[i]).from(), i);
     }
-    int first = json[at.from()];
-    if (first != '-' && (first < '0' || first > '9')) {
-      throw new PatchException(
-          "The field \""
-              + Texts.shorten(field.toString())
-              + "\" is no number, so nothing can be added to it; replace it first.");
+    ByteArrayOutputStream result = new ByteArrayOutputStream(json.length + 32 * spans.length);
+    int copied = 0;
+    for (int i : inOrder.values()) {
+      StoredJson.Span at = Objects.requireNonNull(spans[i]);
+      FieldPath field = fields.get(i);
+      String old = new String(json, at.from(), at.to() - at.from(), StandardCharsets.ISO_8859_1);
+      String sum = sum(old, Objects.requireNonNull(amounts.get(field)), field, limits);
+      result.write(json, copied, at.from() - copied);
+      result.writeBytes(sum.getBytes(StandardCharsets.ISO_8859_1));
+      copied = at.to();
     }
-    String old = new String(json, at.from(), at.to() - at.from(), StandardCharsets.ISO_8859_1);
-    byte[] sum = sum(old, amount, field, limits).getBytes(StandardCharsets.ISO_8859_1);
-    byte[] result = new byte[json.length - old.length() + sum.length];
-    System.arraycopy(json, 0, result, 0, at.from());
-    System.arraycopy(sum, 0, result, at.from(), sum.length);
-    System.arraycopy(json, at.to(), result, at.from() + sum.length, json.length - at.to());
-    return result;
+    result.write(json, copied, json.length - copied);
+    return result.toByteArray();
   }
 
   private static String sum(String a, String b, FieldPath field, JsonLimits limits) {
@@ -121,21 +156,57 @@ final class Increments {
     return true;
   }
 
-  private static Json with(@Nullable Json value, List<String> names, Json.Num amount, FieldPath f) {
-    if (names.isEmpty()) {
-      return amount;
+  /** What is added at one place of the document and below it. Each object is copied once. */
+  private static final class Sum {
+    private final Map<String, Sum> members = new LinkedHashMap<>();
+    private @Nullable FieldPath field;
+    private @Nullable String amount;
+
+    void add(FieldPath path, String added) {
+      Sum at = this;
+      for (String name : path.names()) {
+        at = at.members.computeIfAbsent(name, _ -> new Sum());
+      }
+      at.field = path;
+      at.amount = added;
     }
-    Map<String, Json> members = new LinkedHashMap<>();
-    if (value instanceof Json.Obj object) {
-      members.putAll(object.members());
-    } else if (value != null) {
-      throw new PatchException(
-          "The field \""
-              + Texts.shorten(f.toString())
-              + "\" cannot be made: what is around it is no object.");
+
+    Json apply(@Nullable Json value, JsonLimits limits) {
+      String added = amount;
+      FieldPath here = field;
+      if (added != null && here != null) {
+        if (!members.isEmpty()) {
+          throw new PatchException(
+              "The field \""
+                  + Texts.shorten(here.toString())
+                  + "\" cannot be both a number and an object; add to one of them.");
+        }
+        return switch (value) {
+          case null -> new Json.Num(added);
+          case Json.Num number -> new Json.Num(sum(number.text(), added, here, limits));
+          default ->
+              throw new PatchException(
+                  "The field \""
+                      + Texts.shorten(here.toString())
+                      + "\" is no number, so nothing can be added to it; replace it first.");
+        };
+      }
+      Map<String, Json> result = new LinkedHashMap<>();
+      if (value instanceof Json.Obj object) {
+        result.putAll(object.members());
+      } else if (value != null) {
+        throw new PatchException(
+            "The field \""
+                + Texts.shorten(first().toString())
+                + "\" cannot be made: what is around it is no object.");
+      }
+      members.forEach((name, sum) -> result.put(name, sum.apply(result.get(name), limits)));
+      return new Json.Obj(result);
     }
-    String name = names.getFirst();
-    members.put(name, with(members.get(name), names.subList(1, names.size()), amount, f));
-    return new Json.Obj(members);
+
+    private FieldPath first() {
+      FieldPath here = field;
+      return here != null ? here : members.values().iterator().next().first();
+    }
   }
 }

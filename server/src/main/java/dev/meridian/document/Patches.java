@@ -50,7 +50,7 @@ public final class Patches {
     switch (patch.kind()) {
       case MERGE -> Json.minify(patch.json(), limits);
       case JSON_PATCH -> JsonPatch.parse(patch.json(), limits);
-      case INCREMENT -> Increments.parse(patch.json(), limits);
+      case INCREMENT -> Increments.parse(patch.json(), limits).checkNames();
     }
   }
 

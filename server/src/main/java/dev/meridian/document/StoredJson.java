@@ -1,7 +1,9 @@
 package dev.meridian.document;
 
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -79,35 +81,59 @@ final class StoredJson extends JsonReader {
    */
   record Span(int from, int to) {}
 
-  /** Where the field's value stands, or null when there is none. */
-  @Nullable Span find(FieldPath field) {
-    start();
-    for (String name : field.names()) {
-      byte[] utf8 = name.getBytes(StandardCharsets.UTF_8);
-      if (peek() != '{' || !open('}') || !enter(name, utf8)) {
-        return null;
-      }
-    }
-    int from = pos;
-    skip();
-    return new Span(from, pos);
+  /** Names on the way to wanted fields. */
+  private static final class Names {
+    final Map<String, Names> below = new HashMap<>();
+    int field = -1;
   }
 
-  /** Goes on to the value of that member; false when there is none. */
-  private boolean enter(String name, byte[] utf8) {
+  /**
+   * Where the values of the fields stand, in the order of the fields; null where there is none. One
+   * pass, however many there are.
+   */
+  @Nullable Span[] find(List<FieldPath> fields) {
+    Names root = new Names();
+    for (int i = 0; i < fields.size(); i++) {
+      Names at = root;
+      for (String name : fields.get(i).names()) {
+        at = at.below.computeIfAbsent(name, _ -> new Names());
+      }
+      at.field = i;
+    }
+    @Nullable Span[] spans = new @Nullable Span[fields.size()];
+    start();
+    wantedLeft = fields.size();
+    if (peek() == '{') {
+      findInObject(root, spans);
+    }
+    return spans;
+  }
+
+  /** Stops in the middle when everything wanted is found: nothing more may be read then. */
+  private void findInObject(Names wanted, @Nullable Span[] spans) {
+    if (!open('}')) {
+      return;
+    }
     do {
       string();
-      boolean met =
-          escaped
-              ? text().equals(name)
-              : Arrays.equals(utf8, 0, utf8.length, in, stringStart, stringEnd);
+      Names child = wanted.below.get(text());
       colon();
-      if (met) {
-        return true;
+      int from = pos;
+      if (child != null && !child.below.isEmpty() && peek() == '{') {
+        findInObject(child, spans);
+        if (wantedLeft == 0) {
+          return;
+        }
+      } else {
+        skip();
       }
-      skip();
+      if (child != null && child.field >= 0) {
+        spans[child.field] = new Span(from, pos);
+        if (--wantedLeft == 0) {
+          return;
+        }
+      }
     } while (more('}'));
-    return false;
   }
 
   /** The value with only what is wanted of it; see {@link Projection}. */

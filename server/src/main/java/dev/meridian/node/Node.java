@@ -102,7 +102,12 @@ public final class Node implements AutoCloseable {
       this.site = opened(LiveSite.open(options.site()));
       this.listeners = options.listeners().apply(site.current().listeners());
       Engine engine = opened(new Engine());
-      ReplicaOptions replica = ReplicaOptions.DEFAULT.edit().peer(listeners.peer()).build();
+      ReplicaOptions replica =
+          ReplicaOptions.DEFAULT
+              .edit()
+              .peer(listeners.peer())
+              .acceptClock(options.acceptClock())
+              .build();
       this.cluster =
           opened(
               Cluster.open(

@@ -16,6 +16,7 @@ import java.util.function.UnaryOperator;
  * @param listeners turns the site's listeners into this node's, as flags ask
  * @param development whether error pages show what is wrong in a template
  * @param version of the product, for people
+ * @param acceptClock whether to start although the wall clock is long past the newest write
  * @param membership the node's part in its cluster
  */
 public record NodeOptions(
@@ -24,6 +25,7 @@ public record NodeOptions(
     UnaryOperator<Listeners> listeners,
     boolean development,
     String version,
+    boolean acceptClock,
     Membership membership) {
   /**
    * A node's part in its cluster.
@@ -48,6 +50,6 @@ public record NodeOptions(
       UnaryOperator<Listeners> listeners,
       boolean development,
       String version) {
-    this(site, data, listeners, development, version, Membership.ALONE);
+    this(site, data, listeners, development, version, false, Membership.ALONE);
   }
 }

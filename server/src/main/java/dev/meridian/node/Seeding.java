@@ -2,7 +2,6 @@ package dev.meridian.node;
 
 import dev.meridian.document.CollectionPath;
 import dev.meridian.document.DocumentPath;
-import dev.meridian.document.Ids;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Json;
 import dev.meridian.document.records.RecordItem;
@@ -21,9 +20,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
@@ -56,7 +59,6 @@ final class Seeding implements AutoCloseable {
 
   private final Store store;
   private final Site site;
-  private final Ids ids = new Ids();
   private final Thread thread;
   private final AtomicReference<Progress> progress = new AtomicReference<>(Progress.NONE);
   private volatile boolean closed;
@@ -187,6 +189,7 @@ final class Seeding implements AutoCloseable {
     long begun = System.nanoTime();
     mark(marker, "importing", file, 0);
     long total = Files.size(file);
+    byte[] hash = hash(file);
     AtomicLong read = new AtomicLong();
     AtomicLong stored = new AtomicLong();
     AtomicReference<@Nullable RuntimeException> failed = new AtomicReference<>();
@@ -209,7 +212,7 @@ final class Seeding implements AutoCloseable {
         Thread.startVirtualThread(
             () -> {
               try {
-                put(collection, settings, record);
+                put(collection, settings, record, hash);
                 long count = stored.incrementAndGet();
                 if (count % 256 == 0) {
                   progress.set(new Progress(settings.pattern(), count, read.get(), total, null));
@@ -238,12 +241,43 @@ final class Seeding implements AutoCloseable {
     }
   }
 
-  private void put(CollectionPath collection, CollectionSettings settings, RecordItem.Good record) {
+  private static byte[] hash(Path file) throws IOException {
+    MessageDigest digest = sha256();
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] buffer = new byte[64 << 10];
+      for (int n; (n = in.read(buffer)) > 0; ) {
+        digest.update(buffer, 0, n);
+      }
+    }
+    return digest.digest();
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
+    }
+  }
+
+  /**
+   * The id of a record that has none: the same whenever this file is imported, so that an import
+   * that was cut off goes on without making its documents again. Records sort as in the file.
+   */
+  private static String id(byte[] fileHash, long number) {
+    return HexFormat.of().formatHex(fileHash, 0, 8) + String.format(Locale.ROOT, "%010d", number);
+  }
+
+  private void put(
+      CollectionPath collection,
+      CollectionSettings settings,
+      RecordItem.Good record,
+      byte[] fileHash) {
     String id = record.id();
     DocumentPath path =
         record.path() != null
             ? DocumentPath.parse(record.path())
-            : collection.document(id != null ? id : ids.next());
+            : collection.document(id != null ? id : id(fileHash, record.number()));
     Expiry expiry =
         settings
             .expires()

@@ -33,10 +33,22 @@ final class DiskGuard {
 
   /** Why nothing may be written now, or null when there is room. */
   @Nullable String refusal() {
+    return refusal(reserve);
+  }
+
+  /**
+   * Why not even deletes may be written now, or null when there is room for them: they may use half
+   * of the reserve, or room could not be made from inside.
+   */
+  @Nullable String deleteRefusal() {
+    return refusal(reserve / 2);
+  }
+
+  private @Nullable String refusal(long least) {
     if (System.nanoTime() - lookedNanos > LOOK_NANOS) {
       look();
     }
-    if (free >= reserve) {
+    if (free >= least) {
       return null;
     }
     return "The disk of "
@@ -44,7 +56,7 @@ final class DiskGuard {
         + " has "
         + mebibytes(free)
         + " free, less than the reserve of "
-        + mebibytes(reserve)
+        + mebibytes(least)
         + ". Make room; writes then go on by themselves.";
   }
 

@@ -35,6 +35,9 @@ final class GroupCommit implements AutoCloseable {
     /** A timestamp above all before. Called right after {@link #refusal} said null. */
     long nextTimestamp();
 
+    /** The wall clock by which {@link #refusal} said null, milliseconds since 1970. */
+    long wallMillis();
+
     /**
      * Hands the entry over. The log calls {@link LogGroup#applied} or {@link LogGroup#failed}, on
      * any thread, maybe before this returns; entries are applied in the order of these calls.
@@ -248,6 +251,7 @@ final class GroupCommit implements AutoCloseable {
         LogCodec.entry(
             writes.stream().map(PendingWrite::command).toList(),
             log.nextTimestamp(),
+            log.wallMillis(),
             options.region());
     Settling settling = new Settling(System.nanoTime());
     LogGroup group = new LogGroup(writes, entry, settling);

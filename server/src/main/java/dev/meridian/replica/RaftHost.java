@@ -90,6 +90,7 @@ public final class RaftHost implements AutoCloseable {
     Files.createDirectories(data);
     DataLock lock = DataLock.acquire(data);
     try {
+      Restore.checkFinished(data);
       Identity identity = identity(data);
       return new RaftHost(data, lock, identity, options, transport.of(identity));
     } catch (IOException | RuntimeException | Error e) {

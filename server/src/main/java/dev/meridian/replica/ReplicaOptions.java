@@ -32,6 +32,7 @@ import java.util.function.LongSupplier;
  * @param sweepEvery how often expired documents are looked for
  * @param wallMillis the wall clock: milliseconds since 1970
  * @param uptimeMillis milliseconds since some fixed moment, time asleep included; never set by hand
+ * @param acceptClock whether to start although the wall clock is long past the newest write
  */
 public record ReplicaOptions(
     int region,
@@ -55,7 +56,8 @@ public record ReplicaOptions(
     long snapshotBytesPerSecond,
     Duration sweepEvery,
     LongSupplier wallMillis,
-    LongSupplier uptimeMillis) {
+    LongSupplier uptimeMillis,
+    boolean acceptClock) {
 
   /** Largest entry of the log, so also the largest batch. */
   public static final int MAX_ENTRY_BYTES = 16 << 20;
@@ -84,7 +86,8 @@ public record ReplicaOptions(
           100L << 20,
           Duration.ofSeconds(1),
           System::currentTimeMillis,
-          Uptime::millis);
+          Uptime::millis,
+          false);
 
   /** Checks that every bound makes sense. */
   public ReplicaOptions {
@@ -142,6 +145,7 @@ public record ReplicaOptions(
     private Duration sweepEvery;
     private LongSupplier wallMillis;
     private LongSupplier uptimeMillis;
+    private boolean acceptClock;
 
     private Builder(ReplicaOptions from) {
       region = from.region;
@@ -166,6 +170,7 @@ public record ReplicaOptions(
       sweepEvery = from.sweepEvery;
       wallMillis = from.wallMillis;
       uptimeMillis = from.uptimeMillis;
+      acceptClock = from.acceptClock;
     }
 
     /** See {@link ReplicaOptions#region}. */
@@ -275,6 +280,12 @@ public record ReplicaOptions(
       return this;
     }
 
+    /** See {@link ReplicaOptions#acceptClock}. */
+    public Builder acceptClock(boolean accept) {
+      acceptClock = accept;
+      return this;
+    }
+
     /** The options. */
     public ReplicaOptions build() {
       return new ReplicaOptions(
@@ -299,7 +310,8 @@ public record ReplicaOptions(
           snapshotBytesPerSecond,
           sweepEvery,
           wallMillis,
-          uptimeMillis);
+          uptimeMillis,
+          acceptClock);
     }
   }
 }

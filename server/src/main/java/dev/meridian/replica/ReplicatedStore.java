@@ -21,6 +21,7 @@ import dev.meridian.store.Store;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Verification;
 import dev.meridian.store.proto.Command;
+import dev.meridian.store.proto.WriteCommand;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.io.InputStream;
@@ -102,11 +103,12 @@ public final class ReplicatedStore implements Store {
    * node that has no other group, which talks to others without encryption.
    *
    * @param data the node's data folder; held by this store alone until it is closed
-   * @param storeOptions for the database
+   * @param storeOptions for the database; its clock is not used: reads judge expiry by the clock of
+   *     {@code options} as far as writes trust it
    * @param indexes the secondary indexes
    * @param meters where it shows its numbers
-   * @throws IOException if the folder is in use, damaged or cannot be written; the message says
-   *     what to do
+   * @throws IOException if the folder is in use, damaged, half restored or cannot be written; the
+   *     message says what to do
    */
   public static ReplicatedStore open(
       Path data,
@@ -181,7 +183,9 @@ public final class ReplicatedStore implements Store {
               host,
               group,
               options,
-              folder -> RocksStore.open(folder, storeOptions, this.indexes),
+              folder ->
+                  RocksStore.open(
+                      folder, storeOptions.withClock(clock::wallMillis), this.indexes),
               fetch,
               this::fail,
               this::applied,
@@ -208,6 +212,10 @@ public final class ReplicatedStore implements Store {
    * @throws IOException if it stopped, or is the only member and cannot become primary
    */
   public void awaitServing() throws IOException {
+    String wrong = clock.startRefusal(store().lastTimestamp());
+    if (wrong != null && !options.acceptClock()) {
+      throw new IOException(wrong);
+    }
     if (!raft.awaitPrimary(options.startDeadline())) {
       if (raft.members() <= 1) {
         throw new IOException(
@@ -312,7 +320,8 @@ public final class ReplicatedStore implements Store {
     }
     awaitEverything();
     // A token that is ahead even of the primary is from a history that a backup replaced, or made
-    // up. What it claims to have seen is not there; what is written next must still be above it.
+    // up. What it claims to have seen is not there; what is written next is above it, unless it is
+    // so far ahead that anybody's token could drive the clock.
     clock.observe(seen);
   }
 
@@ -420,7 +429,7 @@ public final class ReplicatedStore implements Store {
   }
 
   private Outcome commitHere(Command command, Duration deadline) throws Primary.NotThere {
-    String full = disk.refusal();
+    String full = deletes(command) ? disk.deleteRefusal() : disk.refusal();
     if (full != null) {
       throw notDone(full);
     }
@@ -434,6 +443,11 @@ public final class ReplicatedStore implements Store {
       }
       throw e;
     }
+  }
+
+  /** Whether it only makes room. */
+  private static boolean deletes(Command command) {
+    return command.getBatch().getWritesList().stream().allMatch(WriteCommand::hasDelete);
   }
 
   @Override
@@ -611,6 +625,11 @@ public final class ReplicatedStore implements Store {
     }
 
     @Override
+    public long wallMillis() {
+      return clock.proposedMillis();
+    }
+
+    @Override
     public void submit(LogGroup group) {
       raft.submit(group);
     }
@@ -638,11 +657,15 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public boolean sweep() {
-      if (problem() != null || !raft.isReady()) {
+      if (closed
+          || failure.get() != null
+          || !raft.isReady()
+          || disk.deleteRefusal() != null
+          || refusal() != null) {
         return false;
       }
       return store()
-          .sweepCommand(clock.now())
+          .sweepCommand(clock.wallMillis())
           .map(
               command ->
                   commits.commit(command, options.writeDeadline())
@@ -689,7 +712,7 @@ public final class ReplicatedStore implements Store {
       raft.awaitStrong(options.readDeadline());
       if (hurry && commits.inFlight() == 0) {
         // Removes nothing; it is an entry.
-        commits.commit(LogCodec.sweep(0, 0, 0), options.readDeadline());
+        commits.commit(LogCodec.sweep(0, 0, 0, 0), options.readDeadline());
       }
       return index;
     }

@@ -1,6 +1,7 @@
 package dev.meridian.replica;
 
 import dev.meridian.store.LogIndex;
+import dev.meridian.store.Position;
 import dev.meridian.store.RocksStore;
 import dev.meridian.store.StoreException;
 import dev.meridian.store.Verification;
@@ -77,6 +78,27 @@ final class Restore {
     }
   }
 
+  /**
+   * Refuses a folder in which a restore was cut off: a store that began empty beside what is there
+   * would be taken for the restored one.
+   */
+  static void checkFinished(Path data) throws IOException {
+    Path unfinished = data.resolve(UNFINISHED);
+    if (!Files.exists(unfinished)) {
+      return;
+    }
+    if (Files.exists(data.resolve("shards"))) {
+      Folders.delete(unfinished); // it was moved to its place as a whole; only this was left to do
+      return;
+    }
+    throw new IOException(
+        "A restore into "
+            + data
+            + " was cut off. Restore again, or delete "
+            + unfinished
+            + " to begin with no data.");
+  }
+
   private static void checkEmpty(Path data) throws IOException {
     try (Stream<Path> entries = Files.list(data)) {
       List<String> others =
@@ -136,7 +158,8 @@ final class Restore {
         throw new IOException(
             "The archive's database does not agree with itself: " + checked.problems().getFirst());
       }
-      if (manifest.epoch() != 0) {
+      // The manifest's epoch was read before the copy was made: what is restored decides.
+      if (!store.position().equals(Position.START)) {
         store.beginHistory(new SecureRandom().nextLong(1, Long.MAX_VALUE));
       }
       store.flush();

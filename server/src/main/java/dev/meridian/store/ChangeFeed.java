@@ -7,7 +7,9 @@ import java.util.List;
 public interface ChangeFeed extends AutoCloseable {
   /**
    * The next changes in scope: at once if there are any, otherwise after waiting at most {@code
-   * wait}. A path that changed several times meanwhile is reported once, at its newest version.
+   * wait}. What the poll before returned should be let go by then: the memory it counts for is
+   * given back. A path that changed several times meanwhile is reported once, at its newest
+   * version.
    *
    * @param max most changes to return, at least 1
    * @return empty when the time ran out

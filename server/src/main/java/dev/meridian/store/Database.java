@@ -44,6 +44,9 @@ final class Database implements AutoCloseable {
   /** How long closing waits for calls under way; all of them end by themselves well before. */
   private static final Duration CLOSE_BOUND = Duration.ofSeconds(20);
 
+  /** Of {@link #getHead}: there is no value. */
+  static final int NOT_FOUND = RocksDB.NOT_FOUND;
+
   private static final int BLOCK_BYTES = 8 << 10;
   private static final int BLOOM_BITS = 10;
   private static final int BACKGROUND_JOBS = 2;
@@ -122,6 +125,23 @@ final class Database implements AutoCloseable {
     int ticket = gate.enter();
     try {
       return db.get(family(table), readOptions, key);
+    } catch (RocksDBException e) {
+      throw failed(Unavailable.Outcome.NOT_DONE, "read", e);
+    } finally {
+      gate.exit(ticket);
+    }
+  }
+
+  /**
+   * The first bytes of the value of {@code key}, as many as fit in {@code head}: the rest does not
+   * come to the heap.
+   *
+   * @return how long the whole value is; {@link #NOT_FOUND} when there is none
+   */
+  int getHead(Table table, byte[] key, byte[] head) {
+    int ticket = gate.enter();
+    try {
+      return db.get(family(table), readOptions, key, 0, key.length, head, 0, head.length);
     } catch (RocksDBException e) {
       throw failed(Unavailable.Outcome.NOT_DONE, "read", e);
     } finally {

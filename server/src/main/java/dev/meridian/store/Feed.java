@@ -6,7 +6,6 @@ import dev.meridian.store.StoreException.PositionLost;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,8 +16,8 @@ final class Feed implements ChangeFeed {
   /** Most entries of the change index that one look at the database walks over. */
   private static final int MAX_STEPS = 10_000;
 
-  /** About how many bytes of documents one poll returns at most. */
-  private static final long MAX_BYTES = 8L << 20;
+  /** About what a change takes beside its document. */
+  private static final int CHANGE_BYTES = 512;
 
   /** Longer waits are cut to this. */
   private static final Duration MAX_WAIT = Duration.ofDays(1);
@@ -26,23 +25,26 @@ final class Feed implements ChangeFeed {
   private static final long NOTHING = Long.MAX_VALUE;
 
   private final Database database;
-  private final LongSupplier wallMillis;
   private final ChangeScope scope;
   private final Bell.Listener listener;
   private final long floor;
 
   private long epoch;
   private long position; // everything up to here is done
+
+  /** For what the last poll returned: its reader is done with it when it polls again. */
+  private ReadBudget.@Nullable Lease memory;
+
   private long pending; // where the next change in scope may be; NOTHING when there is none
 
   /**
    * Opens a feed.
    *
-   * @throws PositionLost if {@code query.since()} is of another history, or too old
+   * @throws PositionLost if {@code query.since()} is of another history, too old, or beyond the
+   *     newest change, unless the query says that it may come
    */
-  Feed(Database database, Bell bell, LongSupplier wallMillis, ChangeQuery query) {
+  Feed(Database database, Bell bell, ChangeQuery query) {
     this.database = database;
-    this.wallMillis = wallMillis;
     this.scope = query.scope();
     listener = bell.listen(scope);
     try {
@@ -55,7 +57,17 @@ final class Feed implements ChangeFeed {
       if (!since.equals(Position.START) && epoch == 0) {
         throw otherHistory();
       }
-      check(Meta.decode(database.get(Table.META, Meta.KEY)));
+      Meta meta = Meta.decode(database.get(Table.META, Meta.KEY));
+      check(meta);
+      if (position > meta.sequence() && !query.mayCome()) {
+        throw new PositionLost(
+            "Position "
+                + position()
+                + " is beyond the newest change here, "
+                + meta.position()
+                + ": it is of another copy of these data, or made up; copy everything anew, from"
+                + " the start.");
+      }
     } catch (RuntimeException | Error e) {
       listener.close();
       throw e;
@@ -67,6 +79,7 @@ final class Feed implements ChangeFeed {
     if (max < 1) {
       throw new IllegalArgumentException("max must be at least 1: " + max);
     }
+    release();
     long patience = (wait.compareTo(MAX_WAIT) < 0 ? wait : MAX_WAIT).toNanos();
     long deadline = System.nanoTime() + patience;
     while (true) {
@@ -94,11 +107,43 @@ final class Feed implements ChangeFeed {
   }
 
   private List<Change> read(int max, long heardSequence) {
+    ReadBudget.Lease lease =
+        scope instanceof ChangeScope.OneDocument(DocumentPath document)
+            ? ReadBudget.PROCESS.value(length(document))
+            : ReadBudget.PROCESS.page(max);
+    memory = lease;
+    long bytes = 0;
+    try {
+      List<Change> changes = read(max, heardSequence, lease.pageBytes());
+      for (Change change : changes) {
+        Document document = change.document();
+        bytes += CHANGE_BYTES + (document == null ? 0 : 2L * document.json().length);
+      }
+      return changes;
+    } finally {
+      lease.shrink(bytes);
+    }
+  }
+
+  /** How long a document is about now; it may be another a moment later. */
+  private int length(DocumentPath path) {
+    return Math.max(0, database.getHead(Table.DOCUMENTS, Keys.of(path), new byte[1]));
+  }
+
+  private void release() {
+    ReadBudget.Lease lease = memory;
+    memory = null;
+    if (lease != null) {
+      lease.close();
+    }
+  }
+
+  private List<Change> read(int max, long heardSequence, int maxBytes) {
     try (Database.View view = database.view()) {
       check(Meta.decode(view.get(Table.META, Meta.KEY)));
       return scope instanceof ChangeScope.OneDocument(DocumentPath document)
           ? readDocument(view, document, heardSequence)
-          : readChanges(view, max, heardSequence);
+          : readChanges(view, max, heardSequence, maxBytes);
     }
   }
 
@@ -115,14 +160,14 @@ final class Feed implements ChangeFeed {
     return List.of(change(path, stored));
   }
 
-  private List<Change> readChanges(Database.View view, int max, long heardSequence) {
+  private List<Change> readChanges(Database.View view, int max, long heardSequence, int maxBytes) {
     List<Change> changes = new ArrayList<>();
     long bytes = 0;
     int steps = 0;
     Database.Scan scan =
         view.scan(Table.CHANGES, Keys.ofLong(position + 1), Keys.ofLong(Long.MAX_VALUE)).first();
     for (; scan.valid(); scan.next()) {
-      if (changes.size() == max || bytes > MAX_BYTES || steps++ == MAX_STEPS) {
+      if (changes.size() == max || bytes >= maxBytes || steps++ == MAX_STEPS) {
         pending = position + 1;
         return changes;
       }
@@ -144,11 +189,9 @@ final class Feed implements ChangeFeed {
     return changes;
   }
 
+  /** An expiry is told when the sweep's tombstone is met, so that all replicas tell the same. */
   private Change change(DocumentPath path, Stored stored) {
-    Document document =
-        stored instanceof Stored.Live live && !live.isExpiredAt(wallMillis.getAsLong())
-            ? live.document(path)
-            : null;
+    Document document = stored instanceof Stored.Live live ? live.document(path) : null;
     return new Change(path, stored.version(), new Position(epoch, stored.position()), document);
   }
 
@@ -191,6 +234,7 @@ final class Feed implements ChangeFeed {
 
   @Override
   public void close() {
+    release();
     listener.close();
   }
 }

@@ -34,7 +34,12 @@ public final class HybridClock {
 
   /** A timestamp above all that this clock gave or was shown. */
   public long next() {
-    long wall = Version.timestampAt(wallMillis.getAsLong());
+    return next(wallMillis.getAsLong());
+  }
+
+  /** {@link #next()}, by a reading of the wall clock that the caller took. */
+  public long next(long wallMillis) {
+    long wall = Version.timestampAt(wallMillis);
     return last.updateAndGet(before -> Math.max(before + 1, wall));
   }
 
@@ -49,7 +54,16 @@ public final class HybridClock {
    * @return false, without following it, if it leads the wall clock by more than {@link #MAX_LEAD}
    */
   public boolean observe(long timestamp) {
-    long limit = Version.timestampAt(wallMillis.getAsLong() + MAX_LEAD.toMillis());
+    return observe(timestamp, wallMillis.getAsLong(), MAX_LEAD);
+  }
+
+  /**
+   * {@link #observe(long)}, by a reading of the wall clock that the caller took.
+   *
+   * @return false, without following it, if it leads that by more than {@code most}
+   */
+  public boolean observe(long timestamp, long wallMillis, Duration most) {
+    long limit = Version.timestampAt(wallMillis + most.toMillis());
     if (timestamp > limit) {
       return false;
     }

@@ -148,6 +148,11 @@ final class Indexes {
     publish(now);
   }
 
+  /** Whether {@link #update} needs the values of such a document. */
+  boolean concern(DocumentPath path) {
+    return !groups.isEmpty() && groups.containsKey(pattern(path.segments()));
+  }
+
   /** Adds to a write what it means for the indexes. */
   void update(
       Database.Change change,

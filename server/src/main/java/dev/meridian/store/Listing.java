@@ -23,9 +23,6 @@ final class Listing {
    */
   static final int MAX_HIDDEN = 100_000;
 
-  /** About how many bytes of documents a page returns at most. */
-  private static final long MAX_PAGE_BYTES = 8L << 20;
-
   private final Database database;
   private final Indexes indexes;
   private final LongSupplier wallMillis;
@@ -124,7 +121,7 @@ final class Listing {
     while (walk.next()) {
       if (last != null
           && full == null
-          && (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES)) {
+          && (documents.size() == query.limit() || bytes >= query.bytes())) {
         full = last;
       }
       // Of a reader who sees only some, a full page asks on: that hidden ones follow is no news.
@@ -209,7 +206,7 @@ final class Listing {
     List<Document> documents = new ArrayList<>();
     long bytes = 0;
     for (Place place : places) {
-      if (documents.size() == query.limit() || bytes >= MAX_PAGE_BYTES) {
+      if (documents.size() == query.limit() || bytes >= query.bytes()) {
         byte[] last = places.get(documents.size() - 1).order;
         return new Page(documents, cursor(query, start, last));
       }

@@ -2,6 +2,7 @@ package dev.meridian.store;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
 import com.google.protobuf.UnsafeByteOperations;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.InvalidInputException;
@@ -41,14 +42,16 @@ public final class LogCodec {
    * A sweep as a command.
    *
    * @param limit most documents to remove, and most of each other kind to forget
+   * @param maxBytes no more documents are removed once those removed had so many bytes
    * @param tombstonesBefore forget tombstones older than this timestamp
    * @param keysBefore forget idempotency keys older than this timestamp
    */
-  public static Command sweep(int limit, long tombstonesBefore, long keysBefore) {
+  public static Command sweep(int limit, long maxBytes, long tombstonesBefore, long keysBefore) {
     return Command.newBuilder()
         .setSweep(
             SweepCommand.newBuilder()
                 .setLimit(limit)
+                .setMaxBytes(maxBytes)
                 .setTombstonesBeforeTimestamp(tombstonesBefore)
                 .setIdempotencyBeforeTimestamp(keysBefore))
         .build();
@@ -59,11 +62,14 @@ public final class LogCodec {
    *
    * @param commands in the order they are applied
    * @param timestamp of the primary's {@link HybridClock}
+   * @param wallMillis the primary's wall clock, milliseconds since 1970
    * @param region the number of the region that writes
    */
-  public static ByteBuffer entry(List<Command> commands, long timestamp, int region) {
+  public static ByteBuffer entry(
+      List<Command> commands, long timestamp, long wallMillis, int region) {
     return LogEntry.newBuilder()
         .setTimestamp(timestamp)
+        .setWallMillis(wallMillis)
         .setRegion(region)
         .addAllCommands(commands)
         .build()
@@ -83,14 +89,28 @@ public final class LogCodec {
     } catch (InvalidProtocolBufferException e) {
       throw new LogException("The log entry is damaged: " + e.getMessage(), e);
     }
-    if (decoded.getTimestamp() <= 0 || (decoded.getRegion() & ~0xffff) != 0) {
+    if (decoded.getTimestamp() <= 0
+        || decoded.getWallMillis() < 0
+        || (decoded.getRegion() & ~0xffff) != 0) {
       throw new LogException(
           "The log entry is damaged: it has no valid timestamp or region.", null);
     }
+    checkFields(decoded);
     for (Command command : decoded.getCommandsList()) {
       check(command);
     }
     return decoded;
+  }
+
+  /** What a newer version added is never passed over: this replica would differ and not know. */
+  private static void checkFields(Message message) {
+    if (!message.getUnknownFields().asMap().isEmpty()) {
+      throw unknown(
+          "field "
+              + message.getUnknownFields().asMap().keySet().iterator().next()
+              + " of "
+              + message.getDescriptorForType().getName());
+    }
   }
 
   /**
@@ -100,13 +120,19 @@ public final class LogCodec {
    * @throws LogException if it does not
    */
   public static void check(Command command) {
+    checkFields(command);
     switch (command.getKindCase()) {
-      case SWEEP -> {}
+      case SWEEP -> checkFields(command.getSweep());
       case BATCH -> {
+        checkFields(command.getBatch());
         for (WriteCommand write : command.getBatch().getWritesList()) {
+          checkFields(write);
+          checkFields(write.getCondition());
           switch (write.getActionCase()) {
-            case PUT, DELETE -> {}
+            case PUT -> {}
+            case DELETE -> checkFields(write.getDelete());
             case PATCH -> {
+              checkFields(write.getPatch());
               if (write.getPatch().getKind() == PatchCommand.Kind.UNRECOGNIZED) {
                 throw unknown("patch kind " + write.getPatch().getKindValue());
               }

@@ -13,10 +13,32 @@ import org.jspecify.annotations.Nullable;
  * @param sequence position of the newest change
  * @param timestamp the highest it has seen
  * @param forgotten position of the newest delete whose tombstone has been dropped
+ * @param wallMillis the greatest wall clock time of an entry in it, in milliseconds since 1970; 0
+ *     when none has told
+ * @param entryTimestamp of the newest entry in it, 0 when not known; versions may be above it
+ * @param part of the entry after {@code applied}, what of it is in the database already
  */
-record Meta(LogIndex applied, long epoch, long sequence, long timestamp, long forgotten) {
+record Meta(
+    LogIndex applied,
+    long epoch,
+    long sequence,
+    long timestamp,
+    long forgotten,
+    long wallMillis,
+    long entryTimestamp,
+    Part part) {
+  /**
+   * The beginning of an entry that was written in several steps.
+   *
+   * @param index the entry's
+   * @param commands how many of its commands are done; 0 when the database is between two entries
+   */
+  record Part(long index, int commands) {
+    static final Part NONE = new Part(0, 0);
+  }
+
   /** Of an empty database. */
-  static final Meta EMPTY = new Meta(LogIndex.NONE, 0, 0, 0, 0);
+  static final Meta EMPTY = new Meta(LogIndex.NONE, 0, 0, 0, 0, 0, 0, Part.NONE);
 
   /** Under which it is stored. */
   static final byte[] KEY = "state".getBytes(UTF_8);
@@ -27,8 +49,12 @@ record Meta(LogIndex applied, long epoch, long sequence, long timestamp, long fo
   /** Counts index numbers up, so that none is used twice. */
   static final byte[] NEXT_INDEX_KEY = "next-index".getBytes(UTF_8);
 
-  private static final byte FORMAT = 1;
-  private static final int LENGTH = 1 + 6 * Long.BYTES;
+  /** What was written before entries had parts: all up to {@code forgotten}. */
+  private static final byte FORMAT_1 = 1;
+
+  private static final int LENGTH_1 = 1 + 6 * Long.BYTES;
+  private static final byte FORMAT = 2;
+  private static final int LENGTH = LENGTH_1 + 3 * Long.BYTES + Integer.BYTES;
 
   byte[] encode() {
     return ByteBuffer.allocate(LENGTH)
@@ -39,6 +65,10 @@ record Meta(LogIndex applied, long epoch, long sequence, long timestamp, long fo
         .putLong(sequence)
         .putLong(timestamp)
         .putLong(forgotten)
+        .putLong(wallMillis)
+        .putLong(entryTimestamp)
+        .putLong(part.index())
+        .putInt(part.commands())
         .array();
   }
 
@@ -46,16 +76,38 @@ record Meta(LogIndex applied, long epoch, long sequence, long timestamp, long fo
     if (value == null) {
       return EMPTY;
     }
-    if (value.length != LENGTH || value[0] != FORMAT) {
+    boolean old = value.length == LENGTH_1 && value[0] == FORMAT_1;
+    if (!old && (value.length != LENGTH || value[0] != FORMAT)) {
       throw Database.damaged("its state has a form that this version does not know", null);
     }
-    ByteBuffer in = ByteBuffer.wrap(value, 1, LENGTH - 1);
+    ByteBuffer in = ByteBuffer.wrap(value, 1, value.length - 1);
     return new Meta(
         new LogIndex(in.getLong(), in.getLong()),
         in.getLong(),
         in.getLong(),
         in.getLong(),
-        in.getLong());
+        in.getLong(),
+        old ? 0 : in.getLong(),
+        old ? 0 : in.getLong(),
+        old ? Part.NONE : new Part(in.getLong(), in.getInt()));
+  }
+
+  /**
+   * How many commands of the entry at {@code at}, the next one, are done.
+   *
+   * @throws LogException if the database holds the beginning of another entry
+   */
+  int done(LogIndex at) {
+    if (part.commands() > 0 && part.index() != at.index()) {
+      throw new LogException(
+          "The database holds the beginning of entry "
+              + part.index()
+              + ", but the log goes on with entry "
+              + at.index()
+              + ".",
+          null);
+    }
+    return part.commands();
   }
 
   Position position() {

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param visible which documents the reader may see; the others are passed over as if they were not
  *     there, at most {@link Listing#MAX_HIDDEN} of them in a page: no bound of the query counts
  *     them, and no {@link Page#next} is made of one. Null for all
+ * @param bytes about how many bytes of documents are in the page at most
  */
 public record Query(
     CollectionPath collection,
@@ -29,7 +30,8 @@ public record Query(
     int limit,
     @Nullable String after,
     int scan,
-    @Nullable Predicate<Document> visible) {
+    @Nullable Predicate<Document> visible,
+    int bytes) {
   /** Most documents in a page. */
   public static final int MAX_LIMIT = 1000;
 
@@ -46,6 +48,18 @@ public record Query(
     }
   }
 
+  /** A query whose page is as large as any. */
+  public Query(
+      CollectionPath collection,
+      @Nullable Filter where,
+      @Nullable Sort sort,
+      int limit,
+      @Nullable String after,
+      int scan,
+      @Nullable Predicate<Document> visible) {
+    this(collection, where, sort, limit, after, scan, visible, ReadBudget.MAX_PAGE_BYTES);
+  }
+
   /** A query of a reader who may see everything. */
   public Query(
       CollectionPath collection,
@@ -59,7 +73,12 @@ public record Query(
 
   /** The same for a reader who may see only some documents. */
   public Query visibleTo(Predicate<Document> reader) {
-    return new Query(collection, where, sort, limit, after, scan, reader);
+    return new Query(collection, where, sort, limit, after, scan, reader, bytes);
+  }
+
+  /** The same with pages of about so many bytes at most. */
+  public Query withBytes(int most) {
+    return new Query(collection, where, sort, limit, after, scan, visible, most);
   }
 
   /** Whether the reader may know of this document. */

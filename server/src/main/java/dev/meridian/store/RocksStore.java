@@ -21,10 +21,11 @@ import java.util.stream.Collectors;
 /**
  * A store in one RocksDB: the state that a replicated log drives.
  *
- * <p>Entries of the log are applied in order by one caller at a time; each is applied whole, and
- * what it does depends on the entries before it alone, so that all replicas agree. Nothing applied
- * is durable before {@link #flush}: the log is what must be, and is applied again from {@link
- * #applied} after a crash.
+ * <p>Entries of the log are applied in order by one caller at a time, each command whole or not at
+ * all; what it does depends on the entries before it alone, so that all replicas agree. An entry
+ * with a large effect is written in several steps, so that memory is bounded; a crash between two
+ * of them is made good when the entry is applied again. Nothing applied is durable before {@link
+ * #flush}: the log is what must be, and is applied again from {@link #applied} after a crash.
  *
  * <p>Reads see every entry applied before they began, and ignore {@link ReadOptions}: whether this
  * replica is fresh enough for them is for its driver to say.
@@ -35,6 +36,9 @@ public final class RocksStore implements Store {
 
   /** Most expired documents that one proposed sweep removes. */
   public static final int SWEEP_LIMIT = 1_000;
+
+  /** About how many bytes of expired documents one proposed sweep removes at most. */
+  private static final long SWEEP_BYTES = 32L << 20;
 
   /**
    * How to open a store.
@@ -52,6 +56,11 @@ public final class RocksStore implements Store {
     public static Options of(Engine engine) {
       return new Options(engine, 0, System::currentTimeMillis, DEFAULT_MAX_OPEN_FILES);
     }
+
+    /** The same with another clock. */
+    public Options withClock(LongSupplier wall) {
+      return new Options(engine, region, wall, maxOpenFiles);
+    }
   }
 
   private final Options options;
@@ -67,13 +76,16 @@ public final class RocksStore implements Store {
 
   private volatile Meta meta;
 
+  /** Called after each part of an entry but the last; tests end an entry there. */
+  Runnable onPart = () -> {};
+
   private RocksStore(Options options, Database database) {
     this.options = options;
     this.database = database;
     meta = Meta.decode(database.get(Table.META, Meta.KEY));
     indexes = new Indexes(database);
     builder = new IndexBuilder(database, indexes, writing);
-    listing = new Listing(database, indexes, options.wallMillis());
+    listing = new Listing(database, indexes, this::readMillis);
     bell = new Bell(meta.sequence());
     clock = new HybridClock(options.wallMillis(), meta.timestamp());
     defineIndexes(indexes.stored());
@@ -120,9 +132,12 @@ public final class RocksStore implements Store {
       return Optional.empty();
     }
     Stored.Live live = Stored.Live.decode(raw);
-    return live.isExpiredAt(options.wallMillis().getAsLong())
-        ? Optional.empty()
-        : Optional.of(live.document(path));
+    return live.isExpiredAt(readMillis()) ? Optional.empty() : Optional.of(live.document(path));
+  }
+
+  /** The time by which reads judge expiry: what a write saw as expired, no later read sees. */
+  private long readMillis() {
+    return Math.max(meta.wallMillis(), options.wallMillis().getAsLong());
   }
 
   @Override
@@ -141,6 +156,7 @@ public final class RocksStore implements Store {
       LogEntry entry =
           LogEntry.newBuilder()
               .setTimestamp(clock.next())
+              .setWallMillis(options.wallMillis().getAsLong())
               .setRegion(options.region())
               .addCommands(LogCodec.command(batch))
               .build();
@@ -175,7 +191,8 @@ public final class RocksStore implements Store {
    *
    * @param at the entry's place; an entry at or before {@link #applied} is skipped
    * @param entry as {@link LogCodec#entry} made it
-   * @return one outcome for each command, in their order; empty when the entry was skipped
+   * @return one outcome for each command, in their order; empty when the entry was skipped. Of an
+   *     entry that a crash cut off, those of the commands that had been done are missing
    * @throws LogException if this build cannot apply the entry: the replica must stop
    * @throws Unavailable if the database failed: the replica must stop, and the entry be applied
    *     again after it is opened anew
@@ -191,16 +208,36 @@ public final class RocksStore implements Store {
   }
 
   private List<Outcome> apply(LogIndex at, LogEntry entry) {
-    Transition transition = new Transition(database, indexes, meta, entry);
-    List<Outcome> outcomes = new ArrayList<>(entry.getCommandsCount());
-    for (Command command : entry.getCommandsList()) {
-      outcomes.add(transition.evaluate(command));
+    if (entry.getTimestamp() < meta.entryTimestamp()) {
+      throw new LogException(
+          "The log goes back in time: entry "
+              + at.index()
+              + " has timestamp "
+              + entry.getTimestamp()
+              + ", after one with "
+              + meta.entryTimestamp()
+              + ".",
+          null);
     }
-    Transition.Result result = transition.commit(at);
+    List<Command> commands = entry.getCommandsList();
+    Transition transition = new Transition(database, indexes, meta, entry);
+    List<Outcome> outcomes = new ArrayList<>(commands.size());
+    int done = meta.done(at);
+    while (done < commands.size()) {
+      outcomes.add(transition.evaluate(commands.get(done++)));
+      if (transition.isFull() && done < commands.size()) {
+        publish(transition.commitPart(new Meta.Part(at.index(), done)));
+        onPart.run();
+      }
+    }
+    publish(transition.commit(at));
+    return outcomes;
+  }
+
+  private void publish(Transition.Result result) {
     meta = result.after();
     clock.observe(meta.timestamp());
     bell.ring(meta.sequence(), result.moved());
-    return outcomes;
   }
 
   /** Notes that the entry at this place, which is not the store's, has been passed. */
@@ -208,7 +245,17 @@ public final class RocksStore implements Store {
     writing.lock();
     try {
       if (at.compareTo(meta.applied()) > 0) {
-        write(new Meta(at, meta.epoch(), meta.sequence(), meta.timestamp(), meta.forgotten()));
+        meta.done(at);
+        write(
+            new Meta(
+                at,
+                meta.epoch(),
+                meta.sequence(),
+                meta.timestamp(),
+                meta.forgotten(),
+                meta.wallMillis(),
+                meta.entryTimestamp(),
+                meta.part()));
       }
     } finally {
       writing.unlock();
@@ -227,7 +274,16 @@ public final class RocksStore implements Store {
     }
     writing.lock();
     try {
-      write(new Meta(meta.applied(), epoch, meta.sequence(), meta.timestamp(), meta.forgotten()));
+      write(
+          new Meta(
+              meta.applied(),
+              epoch,
+              meta.sequence(),
+              meta.timestamp(),
+              meta.forgotten(),
+              meta.wallMillis(),
+              meta.entryTimestamp(),
+              Meta.Part.NONE));
     } finally {
       writing.unlock();
     }
@@ -254,20 +310,21 @@ public final class RocksStore implements Store {
    * The command that removes what has expired and forgets what is past its grace, for the primary
    * to put into its log.
    *
-   * @param timestamp the primary's clock
+   * @param wallMillis the primary's wall clock
    * @return empty when there is nothing to do
    */
-  public Optional<Command> sweepCommand(long timestamp) {
+  public Optional<Command> sweepCommand(long wallMillis) {
+    long timestamp = Version.timestampAt(wallMillis);
     long tombstonesBefore = timestamp - Version.timestampAt(TOMBSTONE_GRACE.toMillis());
     long keysBefore = timestamp - Version.timestampAt(UsedKeys.WINDOW.toMillis());
     return Sweeps.isDue(database, timestamp, tombstonesBefore, keysBefore)
-        ? Optional.of(LogCodec.sweep(SWEEP_LIMIT, tombstonesBefore, keysBefore))
+        ? Optional.of(LogCodec.sweep(SWEEP_LIMIT, SWEEP_BYTES, tombstonesBefore, keysBefore))
         : Optional.empty();
   }
 
   @Override
   public ChangeFeed changes(ChangeQuery query) {
-    return new Feed(database, bell, options.wallMillis(), query);
+    return new Feed(database, bell, query);
   }
 
   @Override

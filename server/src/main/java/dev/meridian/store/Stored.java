@@ -60,6 +60,16 @@ sealed interface Stored {
       return new Live(raw);
     }
 
+    /** The same without its value, which {@link #isHead} tells: only what the header says. */
+    Live head() {
+      return isHead() ? this : new Live(Arrays.copyOf(raw, HEADER));
+    }
+
+    /** Whether the value was left away; no stored value is empty. */
+    boolean isHead() {
+      return raw.length == HEADER;
+    }
+
     /** To be stored; not to be changed. */
     byte[] raw() {
       return raw;
@@ -101,7 +111,7 @@ sealed interface Stored {
   /**
    * A document was deleted here.
    *
-   * @param timestamp of this replica's log when it was, by which the grace is counted
+   * @param timestamp the log's time when it was, as a timestamp, by which the grace is counted
    */
   record Tombstone(Version version, long position, long timestamp) implements Stored {
     private static final int LENGTH = 26;

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One log entry being applied: evaluates its commands one after another against the database and
- * what the commands before changed, then writes all of it at once.
+ * what the commands before changed, then writes all of it at once; or, when that would be much, in
+ * several parts, each a run of whole commands.
  *
  * <p>The result depends on the entry and the database alone, never on a wall clock, chance or the
  * order of a hash map, so that every replica comes to the same.
@@ -30,9 +31,38 @@ final class Transition {
   /** Most bytes of JSON that one batch may leave behind, patched documents included. */
   static final long MAX_BATCH_BYTES = 32L << 20;
 
+  /**
+   * Most bytes that the patches of one batch read and write, the patches themselves included: all
+   * writes wait while one is applied.
+   */
+  static final long MAX_BATCH_WORK = 64L << 20;
+
+  /**
+   * About how many bytes of documents are held before they are written. A batch is written whole,
+   * so what is held is bounded by this and one batch.
+   */
+  static final long PART_BYTES = 8L << 20;
+
+  /** Most bytes of values that the outcomes of one entry carry; its other outcomes have none. */
+  static final long MAX_RETURNED_BYTES = 16L << 20;
+
+  /** Longer documents are not held for what was there before: their value is read again. */
+  private static final int SHORT_BYTES = 4 << 10;
+
+  /** About what a path that is touched costs beside the documents. */
+  private static final int SLOT_BYTES = 256;
+
   private static final byte[] NOTHING = {};
 
-  /** A path that this entry touches: what was there before it and what is there now. */
+  /*
+   * A few bytes of log may touch gigabytes of documents, and an entry that does not fit in memory
+   * would end every replica, again at every start. So of what was there before, only short values
+   * are kept, and when what is held grows to PART_BYTES, it is written. Where an entry is divided
+   * depends on the documents alone, never on this replica's indexes or memory, since a sweep sees
+   * in the database what was written before it.
+   */
+
+  /** A path that this part touches: what was there before it and what is there now. */
   private static final class Slot {
     final DocumentPath path;
     final byte[] key;
@@ -49,9 +79,12 @@ final class Transition {
 
   private final Database database;
   private final Indexes indexes;
-  private final Meta before;
+  private Meta before;
   private final long entryTimestamp;
+
+  /** The time by which expiry, grace and windows are judged. */
   private final long entryMillis;
+
   private final int region;
 
   private final Map<DocumentPath, Slot> slots = new LinkedHashMap<>();
@@ -61,11 +94,28 @@ final class Transition {
   private long timestamp;
   private long forgotten;
 
+  /** Bytes held in {@link #slots}. */
+  private long held;
+
+  /** Bytes that the patches of the batch being applied have read and written. */
+  private long work;
+
+  /** Bytes of values in outcomes. */
+  private long returned;
+
+  /**
+   * The document read last, as it was before this part, and the slot it is of: a patch and the
+   * indexes need what the check of a condition read.
+   */
+  private @Nullable Slot readFor;
+
+  private Stored.@Nullable Live readLast;
+
   /** A path and the position of its newest change. */
   record Moved(DocumentPath path, long position) {}
 
   /**
-   * What an entry did.
+   * What a part of an entry did.
    *
    * @param after how far the database is now
    * @param moved the paths that changed, each once
@@ -77,12 +127,19 @@ final class Transition {
     this.indexes = indexes;
     this.before = before;
     entryTimestamp = entry.getTimestamp();
-    entryMillis = entryTimestamp >>> Version.COUNTER_BITS;
+    // Timestamps may run ahead of the time, versions of one entry among them; documents must not
+    // expire by that.
+    entryMillis =
+        Math.max(
+            before.wallMillis(),
+            entry.getWallMillis() != 0
+                ? entry.getWallMillis()
+                : entryTimestamp >>> Version.COUNTER_BITS);
     region = entry.getRegion();
     sequence = before.sequence();
     timestamp = before.timestamp();
     forgotten = before.forgotten();
-    usedKeys = new UsedKeys(database, entryTimestamp);
+    usedKeys = new UsedKeys(database, Version.timestampAt(entryMillis));
   }
 
   /** Evaluates one command. */
@@ -106,7 +163,9 @@ final class Transition {
     if (key != null) {
       Outcome earlier = usedKeys.replay(key, batch);
       if (earlier != null) {
-        return earlier;
+        return earlier instanceof Outcome.Done(Commit commit) && batch.returnValues()
+            ? new Outcome.Done(withCurrentValues(commit))
+            : earlier;
       }
     }
     long sequenceBefore = sequence;
@@ -120,15 +179,42 @@ final class Transition {
     }
   }
 
+  /** A commit of earlier with the values that are still those which it wrote. */
+  private Commit withCurrentValues(Commit commit) {
+    List<Written> results = new ArrayList<>(commit.results().size());
+    for (Written written : commit.results()) {
+      Slot slot = slot(written.path());
+      Stored.Live current = live(slot.now);
+      byte[] json =
+          current != null && current.version().equals(written.version())
+              ? returned(whole(slot, current))
+              : null;
+      results.add(
+          new Written(
+              written.path(), written.version(), written.existed(), written.deleted(), json));
+    }
+    return new Commit(results, commit.version(), commit.replayed());
+  }
+
+  /** The value for an outcome, or null when the entry's outcomes carry too much already. */
+  private byte @Nullable [] returned(Stored.Live live) {
+    if (returned + live.jsonLength() > MAX_RETURNED_BYTES) {
+      return null;
+    }
+    returned += live.jsonLength();
+    return live.json();
+  }
+
   private Commit apply(Batch batch) {
     List<Written> results = new ArrayList<>(batch.writes().size());
     List<@Nullable Stored> after = new ArrayList<>(batch.writes().size());
     long bytes = 0;
+    work = 0;
     for (Write write : batch.writes()) {
       Slot slot = slot(write.path());
       Stored.@Nullable Live current = live(slot.now);
       check(write, current);
-      Stored next = next(write, slot.now, current);
+      Stored next = next(write, slot, current);
       after.add(next);
       bytes += next instanceof Stored.Live live ? live.jsonLength() : 0;
       if (bytes > MAX_BATCH_BYTES) {
@@ -138,7 +224,8 @@ final class Transition {
                 + MAX_BATCH_BYTES
                 + " bytes together; split it.");
       }
-      byte[] json = next instanceof Stored.Live live && batch.returnValues() ? live.json() : null;
+      byte[] json =
+          next instanceof Stored.Live live && batch.returnValues() ? returned(live) : null;
       results.add(
           new Written(
               write.path(),
@@ -149,7 +236,7 @@ final class Transition {
     }
     // Every write went through: from here on nothing fails.
     for (int i = 0; i < after.size(); i++) {
-      slot(batch.writes().get(i).path()).now = after.get(i);
+      change(slot(batch.writes().get(i).path()), after.get(i));
     }
     Commit commit = new Commit(results, results.getLast().version(), false);
     IdempotencyKey key = batch.idempotencyKey();
@@ -160,8 +247,8 @@ final class Transition {
   }
 
   /** What the path holds after the write; {@code stored} itself when nothing changes. */
-  private @Nullable Stored next(
-      Write write, @Nullable Stored stored, Stored.@Nullable Live current) {
+  private @Nullable Stored next(Write write, Slot slot, Stored.@Nullable Live current) {
+    Stored stored = slot.now;
     return switch (write) {
       case Write.Put put -> live(put.path(), put.json(), put.expiry(), current);
       case Write.Patch patch -> {
@@ -172,15 +259,30 @@ final class Transition {
                   + patch.path()
                   + "' to patch; put it first, or let the patch create it.");
         }
-        yield live(patch.path(), Patching.apply(patch, current), patch.expiry(), current);
+        Stored.Live whole = current == null ? null : whole(slot, current);
+        work(patch.patch().json().length + (whole == null ? 0L : whole.jsonLength()));
+        byte[] json = Patching.apply(patch, whole);
+        work(json.length);
+        yield live(patch.path(), json, patch.expiry(), current);
       }
       // An expired document that the sweep has not met yet is still known to those who follow the
       // feed, so deleting it leaves a tombstone like any other.
       case Write.Delete _ ->
           stored instanceof Stored.Live
-              ? new Stored.Tombstone(version(), ++sequence, entryTimestamp)
+              ? new Stored.Tombstone(version(), ++sequence, Version.timestampAt(entryMillis))
               : stored;
     };
+  }
+
+  private void work(long bytes) {
+    work += bytes;
+    if (work > MAX_BATCH_WORK) {
+      throw new Rejected(
+          Rejected.Reason.TOO_LARGE,
+          "The patches of this batch would read and write more than "
+              + MAX_BATCH_WORK
+              + " bytes of documents together; split it.");
+    }
   }
 
   private Stored.Live live(
@@ -234,17 +336,72 @@ final class Transition {
     Slot slot = slots.get(path);
     if (slot == null) {
       byte[] key = Keys.of(path);
-      slot = new Slot(path, key, read(key));
-      slots.put(path, slot);
+      Stored stored = read(key);
+      if (stored instanceof Stored.Live live && live.raw().length > SHORT_BYTES) {
+        slot = add(path, key, live.head());
+        readFor = slot;
+        readLast = live;
+      } else {
+        slot = add(path, key, stored);
+      }
     }
     return slot;
   }
 
+  /** As {@link #slot}, when the value is not needed. */
+  private Slot headSlot(DocumentPath path) {
+    Slot slot = slots.get(path);
+    if (slot == null) {
+      byte[] key = Keys.of(path);
+      byte[] head = new byte[Stored.Live.HEADER];
+      slot =
+          add(
+              path,
+              key,
+              database.getHead(Table.DOCUMENTS, key, head) == Database.NOT_FOUND
+                  ? tombstone(key)
+                  : Stored.Live.decode(head));
+    }
+    return slot;
+  }
+
+  private Slot add(DocumentPath path, byte[] key, @Nullable Stored stored) {
+    Slot slot = new Slot(path, key, stored);
+    slots.put(path, slot);
+    held += SLOT_BYTES + 2L * key.length + bytes(stored);
+    return slot;
+  }
+
+  private void change(Slot slot, @Nullable Stored now) {
+    held += bytes(now) - (slot.now == slot.before ? 0 : bytes(slot.now));
+    slot.now = now;
+  }
+
+  private static long bytes(@Nullable Stored stored) {
+    return stored instanceof Stored.Live live ? live.raw().length : 0;
+  }
+
+  /** The document with its value; {@code live} is what the slot held before, or holds now. */
+  private Stored.Live whole(Slot slot, Stored.Live live) {
+    if (!live.isHead()) {
+      return live;
+    }
+    if (readFor == slot && readLast != null) {
+      return readLast;
+    }
+    byte[] document = database.get(Table.DOCUMENTS, slot.key);
+    if (document == null) {
+      throw Database.damaged("a document is gone while it is changed", null);
+    }
+    return Stored.Live.decode(document);
+  }
+
   private @Nullable Stored read(byte[] key) {
     byte[] document = database.get(Table.DOCUMENTS, key);
-    if (document != null) {
-      return Stored.Live.decode(document);
-    }
+    return document != null ? Stored.Live.decode(document) : tombstone(key);
+  }
+
+  private @Nullable Stored tombstone(byte[] key) {
     byte[] tombstone = database.get(Table.TOMBSTONES, Keys.ofKind('p', key));
     return tombstone == null ? null : Stored.Tombstone.decode(tombstone);
   }
@@ -254,22 +411,28 @@ final class Transition {
     int limit = Math.clamp(Integer.toUnsignedLong(command.getLimit()), 0, MAX_SWEEP);
     try (Database.View view = database.view()) {
       return new Outcome.Swept(
-          expire(view, limit),
+          expire(view, limit, command.getMaxBytes()),
           forgetTombstones(view, limit, command.getTombstonesBeforeTimestamp()),
           usedKeys.forget(view, limit, command.getIdempotencyBeforeTimestamp()));
     }
   }
 
-  private int expire(Database.View view, int limit) {
+  private int expire(Database.View view, int limit, long maxBytes) {
     int removed = 0;
+    long bytes = 0;
+    byte[] head = new byte[Stored.Live.HEADER];
     Database.Scan scan =
         view.scan(Table.EXPIRY, Keys.ofLong(0), Keys.ofLong(entryMillis + 1)).first();
     for (; removed < limit && scan.valid(); scan.next()) {
+      if (maxBytes != 0 && bytes >= maxBytes) {
+        break;
+      }
       byte[] key = scan.key();
-      Slot slot = slot(Keys.path(key, Long.BYTES));
+      Slot slot = headSlot(Keys.path(key, Long.BYTES));
       // A command before this one may have written the path anew.
       if (slot.now instanceof Stored.Live live && live.isExpiredAt(entryMillis)) {
-        slot.now = new Stored.Tombstone(version(), ++sequence, entryTimestamp);
+        bytes += Math.max(0, database.getHead(Table.DOCUMENTS, slot.key, head));
+        change(slot, new Stored.Tombstone(version(), ++sequence, Version.timestampAt(entryMillis)));
         removed++;
       }
     }
@@ -281,13 +444,13 @@ final class Transition {
     Database.Scan scan =
         view.scan(Table.TOMBSTONES, Keys.ofKind('s', Keys.ofLong(0)), new byte[] {'s' + 1}).first();
     for (; dropped < limit && scan.valid(); scan.next()) {
-      Slot slot = slot(Keys.path(scan.value()));
+      Slot slot = headSlot(Keys.path(scan.value()));
       long position = Keys.toLong(scan.key(), 1);
       if (slot.now instanceof Stored.Tombstone tombstone && tombstone.position() == position) {
         if (tombstone.timestamp() >= olderThan) {
           break; // positions and these timestamps grow together
         }
-        slot.now = null;
+        change(slot, null);
         forgotten = Math.max(forgotten, position);
         dropped++;
       }
@@ -295,14 +458,30 @@ final class Transition {
     return dropped;
   }
 
-  /** Writes what the entry changed, and that it was applied, in one step. */
+  /** Whether so much is held that it must be written before the next command. */
+  boolean isFull() {
+    return held >= PART_BYTES;
+  }
+
+  /** Writes what was changed since the last part, and which commands are done, in one step. */
+  Result commitPart(Meta.Part part) {
+    // What the rest of the entry writes may still get the entry's own timestamp.
+    return commit(before.applied(), timestamp, part);
+  }
+
+  /** Writes what is left of the entry's changes, and that it was applied, in one step. */
   Result commit(LogIndex at) {
+    return commit(at, Math.max(timestamp, entryTimestamp), Meta.Part.NONE);
+  }
+
+  private Result commit(LogIndex applied, long newest, Meta.Part part) {
     long firstChange = before.sequence() + 1;
     long epoch = before.epoch();
     if (epoch == 0 && sequence > 0) {
       epoch = newEpoch();
     }
-    Meta after = new Meta(at, epoch, sequence, Math.max(timestamp, entryTimestamp), forgotten);
+    Meta after =
+        new Meta(applied, epoch, sequence, newest, forgotten, entryMillis, entryTimestamp, part);
     List<Moved> moved = new ArrayList<>(slots.size());
     try (Database.Change change = database.change()) {
       for (Slot slot : slots.values()) {
@@ -317,6 +496,12 @@ final class Transition {
       change.put(Table.META, Meta.KEY, after.encode());
       change.commit();
     }
+    before = after;
+    slots.clear();
+    held = 0;
+    readFor = null;
+    readLast = null;
+    usedKeys.written();
     return new Result(after, moved);
   }
 
@@ -365,10 +550,12 @@ final class Transition {
       }
       case null -> {}
     }
-    indexes.update(
-        change,
-        slot.path,
-        slot.before instanceof Stored.Live live ? live : null,
-        slot.now instanceof Stored.Live live ? live : null);
+    if (indexes.concern(slot.path)) {
+      indexes.update(
+          change,
+          slot.path,
+          slot.before instanceof Stored.Live live ? whole(slot, live) : null,
+          slot.now instanceof Stored.Live live ? live : null);
+    }
   }
 }

@@ -28,16 +28,16 @@ final class UsedKeys {
   private static final long WINDOW_TICKS = Version.timestampAt(WINDOW.toMillis());
 
   private final Database database;
-  private final long now;
+  private final long now; // the log's time, as a timestamp
   private final Map<String, UsedKey> fresh = new LinkedHashMap<>();
   private final List<byte[]> forgotten = new ArrayList<>(); // keys of the order by time
 
-  UsedKeys(Database database, long entryTimestamp) {
+  UsedKeys(Database database, long now) {
     this.database = database;
-    this.now = entryTimestamp;
+    this.now = now;
   }
 
-  /** What the batch did when it was applied before; null if it never was. */
+  /** What the batch did when it was applied before, without values; null if it never was. */
   @Nullable Outcome replay(IdempotencyKey key, Batch batch) {
     UsedKey used = find(key.key());
     if (used == null || now - used.getTimestamp() > WINDOW_TICKS) {
@@ -61,12 +61,12 @@ final class UsedKeys {
               new Version(result.getTimestamp(), result.getRegion()),
               result.getExisted(),
               result.getDeleted(),
-              result.hasJson() ? result.getJson().toByteArray() : null));
+              null));
     }
     return new Outcome.Done(new Commit(results, results.getLast().version(), true));
   }
 
-  /** Remembers what the batch did. */
+  /** Remembers what the batch did, without values: a day's worth of them would fill the disk. */
   void remember(IdempotencyKey key, Commit commit) {
     UsedKey.Builder used =
         UsedKey.newBuilder()
@@ -80,10 +80,6 @@ final class UsedKeys {
               .setRegion(written.version().region())
               .setExisted(written.existed())
               .setDeleted(written.deleted());
-      byte[] json = written.json();
-      if (json != null) {
-        result.setJson(UnsafeByteOperations.unsafeWrap(json));
-      }
       used.addResults(result);
     }
     fresh.put(key.key(), used.build());
@@ -110,7 +106,7 @@ final class UsedKeys {
     return count;
   }
 
-  /** Adds everything to the entry's write. */
+  /** Adds everything since the last call to the entry's write. */
   void write(Database.Change change) {
     for (byte[] byTime : forgotten) {
       long usedAt = Keys.toLong(byTime, 1);
@@ -130,6 +126,12 @@ final class UsedKeys {
               Keys.ofKind('t', Keys.ofLong(used.getTimestamp(), key.getBytes(UTF_8))),
               new byte[0]);
         });
+  }
+
+  /** What was added to the write is in the database now. */
+  void written() {
+    fresh.clear();
+    forgotten.clear();
   }
 
   private @Nullable UsedKey find(String key) {

@@ -9,6 +9,7 @@ import dev.meridian.site.Limits;
 import dev.meridian.store.Page;
 import dev.meridian.store.Position;
 import dev.meridian.store.Query;
+import dev.meridian.store.ReadBudget;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Sort;
@@ -50,8 +51,20 @@ final class CollectionReader {
 
     // Taken first, so that a watch from here on misses nothing that the list does not show.
     Position position = store.position();
-    Page page = store.list(query, options);
+    // Held until the answer is sent, which the client may take its time for.
+    try (ReadBudget.Lease memory = ReadBudget.PROCESS.page(query.limit())) {
+      Page page = store.list(query.withBytes(memory.pageBytes()), options);
+      send(context, page, projection, position, form, memory);
+    }
+  }
 
+  private static void send(
+      RequestContext context,
+      Page page,
+      @Nullable Projection projection,
+      Position position,
+      Representation form,
+      ReadBudget.Lease memory) {
     var headers = context.response().headers();
     headers.set(Names.VARY);
     headers.set(Names.NO_CACHE);
@@ -69,6 +82,8 @@ final class CollectionReader {
       headers.set(Gzip.ENCODING);
     }
     headers.set(form.contentType());
+    // The page itself stays within reach of the caller's frame until then, too.
+    memory.shrink(2L * body.length + held(page));
     context.send(body);
   }
 
@@ -100,6 +115,14 @@ final class CollectionReader {
     return value != null && !value.isEmpty() && Character.isDigit(value.charAt(0))
         ? parameters.number("scan", 0, 0, most)
         : parameters.flag("scan", false) ? most : 0;
+  }
+
+  private static long held(Page page) {
+    long bytes = 0;
+    for (Document document : page.documents()) {
+      bytes += document.json().length;
+    }
+    return bytes;
   }
 
   /** The page as JSON. Values are copied as they are stored. */

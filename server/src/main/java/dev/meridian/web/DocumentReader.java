@@ -65,7 +65,8 @@ final class DocumentReader {
         }
         headers.set(HeaderValues.create(HeaderNames.ETAG, '"' + etag + '"'));
         headers.set(form.contentType());
-        context.send(body);
+        byte[] json = document.json();
+        context.sendCounted(body, body == json ? 0 : json.length);
       }
     }
   }

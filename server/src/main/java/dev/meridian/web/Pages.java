@@ -195,7 +195,7 @@ public final class Pages implements HttpService, ErrorPages {
     if (gzip) {
       response.header(Compression.GZIP);
     }
-    context.send(gzip ? Compression.gzip(body, Compression.FAST) : body);
+    context.sendCounted(gzip ? Compression.gzip(body, Compression.FAST) : body, 0);
   }
 
   private static void redirect(ServerResponse response, String location, Status status) {

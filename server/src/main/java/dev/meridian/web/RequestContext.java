@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import dev.meridian.site.Site;
+import dev.meridian.store.ReadBudget;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
@@ -18,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 public final class RequestContext {
   /** The request being handled, for code below the front door. */
   static final ScopedValue<RequestContext> CURRENT = ScopedValue.newInstance();
+
+  /** So much may wait on each connection without being counted. */
+  private static final int SMALL_BYTES = 32 << 10;
 
   private static final AtomicLong NEXT_ID = new AtomicLong();
   private static final String PROCESS =
@@ -123,6 +127,22 @@ public final class RequestContext {
       response.send();
     } else {
       response.send(body);
+    }
+  }
+
+  /**
+   * {@link #send(byte[])}, counted in the process's budget while the client takes its time.
+   *
+   * @param alsoHeld bytes that are held beside the body until then
+   * @throws dev.meridian.store.StoreException.Unavailable if there is no room for it now
+   */
+  void sendCounted(byte[] body, int alsoHeld) {
+    if (body.length < SMALL_BYTES) {
+      send(body);
+      return;
+    }
+    try (ReadBudget.Lease memory = ReadBudget.PROCESS.answer(body.length + alsoHeld)) {
+      send(body);
     }
   }
 

@@ -131,7 +131,8 @@ class PatchesTest {
       value = {
         "{} | A JSON Patch is an array",
         "[1] | operation 0: it must be an object",
-        "[{'op':'add','path':'/a','value':1},{'op':'put','path':'/a'}] | operation 1: \"op\" is \"put\"",
+        "[{'op':'add','path':'/a','value':1},{'op':'put','path':'/a'}] | operation 1: \"op\" is"
+            + " \"put\"",
         "[{'op':'add','path':'/a'}] | needs a \"value\"",
         "[{'op':'move','path':'/a'}] | needs a string \"from\"",
         "[{'op':'add','path':'a','value':1}] | must start with '/'",
@@ -195,6 +196,59 @@ class PatchesTest {
       })
   void incrementsAreExact(String current, String patch, String result) {
     assertThat(apply(Patch.Kind.INCREMENT, current, patch)).isEqualTo(json(result));
+  }
+
+  @Test
+  void incrementsOfManyFieldsCostOneReadingOfTheDocument() {
+    StringBuilder large = new StringBuilder("{'n0':1");
+    for (int i = 0; large.length() < 900_000; i++) {
+      large.append(",'k").append(i).append("':{'v':").append(i).append("}");
+    }
+    String document = large.append("}").toString();
+    StringBuilder patch = new StringBuilder("{'n0':1");
+    for (int i = 1; i < Increments.MAX_FIELDS; i++) {
+      patch.append(i % 2 == 0 ? ",'n" : ",'k").append(i).append(".v':1");
+    }
+    String many = patch.append("}").toString();
+    byte[] current = json(document);
+    Patch one = new Patch(Patch.Kind.INCREMENT, json("{'new':1}"), false);
+    Patch all = new Patch(Patch.Kind.INCREMENT, json(many), false);
+    Patches.apply(current, one, LIMITS);
+    long before = allocated();
+    Patches.apply(current, one, LIMITS);
+    long ofOne = allocated() - before;
+    byte[] result = Patches.apply(current, all, LIMITS);
+    long ofAll = allocated() - before - ofOne;
+    assertThat(ofAll).isLessThan(3 * ofOne);
+    assertThat(new String(result, UTF_8))
+        .startsWith("{\"n0\":2,\"k0\":{\"v\":0},\"k1\":{\"v\":2},\"k2\":{\"v\":2}")
+        .endsWith("\"n98\":{\"v\":1}}");
+  }
+
+  private static long allocated() {
+    return ((com.sun.management.ThreadMXBean)
+            java.lang.management.ManagementFactory.getThreadMXBean())
+        .getCurrentThreadAllocatedBytes();
+  }
+
+  @Test
+  void fieldWithALongNameIsRefusedBeforeTheLog() {
+    Patch patch = new Patch(Patch.Kind.INCREMENT, json("{'" + "a".repeat(1_025) + "':1}"), false);
+    assertThatThrownBy(() -> Patches.check(patch, LIMITS))
+        .isInstanceOf(InvalidInputException.class)
+        .hasMessageContaining("more than 1024 characters");
+  }
+
+  @Test
+  void patchThatShiftsLongArraysOftenIsRefused() {
+    String items = "[" + "0,".repeat(99_999) + "0]";
+    String add = "{'op':'add','path':'/0','value':1}";
+    String some = "[" + (add + ",").repeat(100) + add + "]";
+    assertThat(apply(Patch.Kind.JSON_PATCH, items, some)).isNotEmpty();
+    String many = "[" + (add + ",").repeat(900) + add + "]";
+    assertThatThrownBy(() -> apply(Patch.Kind.JSON_PATCH, items, many))
+        .isInstanceOf(PatchException.class)
+        .hasMessageContaining("shifts more than");
   }
 
   @ParameterizedTest

@@ -1,11 +1,21 @@
 package dev.meridian.node;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.meridian.dns.Lookup;
+import dev.meridian.document.CollectionPath;
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.SiteException;
+import dev.meridian.store.Batch;
+import dev.meridian.store.Condition;
+import dev.meridian.store.Expiry;
+import dev.meridian.store.Query;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.Write;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -19,6 +29,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.junit.jupiter.api.BeforeEach;
@@ -137,6 +148,40 @@ class NodeTest {
       assertThat(node.awaitSeeds(LIMIT)).isTrue();
       assertThat(get(node, "/data/notes/a").statusCode()).isEqualTo(404);
       assertThat(get(node, "/data/notes/d").body()).isEqualTo("{\"rank\":4}");
+    }
+  }
+
+  @Test
+  void importThatWasCutOffMakesNoDocumentTwice() throws Exception {
+    Files.writeString(
+        site.resolve("notes.ndjson"),
+        """
+        {"rank":1}
+        {"rank":1}
+        {"rank":3}
+        """);
+    DocumentPath marker = DocumentPath.parse("_seeds/notes");
+    try (Node node = start()) {
+      assertThat(node.awaitSeeds(LIMIT)).isTrue();
+      // As a crash before the end leaves it.
+      node.store()
+          .write(
+              Batch.of(
+                  new Write.Put(
+                      marker,
+                      "{\"state\":\"importing\"}".getBytes(UTF_8),
+                      Condition.NONE,
+                      Expiry.NEVER)));
+    }
+    try (Node node = start()) {
+      assertThat(node.awaitSeeds(LIMIT)).isTrue();
+      List<Document> notes =
+          node.store()
+              .list(Query.of(CollectionPath.parse("notes"), 10), ReadOptions.STRONG)
+              .documents();
+      assertThat(notes)
+          .extracting(document -> new String(document.json(), UTF_8))
+          .containsExactly("{\"rank\":1}", "{\"rank\":1}", "{\"rank\":3}");
     }
   }
 

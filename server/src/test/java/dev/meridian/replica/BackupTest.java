@@ -147,6 +147,22 @@ class BackupTest {
   }
 
   @Test
+  void folderInWhichARestoreWasCutOffIsNotOpened() throws Exception {
+    byte[] archive = archive();
+    Path to = folder.resolve("to");
+    Files.createDirectories(to.resolve("restoring/shards/0/db"));
+    assertThatThrownBy(() -> open(to))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("was cut off")
+        .hasMessageContaining("Restore again");
+    assertThat(to.resolve("shards")).doesNotExist();
+    ReplicatedStore.restore(new ByteArrayInputStream(archive), to, DATABASE, Progress.NONE);
+    Files.createDirectories(to.resolve("restoring")); // only clearing up was left
+    open(to).close();
+    assertThat(to.resolve("restoring")).doesNotExist();
+  }
+
+  @Test
   void restoreNeedsAnEmptyFolder() throws Exception {
     byte[] archive = archive();
     Path to = folder.resolve("to");

@@ -7,8 +7,11 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.meridian.document.DocumentPath;
 import dev.meridian.store.Batch;
+import dev.meridian.store.Condition;
 import dev.meridian.store.StoreException.Unavailable;
+import dev.meridian.store.Write;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -122,6 +125,9 @@ class DamageTest {
                 e -> assertThat(e.outcome()).isEqualTo(Unavailable.Outcome.NOT_DONE))
             .hasMessageContaining("Make room");
         assertThat(read(store, "items/a")).isEqualTo("{\"n\":1}");
+        // Or room could not be made from inside.
+        store.write(Batch.of(new Write.Delete(DocumentPath.parse("items/a"), Condition.NONE)));
+        assertThat(read(store, "items/a")).isNull();
         Files.delete(ballast);
         TimeUnit.MILLISECONDS.sleep(150);
         store.write(Batch.of(put("items/a", "{\"n\":3}")));

@@ -51,6 +51,11 @@ class GroupCommitTest {
             }
 
             @Override
+            public long wallMillis() {
+              return 1;
+            }
+
+            @Override
             public void submit(LogGroup group) {
               group.appending();
               taken.add(group);

@@ -11,12 +11,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.meridian.document.CollectionPath;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Version;
 import dev.meridian.store.Batch;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Expiry;
+import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.StoreException;
@@ -182,11 +184,28 @@ class ReplicatedStoreTest {
       assertThat(store.get(DocumentPath.parse("items/a"), ReadOptions.session(seen))).isPresent();
 
       // Ahead, but not absurdly: what is written next is above what the reader claims to have seen.
-      Version ahead =
-          new Version(commit.version().timestamp() + Version.timestampAt(MINUTE_MILLIS / 2), 0);
+      Version ahead = new Version(Version.timestampAt(System.currentTimeMillis() + 900), 0);
       store.get(DocumentPath.parse("items/a"), ReadOptions.session(SessionToken.NONE.seen(ahead)));
       Commit next = store.write(Batch.of(put("items/a", "{\"n\":2}")));
       assertThat(next.version()).isGreaterThan(ahead);
+
+      // Made up: anybody could send it, so it neither expires documents nor stops writes.
+      store.write(
+          Batch.of(
+              new Write.Put(
+                  DocumentPath.parse("items/short"),
+                  Fixture.utf8("{}"),
+                  Condition.NONE,
+                  new Expiry.At(System.currentTimeMillis() + MINUTE_MILLIS / 2))));
+      Version forged =
+          new Version(Version.timestampAt(System.currentTimeMillis() + MINUTE_MILLIS - 1_000), 0);
+      store.get(DocumentPath.parse("items/a"), ReadOptions.session(SessionToken.NONE.seen(forged)));
+      assertThat(store.write(Batch.of(increment("items/short", "n", 1))).results().getFirst())
+          .satisfies(
+              written -> {
+                assertThat(written.existed()).isTrue();
+                assertThat(written.version()).isLessThan(forged);
+              });
 
       // From another century: served, not followed.
       Version absurd = new Version(Version.timestampAt(5_000_000_000_000L), 0);
@@ -236,6 +255,54 @@ class ReplicatedStoreTest {
       uptime.addAndGet(600 * MINUTE_MILLIS);
       store.write(Batch.of(put("items/a", "{\"n\":3}")));
     }
+  }
+
+  @Test
+  void readsJudgeExpiryByTheClockThatWritesTrust() throws Exception {
+    AtomicLong wall = new AtomicLong(System.currentTimeMillis());
+    AtomicLong uptime = new AtomicLong(1_000_000);
+    ReplicaOptions options = SMALL.edit().clocks(wall::get, uptime::get).build();
+    try (ReplicatedStore store = open(folder, options)) {
+      store.write(
+          Batch.of(
+              new Write.Put(
+                  DocumentPath.parse("items/a"),
+                  Fixture.utf8("{\"n\":1}"),
+                  Condition.NONE,
+                  new Expiry.At(wall.get() + 60 * MINUTE_MILLIS))));
+      wall.addAndGet(120 * MINUTE_MILLIS); // wrong: nothing like that has passed
+      assertThat(read(store, "items/a")).isEqualTo("{\"n\":1}");
+      assertThat(
+              store
+                  .list(Query.of(CollectionPath.parse("items"), 10), ReadOptions.STRONG)
+                  .documents())
+          .hasSize(1);
+      uptime.addAndGet(120 * MINUTE_MILLIS); // now it has
+      assertThat(read(store, "items/a")).isNull();
+      wall.addAndGet(-30_000); // a small step back is followed, but not by what has expired
+      assertThat(read(store, "items/a")).isNull();
+    }
+  }
+
+  @Test
+  void startUnderAClockFarPastTheNewestWriteMustBeAskedFor() throws Exception {
+    AtomicLong wall = new AtomicLong(System.currentTimeMillis());
+    ReplicaOptions options = SMALL.edit().clocks(wall::get, () -> 1).build();
+    try (ReplicatedStore store = open(folder, options)) {
+      store.write(Batch.of(put("items/a", "{\"n\":1}")));
+    }
+    wall.addAndGet(Duration.ofDays(29).toMillis());
+    open(folder, options).close();
+    wall.addAndGet(Duration.ofDays(2).toMillis());
+    assertThatThrownBy(() -> open(folder, options))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("31 days after the newest write")
+        .hasMessageContaining("--accept-clock")
+        .hasMessageNotContaining("\n");
+    try (ReplicatedStore store = open(folder, options.edit().acceptClock(true).build())) {
+      store.write(Batch.of(put("items/a", "{\"n\":2}")));
+    }
+    open(folder, options).close();
   }
 
   @Test

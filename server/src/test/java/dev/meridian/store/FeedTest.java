@@ -132,6 +132,61 @@ class FeedTest {
   }
 
   @Test
+  void positionBeyondTheNewestChangeIsLostUnlessItMayCome() throws Exception {
+    store.write(Batch.of(put("a/1", "1")));
+    Position newest = store.position();
+    Position beyond = new Position(newest.epoch(), newest.sequence() + 1);
+    assertThatThrownBy(() -> feed(new ChangeScope.Everything(), beyond))
+        .isInstanceOf(StoreException.PositionLost.class)
+        .hasMessageContaining("beyond the newest change");
+    try (ChangeFeed feed =
+        store.changes(new ChangeQuery(new ChangeScope.Everything(), beyond, true))) {
+      store.write(Batch.of(put("a/2", "1")));
+      assertThat(feed.poll(10, Duration.ZERO)).isEmpty();
+      store.write(Batch.of(put("a/3", "1")));
+      assertThat(paths(feed.poll(10, LONG))).containsExactly("a/3");
+    }
+  }
+
+  @Test
+  void whatReadersHaveNotSentYetIsBounded() throws Exception {
+    String large = "\"" + "x".repeat((1 << 20) - 100) + "\"";
+    for (int i = 0; i < 4; i++) {
+      store.write(Batch.of(put("a/" + i, large)));
+    }
+    ReadBudget budget = ReadBudget.PROCESS;
+    List<ReadBudget.Lease> leases = new ArrayList<>();
+    try (ChangeFeed feed = feed(new ChangeScope.Everything(), Position.START)) {
+      for (ReadBudget.Lease lease = budget.page(1000);
+          leases.add(lease) && lease.pageBytes() > ReadBudget.SMALL_PAGE_BYTES;
+          lease = budget.page(1000)) {
+        assertThat(leases.size()).as("the budget has a bound").isLessThan(100_000);
+      }
+      // There may be room for small pages only: they come one after another.
+      List<Change> page = feed.poll(10, Duration.ZERO);
+      assertThat(page).hasSizeBetween(1, 2);
+      feed.poll(10, Duration.ZERO);
+      assertThatThrownBy(
+              () -> {
+                while (true) {
+                  leases.add(budget.page(1));
+                }
+              })
+          .isInstanceOf(Unavailable.class);
+      assertThatThrownBy(
+              () -> feed(new ChangeScope.Everything(), Position.START).poll(10, Duration.ZERO))
+          .isInstanceOf(Unavailable.class)
+          .hasMessageContaining("try again");
+      leases.forEach(ReadBudget.Lease::close);
+      try (ChangeFeed again = feed(new ChangeScope.Everything(), Position.START)) {
+        assertThat(again.poll(10, Duration.ZERO)).hasSizeGreaterThan(2);
+      }
+    } finally {
+      leases.forEach(ReadBudget.Lease::close);
+    }
+  }
+
+  @Test
   void manyWaitingFeedsAreWokenByTheirOwnDocument() throws Exception {
     int count = 2_000;
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {

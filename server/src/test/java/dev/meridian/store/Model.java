@@ -32,7 +32,13 @@ final class Model {
     }
   }
 
-  private record Used(long timestamp, int fingerprint, List<String> results) {}
+  private record Result(String path, Version version, boolean existed, @Nullable Value value) {
+    String line() {
+      return Model.line(version, existed, value);
+    }
+  }
+
+  private record Used(long timestamp, int fingerprint, List<Result> results) {}
 
   /** One write: a value to put, or a number to set or add, or a delete. */
   record Step(String path, Kind kind, long n, @Nullable String s, Wish wish, long expires) {
@@ -113,13 +119,13 @@ final class Model {
           && timestamp - before.timestamp()
               <= Version.timestampAt(Duration.ofHours(24).toMillis())) {
         return before.fingerprint() == fingerprint && before.results().size() == steps.size()
-            ? before.results()
+            ? before.results().stream().map(result -> now(result, now)).toList()
             : List.of("KEY_REUSED");
       }
     }
     long clock = last;
     TreeMap<String, Doc> after = new TreeMap<>(docs);
-    List<String> results = new ArrayList<>();
+    List<Result> results = new ArrayList<>();
     for (int i = 0; i < steps.size(); i++) {
       Step step = steps.get(i);
       Doc doc = live(step.path(), now);
@@ -137,7 +143,7 @@ final class Model {
       Version version = new Version(clock, region);
       if (step.kind() == Step.Kind.DELETE) {
         after.remove(step.path());
-        results.add(line(version, doc != null, null));
+        results.add(new Result(step.path(), version, doc != null, null));
         continue;
       }
       long expiry = step.expires() == KEEP ? (doc == null ? 0 : doc.expiresAt()) : step.expires();
@@ -151,7 +157,7 @@ final class Model {
             case PUT, DELETE -> new Value(step.n(), step.s());
           };
       after.put(step.path(), new Doc(version, value, expiry));
-      results.add(line(version, doc != null, value));
+      results.add(new Result(step.path(), version, doc != null, value));
     }
     docs.clear();
     docs.putAll(after);
@@ -159,7 +165,14 @@ final class Model {
     if (key != null) {
       used.put(key, new Used(timestamp, fingerprint, results));
     }
-    return results;
+    return results.stream().map(Result::line).toList();
+  }
+
+  /** What a retry is answered: with the value only if it is still there. */
+  private String now(Result result, long now) {
+    Doc doc = live(result.path(), now);
+    boolean same = doc != null && doc.version().equals(result.version());
+    return line(result.version(), result.existed(), same ? result.value() : null);
   }
 
   /** All of an entry has been applied. */

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.UnknownFieldSet;
 import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
@@ -13,12 +14,16 @@ import dev.meridian.store.StoreException.PreconditionFailed;
 import dev.meridian.store.StoreException.Rejected;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.proto.Command;
+import dev.meridian.store.proto.DeleteCommand;
 import dev.meridian.store.proto.LogEntry;
+import dev.meridian.store.proto.PatchCommand;
+import dev.meridian.store.proto.SweepCommand;
 import dev.meridian.store.proto.WriteCommand;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
@@ -78,7 +83,7 @@ class RocksStoreTest {
   }
 
   private static ByteBuffer entry(long millis, Command... commands) {
-    return LogCodec.entry(List.of(commands), Version.timestampAt(millis), 7);
+    return LogCodec.entry(List.of(commands), Version.timestampAt(millis), millis, 7);
   }
 
   private static Commit done(Outcome outcome) {
@@ -167,17 +172,22 @@ class RocksStoreTest {
                 path("a/1"), "1".getBytes(UTF_8), Condition.NONE, new Expiry.At(START + 1_000))));
     commit("a/2", "2");
     assertThat(json("a/1")).isEqualTo("1");
-    assertThat(store.sweepCommand(Version.timestampAt(wall.get()))).isEmpty();
+    assertThat(store.sweepCommand(wall.get())).isEmpty();
     wall.addAndGet(1_000);
     assertThat(json("a/1")).isEqualTo("absent");
+    try (ChangeFeed feed =
+        store.changes(new ChangeQuery(new ChangeScope.Everything(), Position.START))) {
+      // Until the sweep has passed, which comes at the same place for all who follow.
+      assertThat(feed.poll(10, Duration.ZERO).getFirst().document()).isNotNull();
+    }
     assertThat(ids(store.list(Query.of(CollectionPath.parse("a"), 10), ReadOptions.STRONG)))
         .containsExactly("2");
     Position before = store.position();
-    Command sweep = store.sweepCommand(Version.timestampAt(wall.get())).orElseThrow();
+    Command sweep = store.sweepCommand(wall.get()).orElseThrow();
     List<Outcome> outcomes =
         store.apply(new LogIndex(1, store.applied().index() + 1), entry(wall.get(), sweep));
     assertThat(outcomes).containsExactly(new Outcome.Swept(1, 0, 0));
-    assertThat(store.sweepCommand(Version.timestampAt(wall.get()))).isEmpty();
+    assertThat(store.sweepCommand(wall.get())).isEmpty();
     try (ChangeFeed feed = store.changes(new ChangeQuery(new ChangeScope.Everything(), before))) {
       List<Change> changes = feed.poll(10, Duration.ZERO);
       assertThat(changes).hasSize(1);
@@ -197,22 +207,76 @@ class RocksStoreTest {
   }
 
   @Test
+  void documentsExpireByTheWallClockOfTheLogAndNotByTimestampsThatRunAhead() {
+    Command put =
+        LogCodec.command(
+            Batch.of(
+                new Write.Put(
+                    path("a/1"),
+                    "1".getBytes(UTF_8),
+                    Condition.ABSENT,
+                    new Expiry.At(START + 1_000))));
+    long ahead = Version.timestampAt(START + 30_000);
+    store.apply(new LogIndex(1, 1), LogCodec.entry(List.of(put), ahead, START, 7));
+    List<Outcome> outcomes =
+        store.apply(new LogIndex(1, 2), LogCodec.entry(List.of(put), ahead + 1, START + 999, 7));
+    assertThat(outcomes.getFirst()).isInstanceOf(Outcome.Failed.class);
+    Command sweep = LogCodec.sweep(10, 0, 0, 0);
+    assertThat(
+            store.apply(
+                new LogIndex(1, 3), LogCodec.entry(List.of(sweep), ahead + 2, START + 999, 7)))
+        .containsExactly(new Outcome.Swept(0, 0, 0));
+    // Once the log has told a time, it does not go back, whatever the next primary's clock says.
+    store.apply(new LogIndex(1, 4), LogCodec.entry(List.of(), ahead + 3, START + 1_000, 7));
+    assertThat(store.apply(new LogIndex(1, 5), LogCodec.entry(List.of(put), ahead + 4, START, 7)))
+        .first()
+        .isInstanceOf(Outcome.Done.class);
+  }
+
+  @Test
+  void entryOfAnOlderVersionIsJudgedByItsTimestamp() {
+    Command put =
+        LogCodec.command(
+            Batch.of(
+                new Write.Put(
+                    path("a/1"),
+                    "1".getBytes(UTF_8),
+                    Condition.NONE,
+                    new Expiry.At(START + 1_000))));
+    store.apply(new LogIndex(1, 1), LogCodec.entry(List.of(put), Version.timestampAt(START), 0, 7));
+    assertThat(
+            store.apply(
+                new LogIndex(1, 2),
+                LogCodec.entry(
+                    List.of(LogCodec.sweep(10, 0, 0, 0)),
+                    Version.timestampAt(START + 1_000),
+                    0,
+                    7)))
+        .containsExactly(new Outcome.Swept(1, 0, 0));
+  }
+
+  @Test
   void retryWithTheSameKeyIsAnsweredAndNotAppliedAgain() {
     IdempotencyKey key = new IdempotencyKey("k1", new byte[] {1});
     Batch batch = new Batch(List.of(put("a/1", "{\"n\":1}")), key, true);
     Commit first = store.write(batch);
+    Commit soon = store.write(batch);
+    assertThat(soon.replayed()).isTrue();
+    assertThat(soon.results().getFirst().json()).isEqualTo("{\"n\":1}".getBytes(UTF_8));
     commit("a/1", "{\"n\":2}");
     Commit again = store.write(batch);
     assertThat(again.replayed()).isTrue();
     assertThat(again.version()).isEqualTo(first.version());
-    assertThat(again.results().getFirst().json()).isEqualTo("{\"n\":1}".getBytes(UTF_8));
+    // Versions are remembered, values are not.
+    assertThat(again.results().getFirst().version()).isEqualTo(first.version());
+    assertThat(again.results().getFirst().json()).isNull();
     assertThat(json("a/1")).isEqualTo("{\"n\":2}");
     IdempotencyKey reused = new IdempotencyKey("k1", new byte[] {2});
     assertThatThrownBy(() -> store.write(new Batch(List.of(put("a/1", "9")), reused, false)))
         .isInstanceOfSatisfying(
             Rejected.class, e -> assertThat(e.reason()).isEqualTo(Rejected.Reason.KEY_REUSED));
     wall.addAndGet(Duration.ofHours(25).toMillis());
-    Command sweep = store.sweepCommand(Version.timestampAt(wall.get())).orElseThrow();
+    Command sweep = store.sweepCommand(wall.get()).orElseThrow();
     assertThat(store.apply(new LogIndex(1, store.applied().index() + 1), entry(wall.get(), sweep)))
         .containsExactly(new Outcome.Swept(0, 0, 1));
     assertThat(store.write(batch).replayed()).isFalse();
@@ -266,7 +330,8 @@ class RocksStoreTest {
     wall.addAndGet(RocksStore.TOMBSTONE_GRACE.toMillis() + 1);
     commit("a/2", "2");
     commit("a/3", "3");
-    Command sweep = store.sweepCommand(Version.timestampAt(wall.get())).orElseThrow();
+    wall.addAndGet(1);
+    Command sweep = store.sweepCommand(wall.get()).orElseThrow();
     assertThat(store.apply(new LogIndex(1, 100), entry(wall.get(), sweep)))
         .containsExactly(new Outcome.Swept(0, 1, 0));
     ChangeScope all = new ChangeScope.Everything();
@@ -308,6 +373,74 @@ class RocksStoreTest {
         .isInstanceOf(LogException.class);
     assertThat(json("a/1")).isEqualTo("absent");
     assertThat(store.applied()).isEqualTo(LogIndex.NONE);
+  }
+
+  @Test
+  void fieldOfANewerVersionStopsTheReplicaWhereverItStands() {
+    UnknownFieldSet more =
+        UnknownFieldSet.newBuilder()
+            .addField(99, UnknownFieldSet.Field.newBuilder().addVarint(1).build())
+            .build();
+    Command put = LogCodec.command(Batch.of(put("a/1", "1")));
+    WriteCommand write = put.getBatch().getWrites(0);
+    WriteCommand patch =
+        write.toBuilder()
+            .setPatch(PatchCommand.newBuilder().setUnknownFields(more))
+            .setCondition(dev.meridian.store.proto.Condition.getDefaultInstance())
+            .build();
+    List<Command> newer =
+        List.of(
+            put.toBuilder().setUnknownFields(more).build(),
+            Command.newBuilder()
+                .setBatch(put.getBatch().toBuilder().setUnknownFields(more))
+                .build(),
+            with(put, write.toBuilder().setUnknownFields(more).build()),
+            with(put, patch),
+            with(
+                put,
+                write.toBuilder()
+                    .setDelete(DeleteCommand.newBuilder().setUnknownFields(more))
+                    .build()),
+            with(
+                put,
+                write.toBuilder()
+                    .setCondition(
+                        dev.meridian.store.proto.Condition.newBuilder().setUnknownFields(more))
+                    .build()),
+            Command.newBuilder()
+                .setSweep(SweepCommand.newBuilder().setUnknownFields(more))
+                .build());
+    List<ByteBuffer> entries = new ArrayList<>();
+    newer.forEach(command -> entries.add(entry(START, put, command)));
+    entries.add(
+        LogEntry.newBuilder()
+            .setTimestamp(Version.timestampAt(START))
+            .setUnknownFields(more)
+            .build()
+            .toByteString()
+            .asReadOnlyByteBuffer());
+    for (ByteBuffer entry : entries) {
+      assertThatThrownBy(() -> store.apply(new LogIndex(1, 1), entry))
+          .isInstanceOf(LogException.class)
+          .hasMessageContaining("newer version wrote it. Upgrade");
+    }
+    assertThat(store.applied()).isEqualTo(LogIndex.NONE);
+  }
+
+  private static Command with(Command batch, WriteCommand write) {
+    return Command.newBuilder().setBatch(batch.getBatch().toBuilder().setWrites(0, write)).build();
+  }
+
+  @Test
+  void logThatGoesBackInTimeStopsTheReplica() {
+    Command put = LogCodec.command(Batch.of(put("a/1", "1"), put("a/1/b/1", "1")));
+    store.apply(new LogIndex(1, 1), entry(START, put));
+    // The same again is in order, although the versions before were above it.
+    store.apply(new LogIndex(1, 2), entry(START, put));
+    assertThatThrownBy(() -> store.apply(new LogIndex(1, 3), entry(START - 1, put)))
+        .isInstanceOf(LogException.class)
+        .hasMessageContaining("goes back in time");
+    assertThat(store.applied()).isEqualTo(new LogIndex(1, 2));
   }
 
   @Test

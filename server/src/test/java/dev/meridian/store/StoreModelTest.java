@@ -199,7 +199,7 @@ class StoreModelTest {
             model.apply(steps, attempt.key(), attempt.fingerprint(), timestamp, REGION, batch));
       }
       model.passed(timestamp);
-      List<Outcome> outcomes = apply(LogCodec.entry(commands, timestamp, REGION));
+      List<Outcome> outcomes = apply(LogCodec.entry(commands, timestamp, now, REGION));
       assertThat(outcomes.stream().map(Run::lines)).isEqualTo(expected);
     }
 
@@ -249,12 +249,12 @@ class StoreModelTest {
 
     private void sweep() {
       long timestamp = Version.timestampAt(now);
-      Command command = store.sweepCommand(timestamp).orElse(null);
+      Command command = store.sweepCommand(now).orElse(null);
       if (command != null) {
         model.sweep(timestamp);
         model.passed(timestamp);
-        assertThat(apply(LogCodec.entry(List.of(command), timestamp, REGION))).hasSize(1);
-        assertThat(store.sweepCommand(timestamp)).isEmpty();
+        assertThat(apply(LogCodec.entry(List.of(command), timestamp, now, REGION))).hasSize(1);
+        assertThat(store.sweepCommand(now)).isEmpty();
       } else {
         assertThat(model.docs.values()).allMatch(doc -> doc.isLive(now));
       }

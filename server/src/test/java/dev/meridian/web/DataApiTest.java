@@ -2,9 +2,14 @@ package dev.meridian.web;
 
 import static dev.meridian.web.TestServer.header;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.meridian.store.ReadBudget;
+import dev.meridian.store.StoreException;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,6 +48,41 @@ class DataApiTest {
     assertThat(server.json("PUT", "/data/users/7", "1").statusCode()).isEqualTo(204);
     assertThat(server.send("DELETE", "/data/users/7", "").statusCode()).isEqualTo(204);
     assertThat(server.send("GET", "/data/users/7", "").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void listsWaitAndAreThenRefusedWhileTooMuchIsBeingSent() throws Exception {
+    String large = "\"" + "x".repeat(100_000) + "\"";
+    assertThat(server.json("PUT", "/data/users/7", large).statusCode()).isEqualTo(201);
+    List<ReadBudget.Lease> leases = new ArrayList<>();
+    try {
+      assertThatThrownBy(
+              () -> {
+                while (true) {
+                  leases.add(ReadBudget.PROCESS.page(1));
+                }
+              })
+          .isInstanceOf(StoreException.Unavailable.class);
+      assertThatThrownBy(
+              () -> {
+                while (true) {
+                  leases.add(ReadBudget.PROCESS.answer(50_000));
+                }
+              })
+          .isInstanceOf(StoreException.Unavailable.class);
+      for (String path : List.of("/data/users?limit=1000", "/data/users/7")) {
+        HttpResponse<String> refused = server.send("GET", path, "");
+        assertThat(refused.statusCode()).isEqualTo(503);
+        assertThat(header(refused, "Retry-After")).isEqualTo("1");
+        assertThat(refused.body()).contains("\"outcome\":\"not-done\"");
+      }
+    } finally {
+      leases.forEach(ReadBudget.Lease::close);
+    }
+    assertThat(server.send("GET", "/data/users?limit=1000", "").statusCode()).isEqualTo(200);
+    assertThat(server.send("GET", "/data/users/7", "").body()).isEqualTo(large);
+    // All of it was given back.
+    assertThat(server.send("GET", "/data/users?limit=1000", "").statusCode()).isEqualTo(200);
   }
 
   @Test
