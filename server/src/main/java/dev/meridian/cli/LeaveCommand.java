@@ -42,7 +42,8 @@ final class LeaveCommand implements Runnable {
       throw new CliException(ExitCode.USAGE, "--gone needs the id of the node that is gone");
     }
     try (MeridianClient client = server.connectAdmin(console)) {
-      client.call("DELETE", "/nodes/" + (node == null ? "self" : node) + (gone ? "?gone" : ""), null);
+      client.call(
+          "DELETE", "/nodes/" + (node == null ? "self" : node) + (gone ? "?gone" : ""), null);
       console.note((node == null ? "the node" : Failures.oneLine(node)) + " is leaving");
     }
   }

@@ -114,7 +114,8 @@ final class StatusCommand implements Callable<Integer> {
                     console, "32;1", spare + " more node" + (spare == 1 ? "" : "s") + " may fail");
     console.out().println(cluster.path("nodes").size() + " nodes, " + how);
     console.out().println();
-    Table nodes = new Table(console, "NODE", "ROLE", "LAG", "SILENT", "ZONE", "PEER", "WEB", "VERSION");
+    Table nodes =
+        new Table(console, "NODE", "ROLE", "LAG", "SILENT", "ZONE", "PEER", "WEB", "VERSION");
     for (JsonNode node : cluster.path("nodes")) {
       String id = node.path("id").asString("?");
       nodes.row(

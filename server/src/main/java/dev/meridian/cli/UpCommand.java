@@ -103,15 +103,17 @@ final class UpCommand implements Callable<Integer> {
       names = "--zone",
       paramLabel = "ZONE",
       defaultValue = "",
-      description = "The rack, room or provider's zone that fails as one; replicas are spread over"
-          + " zones.")
+      description =
+          "The rack, room or provider's zone that fails as one; replicas are spread over"
+              + " zones.")
   String zone = "";
 
   @Option(
       names = "--replicas",
       paramLabel = "N",
       defaultValue = "3",
-      description = "How many nodes hold the data, when there are so many (default: ${DEFAULT-VALUE}).")
+      description =
+          "How many nodes hold the data, when there are so many (default: ${DEFAULT-VALUE}).")
   int replicas = ClusterOptions.REPLICAS;
 
   @Option(

@@ -180,8 +180,7 @@ public final class Node implements AutoCloseable {
             options.membership().replicas(),
             options.membership().replaceAfter()));
     try (PeerClient client = Cluster.client(options.data())) {
-      SiteShare.fetchInto(
-          client, options.membership().join().orElseThrow().node(), options.site());
+      SiteShare.fetchInto(client, options.membership().join().orElseThrow().node(), options.site());
     }
     Files.writeString(fetchedMark(), "The site's folder is a copy of the cluster's.\n");
   }

@@ -10,8 +10,8 @@ import java.util.function.UnaryOperator;
 /**
  * What to start.
  *
- * @param site the site's folder; a node that joins fetches the cluster's site there when there is no
- *     such folder
+ * @param site the site's folder; a node that joins fetches the cluster's site there when there is
+ *     no such folder
  * @param data the folder for everything this node keeps; made when it is not there
  * @param listeners turns the site's listeners into this node's, as flags ask
  * @param development whether error pages show what is wrong in a template
@@ -39,8 +39,7 @@ public record NodeOptions(
       Optional<ClusterOptions.Join> join, String zone, int replicas, Duration replaceAfter) {
     /** A node that founds a cluster, or is of one already. */
     public static final Membership ALONE =
-        new Membership(
-            Optional.empty(), "", ClusterOptions.REPLICAS, ClusterOptions.REPLACE_AFTER);
+        new Membership(Optional.empty(), "", ClusterOptions.REPLICAS, ClusterOptions.REPLACE_AFTER);
   }
 
   /** A node that founds a cluster, or is of one already. */

@@ -71,8 +71,7 @@ final class SiteShare implements AutoCloseable {
   }
 
   private void publish() {
-    SiteVersion now =
-        new SiteVersion(archive.hash(), archive.zip().length, cluster.self());
+    SiteVersion now = new SiteVersion(archive.hash(), archive.zip().length, cluster.self());
     if (!cluster.site().map(SiteVersion::hash).equals(java.util.Optional.of(now.hash()))) {
       cluster.publish(now);
     }
@@ -146,8 +145,7 @@ final class SiteShare implements AutoCloseable {
    *
    * @throws IOException if it cannot be fetched or written
    */
-  static void fetchInto(PeerClient client, InetSocketAddress node, Path folder)
-      throws IOException {
+  static void fetchInto(PeerClient client, InetSocketAddress node, Path folder) throws IOException {
     unpack(fetch(client, node, null), folder);
   }
 
@@ -156,8 +154,7 @@ final class SiteShare implements AutoCloseable {
     ByteArrayOutputStream zip = new ByteArrayOutputStream();
     while (true) {
       byte[] answer =
-          client.call(
-              node, ARCHIVE, ByteBuffer.allocate(8).putLong(zip.size()).array(), CALL);
+          client.call(node, ARCHIVE, ByteBuffer.allocate(8).putLong(zip.size()).array(), CALL);
       long total = ByteBuffer.wrap(answer).getLong();
       if (total > MAX_BYTES || answer.length < 8) {
         throw new IOException("The site of " + node + " is too large");

@@ -204,8 +204,7 @@ public final class Authority {
     Pem.Keyed keyed = Pem.Keyed.parse(text);
     TrustedAuthorities itself = TrustedAuthorities.of(keyed.certificates());
     X509Certificate certificate = keyed.certificates().getFirst();
-    if (keyed.certificates().size() != 1
-        || !Keys.belong(keyed.key(), certificate.getPublicKey())) {
+    if (keyed.certificates().size() != 1 || !Keys.belong(keyed.key(), certificate.getPublicKey())) {
       throw new InvalidInputException("Its key and its certificate do not belong together");
     }
     return new Authority(itself.cluster(), keyed.key(), certificate);

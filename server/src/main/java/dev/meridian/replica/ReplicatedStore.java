@@ -184,8 +184,7 @@ public final class ReplicatedStore implements Store {
               group,
               options,
               folder ->
-                  RocksStore.open(
-                      folder, storeOptions.withClock(clock::wallMillis), this.indexes),
+                  RocksStore.open(folder, storeOptions.withClock(clock::wallMillis), this.indexes),
               fetch,
               this::fail,
               this::applied,
@@ -701,9 +700,7 @@ public final class ReplicatedStore implements Store {
         }
         why = String.valueOf(e.getMessage());
       }
-      return WriteReply.newBuilder()
-          .setNotPrimary(NotPrimary.newBuilder().setMessage(why))
-          .build();
+      return WriteReply.newBuilder().setNotPrimary(NotPrimary.newBuilder().setMessage(why)).build();
     }
 
     @Override

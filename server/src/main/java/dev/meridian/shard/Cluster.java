@@ -6,11 +6,11 @@ import dev.meridian.peer.Authority;
 import dev.meridian.peer.JoinGrant;
 import dev.meridian.peer.JoinToken;
 import dev.meridian.peer.NodeCertificate;
-import dev.meridian.peer.Pem;
 import dev.meridian.peer.PeerClient;
 import dev.meridian.peer.PeerService;
 import dev.meridian.peer.PeerTls;
 import dev.meridian.peer.PeerTransport;
+import dev.meridian.peer.Pem;
 import dev.meridian.peer.TrustedAuthorities;
 import dev.meridian.replica.Group;
 import dev.meridian.replica.Identity;
@@ -168,9 +168,7 @@ public final class Cluster implements AutoCloseable {
     Path folder = Joining.trust(data);
     PeerTls own =
         new PeerTls(
-            NodeCertificate.load(folder),
-            TrustedAuthorities.load(folder),
-            InstantSource.system());
+            NodeCertificate.load(folder), TrustedAuthorities.load(folder), InstantSource.system());
     return PeerClient.secured(builder -> builder.sslContext(own.clientContext()));
   }
 
@@ -251,7 +249,9 @@ public final class Cluster implements AutoCloseable {
         storeOptions,
         group.equals(SHARD) ? indexes : List.of(),
         // One set of numbers is shown: the data's.
-        group.equals(SHARD) ? meters : new io.micrometer.core.instrument.simple.SimpleMeterRegistry());
+        group.equals(SHARD)
+            ? meters
+            : new io.micrometer.core.instrument.simple.SimpleMeterRegistry());
   }
 
   private void awaitAttached() throws IOException {
@@ -281,8 +281,7 @@ public final class Cluster implements AutoCloseable {
   private void announce() {
     NodeInfo info = Joining.info(host.identity().node(), options);
     Member known = catalog().node(info.getId(), ReadOptions.STRONG).orElse(null);
-    Member now =
-        Member.of(info, known == null ? System.currentTimeMillis() : known.joinedMillis());
+    Member now = Member.of(info, known == null ? System.currentTimeMillis() : known.joinedMillis());
     if (!now.equals(known)) {
       catalog().put(now);
     }
@@ -324,8 +323,7 @@ public final class Cluster implements AutoCloseable {
    * @param reusable whether more than one node may use it
    */
   public String newToken(Duration validity, boolean reusable) throws IOException {
-    JoinToken token =
-        JoinToken.create(Authority.load(Joining.trust(host.data())).certificate());
+    JoinToken token = JoinToken.create(Authority.load(Joining.trust(host.data())).certificate());
     catalog().grant(JoinGrant.of(token, Instant.now().plus(validity), reusable));
     return token.text();
   }
@@ -426,7 +424,8 @@ public final class Cluster implements AutoCloseable {
     catalog().publish(site);
   }
 
-  // --- What other nodes ask -----------------------------------------------------------------------
+  // --- What other nodes ask
+  // -----------------------------------------------------------------------
 
   private byte[] ping() {
     return PingReply.newBuilder().setVersion(options.version()).build().toByteArray();
@@ -542,7 +541,9 @@ public final class Cluster implements AutoCloseable {
     }
   }
 
-  /** Renews this node's certificate in time. Every node has the authority, so none need be asked. */
+  /**
+   * Renews this node's certificate in time. Every node has the authority, so none need be asked.
+   */
   private void keepCertificate() {
     try {
       while (!closed) {

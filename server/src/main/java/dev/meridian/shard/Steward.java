@@ -135,8 +135,7 @@ final class Steward implements AutoCloseable {
   }
 
   /** Makes at most one change to a group; whether it did. */
-  private boolean change(
-      String group, ReplicatedStore store, List<Member> nodes, Set<String> live)
+  private boolean change(String group, ReplicatedStore store, List<Member> nodes, Set<String> live)
       throws IOException {
     Map<String, Member> known =
         nodes.stream().collect(Collectors.toMap(Member::id, Function.identity()));
@@ -164,7 +163,8 @@ final class Steward implements AutoCloseable {
     for (String id : current.keySet()) {
       Member node = known.get(id);
       boolean leaves = node == null || node.state() != Member.State.IN;
-      if ((leaves && !staying.isEmpty()) || (node != null && isLost(node) && staying.size() >= replicas)) {
+      if ((leaves && !staying.isEmpty())
+          || (node != null && isLost(node) && staying.size() >= replicas)) {
         Map<String, String> shrunk = new LinkedHashMap<>(current);
         shrunk.remove(id);
         LOG.info("{} is no longer a member of {}", id, group);

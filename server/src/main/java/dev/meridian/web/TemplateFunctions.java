@@ -6,8 +6,8 @@ import io.helidon.http.Status;
 import io.pebbletemplates.pebble.extension.AbstractExtension;
 import io.pebbletemplates.pebble.extension.Filter;
 import io.pebbletemplates.pebble.extension.Function;
-import java.util.ArrayList;
 import java.math.BigDecimal;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,9 +33,7 @@ final class TemplateFunctions extends AbstractExtension {
    * @param grants makes a grant for a kind of write to a path
    * @param assets the address of a file in {@code public/}, changing with its content
    */
-  TemplateFunctions(
-      Minting grants,
-      java.util.function.Function<String, String> assets) {
+  TemplateFunctions(Minting grants, java.util.function.Function<String, String> assets) {
     this.grants = grants;
     this.assets = assets;
   }
@@ -72,8 +70,7 @@ final class TemplateFunctions extends AbstractExtension {
             List.of("collection", "where", "sort", "limit", "after", "scan", "with"),
             TemplateFunctions::list));
     functions.put(
-        "grant",
-        TemplateCall.function(List.of("kind", "path", "adds", "expiry"), this::grant));
+        "grant", TemplateCall.function(List.of("kind", "path", "adds", "expiry"), this::grant));
     functions.put("url", TemplateCall.function(TemplateCall.PARTS, TemplateFunctions::url));
     functions.put(
         "asset",
