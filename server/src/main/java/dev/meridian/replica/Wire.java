@@ -6,6 +6,7 @@ import dev.meridian.document.Version;
 import dev.meridian.replica.proto.Done;
 import dev.meridian.replica.proto.Failure;
 import dev.meridian.replica.proto.WriteReply;
+import dev.meridian.replica.proto.WrittenDocument;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Outcome;
 import dev.meridian.store.StoreException;
@@ -13,7 +14,6 @@ import dev.meridian.store.StoreException.PreconditionFailed;
 import dev.meridian.store.StoreException.Rejected;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Written;
-import dev.meridian.store.proto.WriteResult;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -37,8 +37,8 @@ final class Wire {
             .setRegion(commit.version().region())
             .setReplayed(commit.replayed());
     for (Written written : commit.results()) {
-      WriteResult.Builder result =
-          WriteResult.newBuilder()
+      WrittenDocument.Builder result =
+          WrittenDocument.newBuilder()
               .setPath(written.path().toString())
               .setTimestamp(written.version().timestamp())
               .setRegion(written.version().region())
@@ -77,7 +77,7 @@ final class Wire {
 
   static Commit commit(Done done) {
     List<Written> results = new ArrayList<>(done.getResultsCount());
-    for (WriteResult result : done.getResultsList()) {
+    for (WrittenDocument result : done.getResultsList()) {
       results.add(
           new Written(
               DocumentPath.parse(result.getPath()),

@@ -93,9 +93,9 @@ final class Catalog {
       Map<String, Json> members = ((Json.Obj) Json.parse(document.json())).members();
       JoinGrant grant =
           new JoinGrant(
-              ((Json.Str) members.get("secretHash")).value(),
-              Instant.parse(((Json.Str) members.get("expires")).value()),
-              ((Json.Bool) members.get("reusable")).value());
+              text(members, "secretHash"),
+              Instant.parse(text(members, "expires")),
+              new Json.Bool(true).equals(members.get("reusable")));
       if (grant.matches(token, now)) {
         return grant.reusable() || use(document);
       }
@@ -123,9 +123,9 @@ final class Catalog {
             document -> {
               Map<String, Json> members = ((Json.Obj) Json.parse(document.json())).members();
               return new SiteVersion(
-                  ((Json.Str) members.get("hash")).value(),
-                  ((Json.Num) members.get("bytes")).decimal().longValue(),
-                  ((Json.Str) members.get("node")).value());
+                  text(members, "hash"),
+                  members.get("bytes") instanceof Json.Num bytes ? bytes.decimal().longValue() : 0,
+                  text(members, "node"));
             });
   }
 
@@ -135,5 +135,9 @@ final class Catalog {
     members.put("bytes", Json.Num.of(site.bytes()));
     members.put("node", new Json.Str(site.node()));
     put(SITE, new Json.Obj(members), Expiry.NEVER);
+  }
+
+  private static String text(Map<String, Json> members, String name) {
+    return members.get(name) instanceof Json.Str(String value) ? value : "";
   }
 }

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -19,6 +20,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -142,7 +144,11 @@ final class Steward implements AutoCloseable {
     Map<String, String> current = store.members();
     List<String> staying =
         current.keySet().stream()
-            .filter(id -> known.containsKey(id) && !isLost(known.get(id)))
+            .filter(
+                id -> {
+                  Member node = known.get(id);
+                  return node != null && !isLost(node);
+                })
             .toList();
     if (staying.size() < replicas) {
       Member next = newcomer(nodes, current.keySet(), staying, live, known);
@@ -204,7 +210,7 @@ final class Steward implements AutoCloseable {
   }
 
   /** A live node that is no member yet, in a zone with the fewest members; or null. */
-  private static @org.jspecify.annotations.Nullable Member newcomer(
+  private static @Nullable Member newcomer(
       List<Member> nodes,
       Set<String> current,
       List<String> staying,
@@ -212,7 +218,10 @@ final class Steward implements AutoCloseable {
       Map<String, Member> known) {
     Map<String, Integer> inZone = new HashMap<>();
     for (String id : staying) {
-      inZone.merge(known.get(id).zone(), 1, Integer::sum);
+      Member member = known.get(id);
+      if (member != null) {
+        inZone.merge(member.zone(), 1, Integer::sum);
+      }
     }
     List<Member> candidates = new ArrayList<>();
     for (Member node : nodes) {
@@ -224,7 +233,7 @@ final class Steward implements AutoCloseable {
     }
     // The first of those with the fewest, so the order of joining decides among equals.
     return candidates.stream()
-        .min(java.util.Comparator.comparingInt(node -> inZone.getOrDefault(node.zone(), 0)))
+        .min(Comparator.comparingInt(node -> inZone.getOrDefault(node.zone(), 0)))
         .orElse(null);
   }
 
