@@ -30,6 +30,8 @@ import picocli.CommandLine.TypeConversionException;
       StatusCommand.class,
       TokenCommand.class,
       LeaveCommand.class,
+      LabCommand.class,
+      TortureCommand.class,
       DataCommand.class,
       BackupCommand.class,
       RestoreCommand.class,

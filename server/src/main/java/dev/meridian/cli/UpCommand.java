@@ -94,6 +94,12 @@ final class UpCommand implements Callable<Integer> {
   @Nullable String join;
 
   @Option(
+      names = "--advertise",
+      paramLabel = "HOST:PORT",
+      description = "Where other nodes reach this one, if that is not --peer.")
+  @Nullable String advertise;
+
+  @Option(
       names = "--token-file",
       paramLabel = "FILE",
       description = "A file with the token to join with.")
@@ -215,7 +221,10 @@ final class UpCommand implements Callable<Integer> {
                     new CliException(
                         ExitCode.USAGE,
                         "--replace-after is a time such as 10 min; it was '" + replaceAfter + "'"));
-    return new NodeOptions.Membership(joining(), zone, replicas, silence);
+    return new NodeOptions.Membership(
+        joining(),
+        Optional.ofNullable(advertise).map(text -> address(text, "--advertise")),
+        zone, replicas, silence);
   }
 
   private Optional<ClusterOptions.Join> joining() throws IOException {

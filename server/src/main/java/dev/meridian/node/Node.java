@@ -106,6 +106,7 @@ public final class Node implements AutoCloseable {
           ReplicaOptions.DEFAULT
               .edit()
               .peer(listeners.peer())
+              .advertised(options.membership().advertised().orElse(null))
               .acceptClock(options.acceptClock())
               .build();
       this.cluster =
@@ -172,7 +173,11 @@ public final class Node implements AutoCloseable {
     Cluster.join(
         options.data(),
         new ClusterOptions(
-            ReplicaOptions.DEFAULT.edit().peer(wanted.peer()).build(),
+            ReplicaOptions.DEFAULT
+                .edit()
+                .peer(wanted.peer())
+                .advertised(options.membership().advertised().orElse(null))
+                .build(),
             options.membership().zone(),
             options.version(),
             wanted.http().map(StatusReport::text).orElse(""),

@@ -2,6 +2,7 @@ package dev.meridian.node;
 
 import dev.meridian.shard.ClusterOptions;
 import dev.meridian.site.Listeners;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -31,15 +32,25 @@ public record NodeOptions(
    * A node's part in its cluster.
    *
    * @param join whose cluster to join when the data folder is new; empty founds one
+   * @param advertised where other nodes reach this one, when it is not where it listens for them
    * @param zone the failure zone the node is in; empty for none
    * @param replicas how many replicas data should have, when there are so many nodes
    * @param replaceAfter how long a node may be silent before another takes its place
    */
   public record Membership(
-      Optional<ClusterOptions.Join> join, String zone, int replicas, Duration replaceAfter) {
+      Optional<ClusterOptions.Join> join,
+      Optional<InetSocketAddress> advertised,
+      String zone,
+      int replicas,
+      Duration replaceAfter) {
     /** A node that founds a cluster, or is of one already. */
     public static final Membership ALONE =
-        new Membership(Optional.empty(), "", ClusterOptions.REPLICAS, ClusterOptions.REPLACE_AFTER);
+        new Membership(
+            Optional.empty(),
+            Optional.empty(),
+            "",
+            ClusterOptions.REPLICAS,
+            ClusterOptions.REPLACE_AFTER);
   }
 
   /** A node that founds a cluster, or is of one already. */

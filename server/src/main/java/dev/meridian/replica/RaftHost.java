@@ -188,7 +188,7 @@ public final class RaftHost implements AutoCloseable {
 
   /** This node as a member: its id and where others reach it. */
   RaftPeer peer() {
-    InetSocketAddress at = options.peer();
+    InetSocketAddress at = options.reachableAt();
     return RaftPeer.newBuilder()
         .setId(self())
         .setAddress(at.getHostString() + ":" + at.getPort())

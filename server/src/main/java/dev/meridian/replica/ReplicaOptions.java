@@ -3,6 +3,7 @@ package dev.meridian.replica;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a {@link ReplicatedStore} behaves: every bound and wait of the room, in one place.
@@ -10,6 +11,8 @@ import java.util.function.LongSupplier;
  * @param region number of the region that writes, 0 to 65535; part of every version
  * @param peer where this replica listens for the others of its group; port 0 lets the system
  *     choose, which is right as long as the group has one member
+ * @param advertised where the others reach it, when that is not {@code peer}: behind a forwarded
+ *     port, or when it listens on all addresses
  * @param queuedWrites most writes waiting for their turn; more are refused at once
  * @param queuedBytes most bytes of writes waiting for their turn; more are refused at once
  * @param entryWrites most writes that share one entry of the log
@@ -37,6 +40,7 @@ import java.util.function.LongSupplier;
 public record ReplicaOptions(
     int region,
     InetSocketAddress peer,
+    @Nullable InetSocketAddress advertised,
     int queuedWrites,
     long queuedBytes,
     int entryWrites,
@@ -67,6 +71,7 @@ public record ReplicaOptions(
       new ReplicaOptions(
           0,
           new InetSocketAddress("127.0.0.1", 0),
+          null,
           16_384,
           64L << 20,
           1024,
@@ -116,6 +121,11 @@ public record ReplicaOptions(
     }
   }
 
+  /** Where the other members reach this one. */
+  public InetSocketAddress reachableAt() {
+    return advertised == null ? peer : advertised;
+  }
+
   /** A builder that begins with these options. */
   public Builder edit() {
     return new Builder(this);
@@ -125,6 +135,7 @@ public record ReplicaOptions(
   public static final class Builder {
     private int region;
     private InetSocketAddress peer;
+    private @Nullable InetSocketAddress advertised;
     private int queuedWrites;
     private long queuedBytes;
     private int entryWrites;
@@ -150,6 +161,7 @@ public record ReplicaOptions(
     private Builder(ReplicaOptions from) {
       region = from.region;
       peer = from.peer;
+      advertised = from.advertised;
       queuedWrites = from.queuedWrites;
       queuedBytes = from.queuedBytes;
       entryWrites = from.entryWrites;
@@ -182,6 +194,12 @@ public record ReplicaOptions(
     /** See {@link ReplicaOptions#peer}. */
     public Builder peer(InetSocketAddress address) {
       peer = address;
+      return this;
+    }
+
+    /** See {@link ReplicaOptions#advertised}. */
+    public Builder advertised(@Nullable InetSocketAddress address) {
+      advertised = address;
       return this;
     }
 
@@ -291,6 +309,7 @@ public record ReplicaOptions(
       return new ReplicaOptions(
           region,
           peer,
+          advertised,
           queuedWrites,
           queuedBytes,
           entryWrites,

@@ -189,11 +189,11 @@ public final class Cluster implements AutoCloseable {
     try {
       certificate = NodeCertificate.load(folder);
     } catch (NoSuchFileException e) {
-      certificate = issue(authority, self.node(), options.replica().peer(), clock.instant());
+      certificate = issue(authority, self.node(), options.replica().reachableAt(), clock.instant());
       certificate.save(folder);
     }
     if (certificate.renewalDue(clock.instant())) {
-      certificate = issue(authority, self.node(), options.replica().peer(), clock.instant());
+      certificate = issue(authority, self.node(), options.replica().reachableAt(), clock.instant());
       certificate.save(folder);
     }
     return new PeerTls(certificate, TrustedAuthorities.load(folder), clock);
@@ -440,7 +440,7 @@ public final class Cluster implements AutoCloseable {
       if (groups.size() < 2) {
         return refuse("this node is starting; try again soon");
       }
-      if (isLoopback(at) != isLoopback(options.replica().peer())) {
+      if (isLoopback(at) != isLoopback(options.replica().reachableAt())) {
         return refuse(
             "it can be reached at "
                 + asked.getNode().getAddress()
@@ -553,7 +553,7 @@ public final class Cluster implements AutoCloseable {
               issue(
                   Authority.load(Joining.trust(host.data())),
                   self(),
-                  options.replica().peer(),
+                  options.replica().reachableAt(),
                   Instant.now());
           next.save(Joining.trust(host.data()));
           tls.use(next);

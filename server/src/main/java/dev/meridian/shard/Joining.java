@@ -101,7 +101,7 @@ final class Joining {
   }
 
   static NodeInfo info(String node, ClusterOptions options) {
-    var at = options.replica().peer();
+    var at = options.replica().reachableAt();
     return NodeInfo.newBuilder()
         .setId(node)
         .setAddress(at.getHostString() + ":" + at.getPort())

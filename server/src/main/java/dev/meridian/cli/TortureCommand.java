@@ -1,0 +1,118 @@
+package dev.meridian.cli;
+
+import dev.meridian.lab.Lab;
+import dev.meridian.lab.Torture;
+import dev.meridian.torture.TortureReport;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "torture",
+    description = {
+      "Kill, pause and cut off nodes of a real cluster on this machine while clients use it, and"
+          + " check that nothing they were promised was broken: linearizability, session guarantees,"
+          + " no acknowledged write lost.",
+      "",
+      "Exits with 0 when every checker accepts, with 1 when one does not.",
+    },
+    footer = {
+      "%nExamples:",
+      "  ./meridian torture --minutes 30 --seed 7",
+      "  ./meridian torture --minutes 2 --report report.md --folder /tmp/t"
+    })
+final class TortureCommand implements Callable<Integer> {
+  @Option(
+      names = "--minutes",
+      paramLabel = "N",
+      defaultValue = "5",
+      description = "How long (default: ${DEFAULT-VALUE}).")
+  double minutes = 5;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "What is tried and done follows from it (default: a new one, which is shown).")
+  @Nullable Long seed;
+
+  @Option(
+      names = "--nodes",
+      paramLabel = "N",
+      defaultValue = "3",
+      description = "How many nodes, 2 to 7 (default: ${DEFAULT-VALUE}).")
+  int nodes = 3;
+
+  @Option(
+      names = "--rate",
+      paramLabel = "N",
+      defaultValue = "300",
+      description = "Operations a second of all clients together (default: ${DEFAULT-VALUE}).")
+  double rate = 300;
+
+  @Option(names = "--report", paramLabel = "FILE", description = "Also write the report, as Markdown.")
+  @Nullable Path report;
+
+  @Option(
+      names = "--folder",
+      paramLabel = "FOLDER",
+      description = "For data, logs and the history (default: a new temporary folder).")
+  @Nullable Path folder;
+
+  @Option(
+      names = "--first",
+      paramLabel = "N",
+      defaultValue = "40",
+      description = "Node 1 is at 127.0.0.(N+1) (default: ${DEFAULT-VALUE}).")
+  int first = 40;
+
+  private final Console console;
+
+  TortureCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    LabCommand.checkNodes(nodes);
+    if (!(minutes > 0 && minutes <= 24 * 60) || !(rate >= 1 && rate <= 100_000) || nodes < 2) {
+      throw new CliException(
+          ExitCode.USAGE,
+          "--minutes is up to 1440, --rate 1 to 100000, --nodes at least 2");
+    }
+    long from = seed == null ? ThreadLocalRandom.current().nextInt(1, 1_000_000) : seed;
+    Path at = folder == null ? Files.createTempDirectory("meridian-torture") : folder;
+    Files.createDirectories(at);
+    try (Lab lab = new Lab(at, LabCommand.emptySite(at), first)) {
+      Runtime.getRuntime()
+          .addShutdownHook(
+              Thread.ofPlatform()
+                  .unstarted(() -> lab.nodes().forEach(node -> endQuietly(lab, node))));
+      console.note("seed " + from + "; data and logs are in " + at);
+      lab.start(nodes);
+      TortureReport result =
+          new Torture(lab, from, console::note)
+              .run(
+                  Duration.ofMillis((long) (minutes * 60_000)),
+                  rate,
+                  at.resolve("history.ndjson"));
+      console.out().print(result.text());
+      if (report != null) {
+        Files.writeString(report, result.markdown());
+      }
+      return result.accepted() ? ExitCode.OK : ExitCode.FAILED;
+    }
+  }
+
+  private static void endQuietly(Lab lab, Lab.Node node) {
+    try {
+      lab.kill(node);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.meridian.lab;
+
+import org.jspecify.annotations.NullMarked;
