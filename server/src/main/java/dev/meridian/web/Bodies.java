@@ -45,15 +45,15 @@ final class Bodies {
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    } catch (ProblemException | UncheckedIOException | CloseConnectionException e) {
+      throw e;
+    } catch (Http1Reader.BrokenBody e) {
+      throw broken("The body's chunked encoding is broken: " + e.getMessage() + ".");
     } catch (DataReader.InsufficientDataAvailableException e) {
       throw broken("The body ended before it was whole; nothing was done.");
-    } catch (IllegalArgumentException | DataReader.IncorrectNewLineException e) {
-      // The engine's chunk sizes are hexadecimal digits and nothing else; it knows no chunk
-      // extensions (RFC 9112, section 7.1.1).
-      throw broken(
-          "The body's chunked encoding is broken ("
-              + e.getMessage()
-              + "): a chunk begins with its size in hexadecimal digits, without extensions.");
+    } catch (RuntimeException e) {
+      // Whatever it is: where the body ends is unknown, so no other request may be read after it.
+      throw broken("The body could not be read.");
     }
     context.read();
     return body.toByteArray();
