@@ -35,7 +35,7 @@ import java.util.function.Supplier;
  * {@code since=POSITION} or {@code Last-Event-ID} goes on from a position. Events are {@code put}
  * with {@code {"id","etag","value"}}, {@code delete} with {@code {"id"}}, and {@code reset} when
  * the position is no longer known: forget everything, what is there now follows. Every event's id
- * is a position.
+ * is a position, and the stream begins with one.
  *
  * <p>A watcher is one virtual thread that waits for the change feed; it holds no queue, so a slow
  * client delays itself alone and gets each document's newest state when it is ready for more. One
@@ -213,7 +213,10 @@ final class Watches implements AutoCloseable {
           return;
         }
         try (OutputStream out = response.outputStream()) {
-          out.write(("retry: " + RETRY_MILLIS + "\n\n").getBytes(StandardCharsets.US_ASCII));
+          // With an id, so that a client cut off before the first event goes on from here.
+          out.write(
+              ("id: " + from + "\nretry: " + RETRY_MILLIS + "\n\n")
+                  .getBytes(StandardCharsets.US_ASCII));
           out.flush();
           Gatekeeper.Readers readers = first;
           shownIsAll = from.equals(Position.START);
