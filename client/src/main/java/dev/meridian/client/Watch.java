@@ -82,12 +82,14 @@ public final class Watch implements AutoCloseable {
   private @Nullable Event read(BufferedReader in) throws IOException {
     StringBuilder data = new StringBuilder();
     String type = "message";
+    // Counts when its event is whole: half an event, or half an id, is sent again.
+    String id = lastEventId;
     for (String line = in.readLine(); line != null; line = in.readLine()) {
       if (line.isEmpty()) {
+        lastEventId = id;
         if (!data.isEmpty()) {
           data.setLength(data.length() - 1);
-          return new Event(
-              lastEventId == null ? "" : lastEventId, type, Json.MAPPER.readTree(data.toString()));
+          return new Event(id == null ? "" : id, type, Json.MAPPER.readTree(data.toString()));
         }
         type = "message";
         continue;
@@ -97,7 +99,7 @@ public final class Watch implements AutoCloseable {
       String value = colon < 0 ? "" : line.substring(colon + 1);
       value = value.startsWith(" ") ? value.substring(1) : value;
       switch (field) {
-        case "id" -> lastEventId = value;
+        case "id" -> id = value;
         case "event" -> type = value;
         case "data" -> data.append(value).append('\n');
         default -> {
