@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.meridian.node.Node;
 import dev.meridian.node.NodeException;
 import dev.meridian.node.NodeOptions;
+import dev.meridian.site.ListenAddress;
 import dev.meridian.site.Listeners;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The command line against a node, as its users type it: rightly and wrongly. */
@@ -352,5 +354,31 @@ class CliTest {
     Ran broken = run("", "check", site.toString());
     assertThat(broken.code()).isEqualTo(ExitCode.FAILED);
     assertThat(broken.out() + broken.err()).contains("site.yaml:2").contains("domains");
+  }
+
+  // --- Up ------------------------------------------------------------------------------------
+
+  @ParameterizedTest
+  @CsvSource({
+    "127.0.0.1:80, off, off, true",
+    "'[::1]:80', 127.0.0.1:443, 127.0.0.1:53, true",
+    "off, off, off, true",
+    "'*:80', off, off, false",
+    "127.0.0.1:80, 192.0.2.1:443, off, false",
+    "127.0.0.1:80, off, '[::]:53', false",
+  })
+  void developmentIsTheDefaultOnLoopbackOnly(
+      String http, String https, String dns, boolean expected) {
+    InetSocketAddress own = new InetSocketAddress("127.0.0.1", 1);
+    Listeners listeners = new Listeners(optional(http), optional(https), optional(dns), own, own);
+    assertThat(UpCommand.isDevelopment(null, listeners)).isEqualTo(expected);
+    UpCommand.Mode mode = new UpCommand.Mode();
+    mode.dev = !expected;
+    mode.production = expected;
+    assertThat(UpCommand.isDevelopment(mode, listeners)).isEqualTo(!expected);
+  }
+
+  private static Optional<InetSocketAddress> optional(String text) {
+    return text.equals("off") ? Optional.empty() : Optional.of(ListenAddress.parse(text));
   }
 }
