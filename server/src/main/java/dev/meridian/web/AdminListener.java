@@ -115,9 +115,12 @@ public final class AdminListener implements AutoCloseable {
       RequestContext context = RequestContext.admin(request, response);
       connections.enter(request);
       try {
-        handle(context);
-      } catch (RuntimeException | Error e) {
-        answers.failure(context, e);
+        try {
+          handle(context);
+        } catch (RuntimeException | Error e) {
+          answers.failure(context, e);
+        }
+        Bodies.abandon(context);
       } finally {
         connections.leave(request);
       }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.meridian.site.Limits;
 import java.io.IOException;
 import java.net.Socket;
+import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
@@ -128,5 +129,46 @@ class RequestFramingTest {
     int limit = Limits.DEFAULT.bodyBytes();
     String answer = all(chunked("7fffffff\r\n" + "1".repeat(limit + 100_000)));
     assertThat(answer).startsWith("HTTP/1.1 413 ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "PUT /data/_keys/1", // refused without looking at the body
+        "DELETE /data/a/1",
+        "GET /data/a/secret",
+        "GET /openapi.json",
+        "GET /nothing-here",
+      })
+  void connectionWhoseBodyWasNotWantedEndsThoughItDrips(String request) throws Exception {
+    try (Socket socket = new Socket("127.0.0.1", server.port())) {
+      socket.setSoTimeout(50_000);
+      socket
+          .getOutputStream()
+          .write((request + " HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").getBytes());
+      Thread dripping =
+          Thread.startVirtualThread(
+              () -> {
+                try {
+                  // As long as it takes; the server's end of the connection ends this.
+                  while (true) {
+                    socket.getOutputStream().write('x');
+                    Thread.sleep(100);
+                  }
+                } catch (IOException | InterruptedException e) {
+                  // Ended, as it should be.
+                }
+              });
+      StringBuilder answer = new StringBuilder();
+      try {
+        for (int b = socket.getInputStream().read(); b >= 0; b = socket.getInputStream().read()) {
+          answer.append((char) b);
+        }
+      } catch (SocketException e) {
+        // Reset, for it went on sending.
+      }
+      dripping.join();
+      assertThat(answer).startsWith("HTTP/1.1 ").containsIgnoringCase("Connection: close");
+    }
   }
 }
