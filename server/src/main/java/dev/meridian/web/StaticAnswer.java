@@ -142,6 +142,10 @@ final class StaticAnswer {
 
   private static boolean refuse(ServerResponse response, Status status) {
     response.status(status);
+    if (status.code() >= 400) {
+      // Whatever may be kept of the file, this answer to one request may not.
+      response.headers().set(Names.NO_STORE);
+    }
     response.send();
     return false;
   }

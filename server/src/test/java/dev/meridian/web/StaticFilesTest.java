@@ -250,4 +250,13 @@ class StaticFilesTest {
     assertThat(answer).doesNotContain("SECRET").doesNotContain(" 200 ");
     assertThat(server.get("/ten.txt").body()).isEqualTo("0123456789");
   }
+
+  @Test
+  void refusalsAreNotKept() throws Exception {
+    for (String[] wrong : new String[][] {{"Range", "bytes=9-"}, {"If-Match", "\"x\""}}) {
+      HttpResponse<String> refused = server.get("/app.3f9a2c1b.js", wrong);
+      assertThat(refused.statusCode()).isIn(412, 416);
+      assertThat(refused.headers().allValues("Cache-Control")).containsExactly("no-store");
+    }
+  }
 }
