@@ -41,6 +41,8 @@ public final class StaticFiles implements HttpService {
 
   private final Supplier<Site> site;
   private final long trustNanos;
+
+  /** By their addresses, decoded: a file that can be spelt in many ways is kept once. */
   private final Cache<String, StaticFile> cache =
       Caffeine.newBuilder()
           .maximumWeight(MAX_CACHE_BYTES)
@@ -113,26 +115,40 @@ public final class StaticFiles implements HttpService {
   // Finding
 
   private @Nullable StaticFile find(String raw) {
-    StaticFile known = cache.getIfPresent(raw);
+    // An address without escapes has one spelling, and is looked up as it is.
+    SitePath path = raw.indexOf('%') < 0 ? null : SitePath.parse(raw);
+    String key = path == null ? raw : spelling(path);
+    StaticFile known = cache.getIfPresent(key);
     if (known != null) {
       if (known.isCurrent(trustNanos)) {
         return known;
       }
-      cache.invalidate(raw);
+      cache.invalidate(key);
     }
-    SitePath path = SitePath.parse(raw);
+    path = path == null ? SitePath.parse(raw) : path;
     Path real = path == null ? null : locate(path, path.folder());
     if (real == null) {
       return null;
     }
     try {
       StaticFile file = StaticFile.read(real);
-      cache.put(raw, file);
+      cache.put(key, file);
       return file;
     } catch (IOException e) {
       // It went away, or may not be read: then it is not published.
       return null;
     }
+  }
+
+  /** The one name of all spellings of an address; segments hold no slash. */
+  private static String spelling(SitePath path) {
+    return "/" + String.join("/", path.segments()) + (path.folder() ? "/" : "");
+  }
+
+  /** How many files are in memory. */
+  long kept() {
+    cache.cleanUp();
+    return cache.estimatedSize();
   }
 
   private boolean isFolderWithIndex(String raw) {

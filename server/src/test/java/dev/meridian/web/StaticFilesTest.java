@@ -259,4 +259,13 @@ class StaticFilesTest {
       assertThat(refused.headers().allValues("Cache-Control")).containsExactly("no-store");
     }
   }
+
+  @Test
+  void everySpellingOfAnAddressIsOneFileInMemory() throws Exception {
+    for (String path :
+        new String[] {"/style.css", "/%73tyle.css", "/s%74yle%2Ecss", "/style%2ecss"}) {
+      assertThat(server.get(path).body()).isEqualTo(CSS);
+    }
+    assertThat(server.files.kept()).isOne();
+  }
 }
