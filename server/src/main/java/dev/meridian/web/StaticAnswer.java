@@ -15,10 +15,9 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.LinkOption;
-import java.nio.file.StandardOpenOption;
 import java.time.format.DateTimeParseException;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -40,12 +39,14 @@ final class StaticAnswer {
   /**
    * Answers GET or HEAD with a file.
    *
+   * @param channel the file, opened, if its content is not in memory and wanted
    * @param versioned whether the address changes with the content
    */
   static void answer(
       ServerRequest request,
       ServerResponse response,
       StaticFile file,
+      @Nullable FileChannel channel,
       boolean versioned,
       boolean head)
       throws IOException {
@@ -73,7 +74,7 @@ final class StaticAnswer {
     if (range != null && rangeApplies(request, file, tag)) {
       List<Range> ranges = ByteRanges.parse(range, file.size());
       if (ranges != null) {
-        sendRanges(response, file, ranges);
+        sendRanges(response, file, channel, ranges);
         return;
       }
     }
@@ -86,9 +87,8 @@ final class StaticAnswer {
       response.send();
     } else {
       response.header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, file.size()));
-      try (FileChannel channel = open(file);
-          OutputStream out = response.outputStream()) {
-        copy(channel, new Range(0, file.size() - 1), out);
+      try (OutputStream out = response.outputStream()) {
+        copy(file, channel, new Range(0, file.size() - 1), out);
       }
     }
   }
@@ -189,7 +189,8 @@ final class StaticAnswer {
     }
   }
 
-  private static void sendRanges(ServerResponse response, StaticFile file, List<Range> ranges)
+  private static void sendRanges(
+      ServerResponse response, StaticFile file, @Nullable FileChannel channel, List<Range> ranges)
       throws IOException {
     if (ranges.isEmpty()) {
       response.header(HeaderValues.create(HeaderNames.CONTENT_RANGE, "bytes */" + file.size()));
@@ -202,9 +203,8 @@ final class StaticAnswer {
       response.header(file.type());
       response.header(HeaderValues.create(HeaderNames.CONTENT_RANGE, contentRange(range, file)));
       response.header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, range.length()));
-      try (FileChannel channel = open(file);
-          OutputStream out = response.outputStream()) {
-        copy(channel, range, out);
+      try (OutputStream out = response.outputStream()) {
+        copy(file, channel, range, out);
       }
       return;
     }
@@ -221,11 +221,10 @@ final class StaticAnswer {
         HeaderValues.create(
             HeaderNames.CONTENT_TYPE, "multipart/byteranges; boundary=" + boundary));
     response.header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, length));
-    try (FileChannel channel = open(file);
-        OutputStream out = response.outputStream()) {
+    try (OutputStream out = response.outputStream()) {
       for (int i = 0; i < ranges.size(); i++) {
         out.write(heads.get(i));
-        copy(channel, ranges.get(i), out);
+        copy(file, channel, ranges.get(i), out);
       }
       out.write(end);
     }
@@ -246,22 +245,26 @@ final class StaticAnswer {
     return "bytes " + range.first() + "-" + range.last() + "/" + file.size();
   }
 
-  private static FileChannel open(StaticFile file) throws IOException {
-    // Its real path: whatever was made a link since is not followed.
-    return FileChannel.open(file.path(), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
-  }
-
-  private static void copy(FileChannel from, Range range, OutputStream to) throws IOException {
+  private static void copy(
+      StaticFile file, @Nullable FileChannel from, Range range, OutputStream to)
+      throws IOException {
+    byte[] content = file.content();
+    if (content != null) {
+      to.write(content, (int) range.first(), (int) range.length());
+      return;
+    }
+    FileChannel channel = Objects.requireNonNull(from);
     ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(BUFFER_BYTES, range.length()));
     long at = range.first();
     while (at <= range.last()) {
       buffer.clear().limit((int) Math.min(buffer.capacity(), range.last() - at + 1));
-      int read = from.read(buffer, at);
-      if (read < 0) {
-        throw new EOFException("the file became shorter while it was sent");
+      int read = channel.read(buffer, at);
+      at += Math.max(read, 0);
+      // Looked at again before the end is sent: an answer that breaks off is known to be broken.
+      if (read < 0 || (at > range.last() && !file.isStillThere())) {
+        throw new EOFException("the file was changed while it was sent");
       }
       to.write(buffer.array(), 0, read);
-      at += read;
     }
   }
 }

@@ -12,6 +12,7 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
@@ -34,6 +35,9 @@ public final class StaticFiles implements HttpService {
 
   /** How long a file is served unlooked at, when not in development. */
   private static final long TRUST_NANOS = 1_000_000_000L;
+
+  /** How often a file is looked at anew that was replaced while it was opened. */
+  private static final int MOST_LOOKS = 3;
 
   /** The names that build tools give: a hash in hexadecimal before the ending. */
   private static final Pattern HASHED_NAME =
@@ -102,11 +106,32 @@ public final class StaticFiles implements HttpService {
       return;
     }
     RequestContext.current().route(Route.STATIC);
-    boolean versioned =
-        request.prologue().query().rawValue().equals("v=" + file.version())
-            || HASHED_NAME.matcher(raw).matches();
+    boolean head = method.equals("HEAD");
     try {
-      StaticAnswer.answer(request, response, file, versioned, method.equals("HEAD"));
+      for (int attempt = 1; file != null; attempt++) {
+        try (FileChannel channel = head || file.content() != null ? null : file.open()) {
+          if (channel != null || head || file.content() != null) {
+            boolean versioned =
+                request.prologue().query().rawValue().equals("v=" + file.version())
+                    || HASHED_NAME.matcher(raw).matches();
+            StaticAnswer.answer(request, response, file, channel, versioned, head);
+            return;
+          }
+        }
+        // It was replaced since it was looked at.
+        if (attempt == MOST_LOOKS) {
+          throw new ProblemException(
+              Problem.of(
+                      Status.SERVICE_UNAVAILABLE_503,
+                      "file-changes",
+                      "The file is being changed",
+                      "The file at this address changes faster than it can be sent; try again.")
+                  .with(HeaderValues.create(HeaderNames.RETRY_AFTER, "1")));
+        }
+        cache.asMap().values().remove(file);
+        file = find(raw);
+      }
+      response.next();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

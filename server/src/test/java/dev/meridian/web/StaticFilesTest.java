@@ -268,4 +268,22 @@ class StaticFilesTest {
     }
     assertThat(server.files.kept()).isOne();
   }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"ten.txt", "large.bin"})
+  void rangesAreOfTheFileThatTheirTagNames(String name) throws Exception {
+    Path file = folder.resolve("public").resolve(name);
+    byte[] before = Files.readAllBytes(file);
+    try (SiteServer production = new SiteServer(folder, temp.resolve("more"), false)) {
+      String old = header(production.bytes("HEAD", "/" + name), "ETag");
+      byte[] after = before.clone();
+      after[1] ^= 1;
+      Files.write(file, after);
+      // At once, while the server still trusts what it knows.
+      HttpResponse<byte[]> part = production.bytes("GET", "/" + name, "Range", "bytes=0-3");
+      assertThat(part.statusCode()).isEqualTo(206);
+      assertThat(part.body())
+          .isEqualTo(Arrays.copyOf(header(part, "ETag").equals(old) ? before : after, 4));
+    }
+  }
 }
