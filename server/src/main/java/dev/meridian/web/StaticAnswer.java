@@ -118,7 +118,7 @@ final class StaticAnswer {
       ServerRequest request, ServerResponse response, StaticFile file, String tag) {
     var headers = request.headers();
     if (headers.contains(HeaderNames.IF_MATCH)) {
-      if (tag.startsWith("W/") || !EntityTags.matches(headers.values(HeaderNames.IF_MATCH), tag)) {
+      if (!EntityTags.matchesStrongly(headers.values(HeaderNames.IF_MATCH), tag)) {
         return refuse(response, Status.PRECONDITION_FAILED_412);
       }
     } else if (headers.contains(HeaderNames.IF_UNMODIFIED_SINCE)) {

@@ -84,12 +84,22 @@ public final class StaticFiles implements HttpService {
 
   private void handle(ServerRequest request, ServerResponse response) {
     String method = request.prologue().method().text();
-    if (!method.equals("GET") && !method.equals("HEAD")) {
-      response.next();
-      return;
-    }
     String raw = request.prologue().uriPath().rawPath();
     StaticFile file = find(raw);
+    if (!method.equals("GET") && !method.equals("HEAD")) {
+      if (file == null) {
+        response.next();
+        return;
+      }
+      RequestContext.current().route(Route.STATIC);
+      throw new ProblemException(
+          Problem.of(
+                  Status.METHOD_NOT_ALLOWED_405,
+                  "method-not-allowed",
+                  "Method not allowed",
+                  "There is a file at this address; it can be read with GET and HEAD.")
+              .with(HeaderValues.create(HeaderNames.ALLOW, "GET, HEAD")));
+    }
     if (file == null) {
       if (isFolderWithIndex(raw)) {
         RequestContext.current().route(Route.STATIC);

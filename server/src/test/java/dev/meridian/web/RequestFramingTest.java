@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Where requests begin and end, as sockets see it. */
@@ -170,5 +171,35 @@ class RequestFramingTest {
       dripping.join();
       assertThat(answer).startsWith("HTTP/1.1 ").containsIgnoringCase("Connection: close");
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "GET http://a/data/a/secret HTTP/1.1 | 200",
+        "GET HTTPS://a.test:81/data/a/secret? HTTP/1.1 | 200",
+        "GET http://a/openapi.json HTTP/1.1 | 200",
+        "GET http://a HTTP/1.1 | 404",
+        "GET http:///data/a/secret HTTP/1.1 | 400",
+        "GET ftp://a/data/a/secret HTTP/1.1 | 400",
+        "GET data/a/secret HTTP/1.1 | 400",
+        "GET * HTTP/1.1 | 400",
+        "OPTIONS * HTTP/1.1 | 204",
+        "GET /data/a/secret HTTP/1.0 | 505",
+        "GET /data/a/secret HTTP/1.2 | 400",
+        "GET /data/a/secret | 400",
+        "nonsense | 400",
+      })
+  void everyFormOfRequestIsAnswered(String line, int status) throws Exception {
+    String answer = all(line + "\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assertThat(answer).startsWith("HTTP/1.1 " + status + " ");
+    assertThat(answer).contains(status >= 400 ? "application/problem+json" : "HTTP/1.1");
+    assertThat(answer).contains(status == 204 ? "Allow: GET, HEAD, POST" : "HTTP/1.1");
+  }
+
+  @Test
+  void bareLineFeedsAreAnswered() throws Exception {
+    assertThat(all("GET /data/a/secret HTTP/1.1\nHost: a\n\n")).startsWith("HTTP/1.1 400 ");
   }
 }

@@ -135,6 +135,9 @@ class StaticFilesTest {
     assertThat(status("If-Modified-Since", "nonsense")).isEqualTo(200);
     assertThat(status("If-Match", "\"x\"")).isEqualTo(412);
     assertThat(status("If-Match", tag)).isEqualTo(200);
+    assertThat(status("If-Match", "*")).isEqualTo(200);
+    assertThat(status("If-Match", "W/" + tag)).isEqualTo(412);
+    assertThat(status("If-Match", "\"x\", " + tag)).isEqualTo(200);
     assertThat(status("If-Unmodified-Since", DAY_BEFORE)).isEqualTo(412);
     assertThat(status("Range", "bytes=0-1", "If-Range", tag)).isEqualTo(206);
     assertThat(status("Range", "bytes=0-1", "If-Range", "\"x\"")).isEqualTo(200);
@@ -285,5 +288,22 @@ class StaticFilesTest {
       assertThat(part.body())
           .isEqualTo(Arrays.copyOf(header(part, "ETag").equals(old) ? before : after, 4));
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"POST", "PUT", "DELETE", "OPTIONS"})
+  void filesCanOnlyBeRead(String method) throws Exception {
+    HttpResponse<byte[]> refused = server.bytes(method, "/ten.txt");
+    assertThat(refused.statusCode()).isEqualTo(405);
+    assertThat(header(refused, "Allow")).isEqualTo("GET, HEAD");
+  }
+
+  @Test
+  void conditionsOfPagesAreHeeded() throws Exception {
+    SiteServer.write(folder, "pages/a.html", "page");
+    String tag = header(server.get("/a"), "ETag");
+    assertThat(server.get("/a", "If-Match", tag).statusCode()).isEqualTo(200);
+    assertThat(server.get("/a", "If-Match", "\"x\"").statusCode()).isEqualTo(412);
+    assertThat(server.get("/a", "If-None-Match", tag).statusCode()).isEqualTo(304);
   }
 }
