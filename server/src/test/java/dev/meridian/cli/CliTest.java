@@ -356,6 +356,32 @@ class CliTest {
     assertThat(broken.out() + broken.err()).contains("site.yaml:2").contains("domains");
   }
 
+  @ParameterizedTest
+  @CsvSource({"No space left on device, true", "Broken pipe, false"})
+  void outputThatCannotBeWrittenIsSaidUnlessItsReaderLeft(String reason, boolean said) {
+    at("data", "put", "notes/1", "1").ok();
+    OutputStream full =
+        new OutputStream() {
+          @Override
+          public void write(int b) throws IOException {
+            throw new IOException(reason);
+          }
+        };
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    Console console =
+        new Console(
+            new ByteArrayInputStream(new byte[0]),
+            new Console.Output(full),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            Map.of(),
+            false,
+            false);
+    assertThat(Meridian.run(console, reaching("data", "export", "notes")))
+        .isEqualTo(ExitCode.FAILED);
+    assertThat(err.toString(StandardCharsets.UTF_8))
+        .isEqualTo(said ? "meridian: standard output cannot be written: " + reason + "\n" : "");
+  }
+
   // --- Up ------------------------------------------------------------------------------------
 
   @ParameterizedTest
