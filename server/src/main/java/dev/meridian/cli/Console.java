@@ -3,13 +3,16 @@ package dev.meridian.cli;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Help.Ansi;
 
 /**
@@ -35,14 +38,48 @@ record Console(
   static Console system() {
     return new Console(
         System.in,
-        new PrintStream(
-            new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16),
-            false,
-            StandardCharsets.UTF_8),
+        new Output(new FileOutputStream(FileDescriptor.out)),
         System.err,
         System.getenv(),
         isTerminal(1),
         isTerminal(2));
+  }
+
+  /** Standard output. It keeps why it could not be written, which a print stream forgets. */
+  static final class Output extends PrintStream {
+    private final Target target;
+
+    Output(OutputStream to) {
+      this(new Target(to));
+    }
+
+    private Output(Target target) {
+      super(new BufferedOutputStream(target, 1 << 16), false, StandardCharsets.UTF_8);
+      this.target = target;
+    }
+
+    /** The first failure, or null. */
+    @Nullable IOException failure() {
+      return target.failure;
+    }
+
+    private static final class Target extends FilterOutputStream {
+      private volatile @Nullable IOException failure;
+
+      Target(OutputStream to) {
+        super(to);
+      }
+
+      @Override
+      public void write(byte[] bytes, int offset, int length) throws IOException {
+        try {
+          out.write(bytes, offset, length);
+        } catch (IOException e) {
+          failure = failure == null ? e : failure;
+          throw e;
+        }
+      }
+    }
   }
 
   /** Whether standard output takes colours: a terminal that has them and NO_COLOR unset. */

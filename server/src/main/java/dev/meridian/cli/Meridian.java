@@ -1,5 +1,6 @@
 package dev.meridian.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -95,7 +96,14 @@ public final class Meridian implements Runnable {
       int code = commandLine(console, failures).execute(args);
       console.out().flush();
       if (console.out().checkError()) {
-        // The reader went away, as `head` does: there is nobody left to tell.
+        if (console.out() instanceof Console.Output out
+            && out.failure() instanceof IOException failure
+            && !"Broken pipe".equals(failure.getMessage())) {
+          console.note(
+              "meridian: standard output cannot be written: "
+                  + Failures.oneLine(String.valueOf(failure.getMessage())));
+        }
+        // Otherwise the reader went away, as `head` does: there is nobody left to tell.
         return code == ExitCode.OK ? ExitCode.FAILED : code;
       }
       return code;

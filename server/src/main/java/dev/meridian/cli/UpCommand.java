@@ -1,5 +1,6 @@
 package dev.meridian.cli;
 
+import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.node.Node;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.ArgGroup;
@@ -137,7 +139,9 @@ final class UpCommand implements Callable<Integer> {
   static final class Mode {
     @Option(
         names = "--dev",
-        description = "Error pages show what is wrong in a template (default on loopback).")
+        description =
+            "Error pages show what is wrong in a template (default when the site is on loopback"
+                + " only).")
     boolean dev;
 
     @Option(names = "--production", description = "Error pages are plain (default elsewhere).")
@@ -181,14 +185,13 @@ final class UpCommand implements Callable<Integer> {
     boolean json = log == null ? !console.errIsTerminal() : log.equals("json");
     System.setProperty("meridian.log.form", json ? "json" : "text");
     System.setProperty("meridian.log.level", "INFO");
-    boolean access = accessLog == null ? mode != null && mode.production : accessLog.equals("on");
-    System.setProperty("meridian.log.access", access ? "INFO" : "WARN");
+    System.setProperty("meridian.log.access", "on".equals(accessLog) ? "INFO" : "WARN");
     NodeOptions options =
         new NodeOptions(
             siteFolder(),
             data,
             this::listeners,
-            mode == null || !mode.production,
+            this::development,
             VersionCommand.number(),
             acceptClock,
             membership());
@@ -244,6 +247,27 @@ final class UpCommand implements Callable<Integer> {
     } catch (InvalidInputException e) {
       throw new CliException(ExitCode.USAGE, "the token: " + e.getMessage(), e);
     }
+  }
+
+  /** Decides what was left open, when the listeners are known. */
+  private boolean development(Listeners listeners) {
+    boolean development = isDevelopment(mode, listeners);
+    if (accessLog == null
+        && !development
+        && LoggerFactory.getILoggerFactory() instanceof LoggerContext logs) {
+      logs.getLogger("access").setLevel(Level.INFO);
+    }
+    return development;
+  }
+
+  /** As the flag says; without one, only if nobody else can reach the site. */
+  static boolean isDevelopment(@Nullable Mode mode, Listeners listeners) {
+    if (mode != null) {
+      return mode.dev;
+    }
+    return Stream.of(listeners.http(), listeners.https(), listeners.dns())
+        .flatMap(Optional::stream)
+        .allMatch(at -> at.getAddress() != null && at.getAddress().isLoopbackAddress());
   }
 
   private static void stop(Node node) {

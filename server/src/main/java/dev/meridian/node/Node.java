@@ -209,8 +209,9 @@ public final class Node implements AutoCloseable {
       return Optional.empty();
     }
     WebOptions web = WebOptions.of(listeners.http(), listeners.https());
-    StaticFiles files = StaticFiles.create(site, options.development());
-    Pages pages = Pages.create(site, store, access.grants(), files, options.development());
+    boolean development = options.development().test(listeners);
+    StaticFiles files = StaticFiles.create(site, development);
+    Pages pages = Pages.create(site, store, access.grants(), files, development);
     return Optional.of(
         opened(WebTier.start(web, store, site, metrics, access, List.of(pages, files), pages)));
   }

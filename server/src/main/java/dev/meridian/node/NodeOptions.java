@@ -6,6 +6,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /**
@@ -15,7 +16,8 @@ import java.util.function.UnaryOperator;
  *     no such folder
  * @param data the folder for everything this node keeps; made when it is not there
  * @param listeners turns the site's listeners into this node's, as flags ask
- * @param development whether error pages show what is wrong in a template
+ * @param development whether error pages show what is wrong in a template; asked once, for the
+ *     listeners that this node gets
  * @param version of the product, for people
  * @param acceptClock whether to start although the wall clock is long past the newest write
  * @param membership the node's part in its cluster
@@ -24,7 +26,7 @@ public record NodeOptions(
     Path site,
     Path data,
     UnaryOperator<Listeners> listeners,
-    boolean development,
+    Predicate<Listeners> development,
     String version,
     boolean acceptClock,
     Membership membership) {
@@ -60,6 +62,7 @@ public record NodeOptions(
       UnaryOperator<Listeners> listeners,
       boolean development,
       String version) {
-    this(site, data, listeners, development, version, false, Membership.ALONE);
+    this(
+        site, data, listeners, _ -> development, version, false, Membership.ALONE);
   }
 }

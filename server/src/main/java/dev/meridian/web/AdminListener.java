@@ -15,6 +15,7 @@ import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.RoutingRequest;
 import io.helidon.webserver.http.RoutingResponse;
 import io.helidon.webserver.http1.Http1Config;
+import io.helidon.webserver.http2.Http2Config;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -57,6 +58,7 @@ public final class AdminListener implements AutoCloseable {
     for (EventType type : EventType.values()) {
       direct.addHandler(type, new DirectProblems());
     }
+    Http2Config http2 = Http2Config.create();
     WebServer server =
         WebServer.builder()
             .address(address.getAddress())
@@ -67,7 +69,13 @@ public final class AdminListener implements AutoCloseable {
             .connectionOptions(
                 connections.watching(SocketOptions.builder().tcpNoDelay(true).build()))
             .idleConnectionTimeout(WebTier.NO_ENGINE_IDLE)
-            .addProtocol(Http1Config.builder().sendKeepAliveHeader(false).build())
+            .protocolsDiscoverServices(false)
+            .addConnectionSelector(
+                Http1.create(
+                    "admin",
+                    Http1Config.builder().sendKeepAliveHeader(false).build(),
+                    List.of(http2)))
+            .addProtocol(http2)
             .directHandlers(direct.build())
             .routing(HttpRouting.builder().addFilter(new Door()))
             .build();
@@ -109,9 +117,12 @@ public final class AdminListener implements AutoCloseable {
       RequestContext context = RequestContext.admin(request, response);
       var connection = connections.enter(request);
       try {
-        handle(context);
-      } catch (RuntimeException | Error e) {
-        answers.failure(context, e);
+        try {
+          handle(context);
+        } catch (RuntimeException | Error e) {
+          answers.failure(context, e);
+        }
+        Bodies.abandon(context);
       } finally {
         connections.leave(connection);
       }

@@ -6,15 +6,20 @@ import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.webserver.CloseConnectionException;
+import io.helidon.webserver.http.ServerRequest;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.OptionalLong;
 
 /** Reads request bodies, never more than a limit. */
 final class Bodies {
   private static final int MOST_ABANDONED = 16 << 20;
+
+  /** A client may go on sending for so long; one that sends nothing meets {@link Watchdog}. */
+  private static final Duration ABANDONED_TIME = Duration.ofSeconds(5);
 
   private Bodies() {}
 
@@ -45,18 +50,24 @@ final class Bodies {
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    } catch (ProblemException | UncheckedIOException | CloseConnectionException e) {
+      throw e;
+    } catch (Http1Reader.BrokenBody e) {
+      throw broken("The body's chunked encoding is broken: " + e.getMessage() + ".");
     } catch (DataReader.InsufficientDataAvailableException e) {
       throw broken("The body ended before it was whole; nothing was done.");
-    } catch (IllegalArgumentException | DataReader.IncorrectNewLineException e) {
-      // The engine's chunk sizes are hexadecimal digits and nothing else; it knows no chunk
-      // extensions (RFC 9112, section 7.1.1).
-      throw broken(
-          "The body's chunked encoding is broken ("
-              + e.getMessage()
-              + "): a chunk begins with its size in hexadecimal digits, without extensions.");
+    } catch (RuntimeException e) {
+      // Whatever it is: where the body ends is unknown, so no other request may be read after it.
+      throw broken("The body could not be read.");
     }
     context.read();
     return body.toByteArray();
+  }
+
+  /** Whether a request has a body of which something is unread. */
+  static boolean isUnread(ServerRequest request) {
+    var content = request.content();
+    return content.hasEntity() && !content.consumed();
   }
 
   /**
@@ -68,14 +79,17 @@ final class Bodies {
   static void abandon(RequestContext context) {
     if (!context.isHttp1()
         || !context.response().headers().contains(HeaderValues.CONNECTION_CLOSE)
-        || context.request().content().consumed()) {
+        || !isUnread(context.request())) {
       return;
     }
     if (context.request().continueSent()) {
       try (InputStream in = context.request().content().inputStream()) {
         byte[] buffer = new byte[8192];
         int left = MOST_ABANDONED;
-        for (int n = in.read(buffer); n >= 0 && left > 0; n = in.read(buffer)) {
+        long end = System.nanoTime() + ABANDONED_TIME.toNanos();
+        for (int n = in.read(buffer);
+            n >= 0 && left > 0 && System.nanoTime() < end;
+            n = in.read(buffer)) {
           left -= n;
         }
       } catch (IOException | RuntimeException e) {

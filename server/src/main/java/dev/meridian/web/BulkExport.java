@@ -11,6 +11,7 @@ import dev.meridian.store.StoreException;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
+import io.helidon.webserver.CloseConnectionException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -22,11 +23,21 @@ import java.util.List;
  * GET of {@code /data} by an operator: every document of every collection, Meridian's own left out,
  * as NDJSON: {@code {"path":…,"etag":…,"value":…,"position":…}}, oldest write first. The last line
  * is {@code {"end":POSITION}}; without it the answer is not complete. {@code since=POSITION} goes
- * on after a line. Documents written meanwhile appear at their newest state.
+ * on after a line.
+ *
+ * <p>Every document that is there from beginning to end is in the answer, at a version of that
+ * time; one that is written meanwhile may be there twice, the later line being the newer. Where
+ * more is written than can be read, the answer breaks off.
  */
 final class BulkExport {
   private static final int MOST_AT_ONCE = 500;
   private static final int FLUSH_BYTES = 64 << 10;
+
+  /** A poll with fewer bytes than this was not cut short for its size. */
+  private static final long FULL_BYTES = 4L << 20;
+
+  /** Most changes of after it began that an export goes through to find the end of the feed. */
+  private static final long MOST_CHASED = 1_000_000;
 
   private final Store store;
   private final Gatekeeper gatekeeper;
@@ -59,18 +70,26 @@ final class BulkExport {
       // Left open when it breaks off: the missing last line tells the reader.
       OutputStream out = response.outputStream();
       Position last = from;
-      boolean more = true;
-      while (more) {
+      long chased = 0;
+      boolean drained = false;
+      while (!drained) {
         List<Change> changes = feed.poll(MOST_AT_ONCE, Duration.ZERO);
-        more = !changes.isEmpty();
         JsonBytes lines = new JsonBytes(FLUSH_BYTES);
+        long bytes = 0;
         for (Change change : changes) {
           last = change.position();
+          chased += last.sequence() > end.sequence() ? 1 : 0;
+          Document document = change.document();
+          bytes += document == null ? 0 : document.json().length;
           write(lines, change);
-          // What is written from here on is of after this export began.
-          more &= last.sequence() < end.sequence();
         }
         out.write(lines.toBytes());
+        // A document that is written meanwhile moves to the end of the feed: it is missing until
+        // the feed has once been read to its end, which is so when it gives less than it could.
+        drained = changes.size() < MOST_AT_ONCE && bytes < FULL_BYTES;
+        if (!drained && chased > MOST_CHASED) {
+          throw new CloseConnectionException("More is written than this export can read");
+        }
       }
       out.write(("{\"end\":\"" + last + "\"}\n").getBytes(StandardCharsets.US_ASCII));
       out.close();

@@ -41,7 +41,8 @@ final class DirectProblems implements DirectHandler {
                   status,
                   "http-version",
                   "HTTP version not supported",
-                  "This server speaks HTTP/1.1 and HTTP/2.");
+                  "This server speaks HTTP/1.1 and HTTP/2. A proxy in front of it is to ask with"
+                      + " HTTP/1.1 (nginx: proxy_http_version 1.1).");
           // Failures behind the front door are answered there: this is a head that the engine could
           // not read, such as one cut off or a header name that is none.
           case 500 ->

@@ -2,12 +2,14 @@ package dev.meridian.web;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Projection;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.Store;
 import dev.meridian.store.StoreException;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 
@@ -22,7 +24,8 @@ final class DocumentReader {
   }
 
   void get(RequestContext context, DocumentPath path) {
-    QueryParameters.of(context, List.of());
+    String fields = QueryParameters.of(context, List.of("fields")).get("fields");
+    Projection projection = fields == null ? null : Projection.parse(fields);
     Gatekeeper.Readers readers = gatekeeper.reader(context, path.segments());
     ReadOptions options = Gatekeeper.readOptions(context);
     Representation form = Representation.accepted(context);
@@ -48,26 +51,38 @@ final class DocumentReader {
           HeaderValues.create(
               Names.SESSION, Gatekeeper.token(context).seen(document.version()).toString()));
     }
-    String etag = document.version().etag() + form.suffix();
-    switch (DocumentTags.forRead(context, document.version(), form.suffix())) {
-      case FAILED -> throw new StoreException.PreconditionFailed(path, document.version());
-      case NOT_MODIFIED -> {
-        headers.set(HeaderValues.create(HeaderNames.ETAG, '"' + etag + '"'));
+    String suffix = (fields == null ? "" : suffix(fields)) + form.suffix();
+    switch (DocumentTags.forRead(context, document.version(), suffix)) {
+      case DocumentTags.Outcome.Failed() ->
+          throw new StoreException.PreconditionFailed(path, document.version());
+      case DocumentTags.Outcome.NotModified(String known) when known != null -> {
+        headers.set(HeaderValues.create(HeaderNames.ETAG, '"' + known + '"'));
         response.status(Status.NOT_MODIFIED_304);
         context.send();
       }
-      case SEND -> {
-        byte[] body = form.write(document.json());
-        if (Gzip.wanted(context, body.length)) {
+      case DocumentTags.Outcome outcome -> {
+        byte[] json = document.json();
+        byte[] body = form.write(projection == null ? json : projection.apply(json));
+        boolean gzip = Gzip.wanted(context, body.length);
+        String etag = document.version().etag() + suffix + (gzip ? Gzip.SUFFIX : "");
+        headers.set(HeaderValues.create(HeaderNames.ETAG, '"' + etag + '"'));
+        if (outcome instanceof DocumentTags.Outcome.NotModified) {
+          response.status(Status.NOT_MODIFIED_304);
+          context.send();
+          return;
+        }
+        if (gzip) {
           body = Gzip.compress(body);
-          etag += Gzip.SUFFIX;
           headers.set(Gzip.ENCODING);
         }
-        headers.set(HeaderValues.create(HeaderNames.ETAG, '"' + etag + '"'));
         headers.set(form.contentType());
-        byte[] json = document.json();
         context.sendCounted(body, body == json ? 0 : json.length);
       }
     }
+  }
+
+  /** What tells the ETags of some fields from those of the document, and of other fields. */
+  private static String suffix(String fields) {
+    return "+fields-" + EntityTags.hash(fields.getBytes(StandardCharsets.UTF_8)).substring(0, 10);
   }
 }

@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * ETags on the wire (RFC 9110, sections 8.8.3 and 13). A document's ETag is its version; formats
- * other than JSON and compressed answers add a suffix ({@code +yaml}, {@code +gzip}), since one
- * strong ETag may stand for one sequence of bytes only. For writes the suffixes make no difference:
- * whoever has any form of a version has seen that version.
+ * other than JSON, selected fields and compressed answers add a suffix ({@code +yaml}, {@code
+ * +gzip}), since one strong ETag may stand for one sequence of bytes only. For writes the suffixes
+ * make no difference: whoever has any form of a version has seen that version.
  */
 final class DocumentTags {
   /** Stands for an ETag that no document has, so that a condition naming only such ones fails. */
@@ -48,10 +48,19 @@ final class DocumentTags {
   }
 
   /** What a read with conditions comes to. */
-  enum Outcome {
-    SEND,
-    NOT_MODIFIED,
-    FAILED
+  sealed interface Outcome {
+    /** Send it. */
+    record Send() implements Outcome {}
+
+    /**
+     * The client has it.
+     *
+     * @param etag the one that it has; null when it only says that it has some
+     */
+    record NotModified(@Nullable String etag) implements Outcome {}
+
+    /** If-Match does not hold. */
+    record Failed() implements Outcome {}
   }
 
   /**
@@ -67,22 +76,28 @@ final class DocumentTags {
         found |= !tag.weak && (tag.text.equals("*") || version(tag.text).equals(version.etag()));
       }
       if (!found) {
-        return Outcome.FAILED;
+        return new Outcome.Failed();
       }
     }
-    if (headers.contains(HeaderNames.IF_NONE_MATCH)) {
-      String own = version.etag() + suffix;
-      for (Tag tag : parse(context, HeaderNames.IF_NONE_MATCH)) {
-        String plain =
-            tag.text.endsWith(Gzip.SUFFIX)
-                ? tag.text.substring(0, tag.text.length() - Gzip.SUFFIX.length())
-                : tag.text;
-        if (tag.text.equals("*") || plain.equals(own)) {
-          return Outcome.NOT_MODIFIED;
-        }
+    if (!headers.contains(HeaderNames.IF_NONE_MATCH)) {
+      return new Outcome.Send();
+    }
+    String own = version.etag() + suffix;
+    boolean compressed = Gzip.wanted(context, Integer.MAX_VALUE);
+    String matched = null;
+    for (Tag tag : parse(context, HeaderNames.IF_NONE_MATCH)) {
+      if (tag.text.equals("*")) {
+        return new Outcome.NotModified(null);
+      }
+      boolean packed = tag.text.endsWith(Gzip.SUFFIX);
+      String plain =
+          packed ? tag.text.substring(0, tag.text.length() - Gzip.SUFFIX.length()) : tag.text;
+      // Of a plain and a compressed one, the one that is likelier to be sent now.
+      if (plain.equals(own) && (matched == null || packed == compressed)) {
+        matched = tag.text;
       }
     }
-    return Outcome.SEND;
+    return matched == null ? new Outcome.Send() : new Outcome.NotModified(matched);
   }
 
   /** An ETag as a batch names it: with or without its quotes. */

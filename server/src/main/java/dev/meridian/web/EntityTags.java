@@ -43,6 +43,21 @@ final class EntityTags {
     return false;
   }
 
+  /**
+   * Whether an If-Match header names {@code tag}, by strong comparison: weak tags match nothing.
+   */
+  static boolean matchesStrongly(List<String> header, String tag) {
+    for (String line : header) {
+      for (String item : line.split(",")) {
+        String candidate = item.strip();
+        if (candidate.equals("*") || (candidate.equals(tag) && !tag.startsWith("W/"))) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   private static String opaque(String tag) {
     return tag.startsWith("W/") ? tag.substring(2) : tag;
   }

@@ -1,6 +1,11 @@
 package dev.meridian.web;
 
 import dev.meridian.site.Site;
+import io.helidon.common.uri.UriPath;
+import io.helidon.http.Header;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
+import io.helidon.http.Status;
 import io.helidon.webserver.http.Filter;
 import io.helidon.webserver.http.FilterChain;
 import io.helidon.webserver.http.RoutingRequest;
@@ -8,6 +13,8 @@ import io.helidon.webserver.http.RoutingResponse;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Where every request of the public listeners comes in: gives it its {@link RequestContext}, sends
@@ -17,6 +24,10 @@ import java.util.function.Supplier;
  * path against every route: that is a third of the cost of a small GET.
  */
 final class FrontDoor implements Filter {
+  private static final Pattern ORIGIN = Pattern.compile("(?i)https?://[^/]+(?=/|$)");
+  private static final Header METHODS =
+      HeaderValues.createCached(HeaderNames.ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
   private final Supplier<Site> site;
   private final DataApi data;
   private final Answers answers;
@@ -46,6 +57,17 @@ final class FrontDoor implements Filter {
     watchdog.enter(context);
     try {
       String path = request.prologue().uriPath().rawPath();
+      if (!path.startsWith("/")) {
+        try {
+          if (isOfTheServer(context, path)) {
+            return;
+          }
+          path = toOriginForm(request, path);
+        } catch (RuntimeException e) {
+          answers.failure(context, e);
+          return;
+        }
+      }
       if (Target.isData(path)) {
         try {
           data.handle(context, path);
@@ -63,6 +85,32 @@ final class FrontDoor implements Filter {
       connections.leave(connection);
       metrics.record(context);
     }
+  }
+
+  /** Answers {@code OPTIONS *}, which asks about the server and not about an address of it. */
+  private static boolean isOfTheServer(RequestContext context, String target) {
+    if (!target.equals("*") || !context.request().prologue().method().text().equals("OPTIONS")) {
+      return false;
+    }
+    context.response().status(Status.NO_CONTENT_204);
+    context.response().header(METHODS);
+    context.send();
+    return true;
+  }
+
+  /**
+   * Takes the path out of a target in absolute form, which clients use when they speak to a proxy
+   * and every server must understand (RFC 9112, section 3.2.2).
+   */
+  private static String toOriginForm(RoutingRequest request, String target) {
+    Matcher origin = ORIGIN.matcher(target);
+    if (!origin.lookingAt()) {
+      throw new ProblemException(
+          Problem.badRequest("The request's target is no address; it begins with a slash."));
+    }
+    String path = origin.end() == target.length() ? "/" : target.substring(origin.end());
+    request.prologue(request.prologue().withUriPath(UriPath.create(path)));
+    return path;
   }
 
   /** Handles what pages and files throw; the engine calls it below {@link #filter}. */

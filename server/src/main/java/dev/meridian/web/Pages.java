@@ -183,6 +183,15 @@ public final class Pages implements HttpService, ErrorPages {
             && body.length >= Compression.MIN_BYTES
             && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
     String tag = EntityTags.strong(body, gzip ? "-gz" : "");
+    List<String> wanted = request.headers().values(HeaderNames.IF_MATCH);
+    if (!wanted.isEmpty() && !EntityTags.matchesStrongly(wanted, tag)) {
+      throw new ProblemException(
+          Problem.of(
+              Status.PRECONDITION_FAILED_412,
+              "precondition-failed",
+              "The page is not in the state the request requires",
+              "No ETag in If-Match is that of the page as it is now."));
+    }
     response.header(type);
     response.header(Names.NO_CACHE);
     response.header(HeaderValues.create(HeaderNames.ETAG, tag));

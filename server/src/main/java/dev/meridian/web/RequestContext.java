@@ -162,9 +162,15 @@ public final class RequestContext {
     deadline.read();
   }
 
-  /** The answer is about to be sent. */
+  /**
+   * The answer is about to be sent. If the request's body was not read, the connection ends with
+   * it: the engine would read the rest first, for as long as the client cares to send it.
+   */
   void answering() {
     deadline.answering();
+    if (isHttp1() && Bodies.isUnread(request)) {
+      response.headers().set(HeaderValues.CONNECTION_CLOSE);
+    }
   }
 
   /** The request's time limit. */

@@ -4,9 +4,13 @@ import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -104,8 +108,15 @@ final class StaticFile {
     if (trustNanos > 0 && System.nanoTime() - checkedNanos < trustNanos) {
       return true;
     }
+    return isStillThere();
+  }
+
+  /** Whether the file on disk is this one, as its identity, size and time stamp tell. */
+  boolean isStillThere() {
     try {
-      BasicFileAttributes now = Files.readAttributes(file, BasicFileAttributes.class);
+      // Its real path: whatever was made a link since is another file.
+      BasicFileAttributes now =
+          Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
       if (now.isRegularFile()
           && now.size() == size
           && now.lastModifiedTime().to(TimeUnit.NANOSECONDS) == modifiedNanos
@@ -119,8 +130,24 @@ final class StaticFile {
     }
   }
 
-  Path path() {
-    return file;
+  /**
+   * Opens a file that is not kept in memory.
+   *
+   * @return null if another file is in its place, or it has changed
+   */
+  @Nullable FileChannel open() throws IOException {
+    FileChannel channel;
+    try {
+      channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+    } catch (NoSuchFileException e) {
+      return null;
+    }
+    // Looked at after it was opened: what is found to be this file is the file that was opened.
+    if (isStillThere() && channel.size() == size) {
+      return channel;
+    }
+    channel.close();
+    return null;
   }
 
   long size() {
@@ -204,7 +231,7 @@ final class StaticFile {
   private byte @Nullable [] sibling(String ending) {
     Path sibling = file.resolveSibling(file.getFileName() + ending);
     try {
-      if (Files.isRegularFile(sibling, java.nio.file.LinkOption.NOFOLLOW_LINKS)
+      if (Files.isRegularFile(sibling, LinkOption.NOFOLLOW_LINKS)
           && Files.size(sibling) < size
           && Files.getLastModifiedTime(sibling).to(TimeUnit.NANOSECONDS) >= modifiedNanos) {
         return Files.readAllBytes(sibling);

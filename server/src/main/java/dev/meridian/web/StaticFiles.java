@@ -3,10 +3,6 @@ package dev.meridian.web;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.meridian.site.Site;
-import dev.meridian.web.ByteRanges.Range;
-import io.helidon.http.DateTime;
-import io.helidon.http.Header;
-import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
@@ -14,21 +10,14 @@ import io.helidon.webserver.http.HttpRules;
 import io.helidon.webserver.http.HttpService;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
-import java.io.EOFException;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.time.format.DateTimeParseException;
 import java.util.List;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -47,20 +36,17 @@ public final class StaticFiles implements HttpService {
   /** How long a file is served unlooked at, when not in development. */
   private static final long TRUST_NANOS = 1_000_000_000L;
 
-  private static final int BUFFER_BYTES = 64 << 10;
+  /** How often a file is looked at anew that was replaced while it was opened. */
+  private static final int MOST_LOOKS = 3;
 
   /** The names that build tools give: a hash in hexadecimal before the ending. */
   private static final Pattern HASHED_NAME =
       Pattern.compile(".*[.-](?=[0-9a-f]*[a-f])(?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\\.[A-Za-z0-9.]+");
 
-  private static final Header IMMUTABLE =
-      HeaderValues.createCached(HeaderNames.CACHE_CONTROL, "public, max-age=31536000, immutable");
-  private static final Header ACCEPT_RANGES =
-      HeaderValues.createCached(HeaderNames.ACCEPT_RANGES, "bytes");
-  private static final Header VARY = HeaderValues.createCached(HeaderNames.VARY, "Accept-Encoding");
-
   private final Supplier<Site> site;
   private final long trustNanos;
+
+  /** By their addresses, decoded: a file that can be spelt in many ways is kept once. */
   private final Cache<String, StaticFile> cache =
       Caffeine.newBuilder()
           .maximumWeight(MAX_CACHE_BYTES)
@@ -98,12 +84,22 @@ public final class StaticFiles implements HttpService {
 
   private void handle(ServerRequest request, ServerResponse response) {
     String method = request.prologue().method().text();
-    if (!method.equals("GET") && !method.equals("HEAD")) {
-      response.next();
-      return;
-    }
     String raw = request.prologue().uriPath().rawPath();
     StaticFile file = find(raw);
+    if (!method.equals("GET") && !method.equals("HEAD")) {
+      if (file == null) {
+        response.next();
+        return;
+      }
+      RequestContext.current().route(Route.STATIC);
+      throw new ProblemException(
+          Problem.of(
+                  Status.METHOD_NOT_ALLOWED_405,
+                  "method-not-allowed",
+                  "Method not allowed",
+                  "There is a file at this address; it can be read with GET and HEAD.")
+              .with(HeaderValues.create(HeaderNames.ALLOW, "GET, HEAD")));
+    }
     if (file == null) {
       if (isFolderWithIndex(raw)) {
         RequestContext.current().route(Route.STATIC);
@@ -120,11 +116,32 @@ public final class StaticFiles implements HttpService {
       return;
     }
     RequestContext.current().route(Route.STATIC);
-    boolean versioned =
-        request.prologue().query().rawValue().equals("v=" + file.version())
-            || HASHED_NAME.matcher(raw).matches();
+    boolean head = method.equals("HEAD");
     try {
-      answer(request, response, file, versioned, method.equals("HEAD"));
+      for (int attempt = 1; file != null; attempt++) {
+        try (FileChannel channel = head || file.content() != null ? null : file.open()) {
+          if (channel != null || head || file.content() != null) {
+            boolean versioned =
+                request.prologue().query().rawValue().equals("v=" + file.version())
+                    || HASHED_NAME.matcher(raw).matches();
+            StaticAnswer.answer(request, response, file, channel, versioned, head);
+            return;
+          }
+        }
+        // It was replaced since it was looked at.
+        if (attempt == MOST_LOOKS) {
+          throw new ProblemException(
+              Problem.of(
+                      Status.SERVICE_UNAVAILABLE_503,
+                      "file-changes",
+                      "The file is being changed",
+                      "The file at this address changes faster than it can be sent; try again.")
+                  .with(HeaderValues.create(HeaderNames.RETRY_AFTER, "1")));
+        }
+        cache.asMap().values().remove(file);
+        file = find(raw);
+      }
+      response.next();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -133,26 +150,40 @@ public final class StaticFiles implements HttpService {
   // Finding
 
   private @Nullable StaticFile find(String raw) {
-    StaticFile known = cache.getIfPresent(raw);
+    // An address without escapes has one spelling, and is looked up as it is.
+    SitePath path = raw.indexOf('%') < 0 ? null : SitePath.parse(raw);
+    String key = path == null ? raw : spelling(path);
+    StaticFile known = cache.getIfPresent(key);
     if (known != null) {
       if (known.isCurrent(trustNanos)) {
         return known;
       }
-      cache.invalidate(raw);
+      cache.invalidate(key);
     }
-    SitePath path = SitePath.parse(raw);
+    path = path == null ? SitePath.parse(raw) : path;
     Path real = path == null ? null : locate(path, path.folder());
     if (real == null) {
       return null;
     }
     try {
       StaticFile file = StaticFile.read(real);
-      cache.put(raw, file);
+      cache.put(key, file);
       return file;
     } catch (IOException e) {
       // It went away, or may not be read: then it is not published.
       return null;
     }
+  }
+
+  /** The one name of all spellings of an address; segments hold no slash. */
+  private static String spelling(SitePath path) {
+    return "/" + String.join("/", path.segments()) + (path.folder() ? "/" : "");
+  }
+
+  /** How many files are in memory. */
+  long kept() {
+    cache.cleanUp();
+    return cache.estimatedSize();
   }
 
   private boolean isFolderWithIndex(String raw) {
@@ -203,226 +234,5 @@ public final class StaticFiles implements HttpService {
       }
     }
     return false;
-  }
-
-  // Answering
-
-  private void answer(
-      ServerRequest request,
-      ServerResponse response,
-      StaticFile file,
-      boolean versioned,
-      boolean head)
-      throws IOException {
-    String range = head ? null : first(request, HeaderNames.RANGE);
-    response.header(versioned ? IMMUTABLE : Names.NO_CACHE);
-    response.header(file.lastModified());
-    response.header(ACCEPT_RANGES);
-    if (file.isCompressible()) {
-      response.header(VARY);
-    }
-    // Ranges are of the plain file: a part of a compressed one helps nobody.
-    Coding coding = range != null ? Coding.PLAIN : coding(request, file);
-    String tag = file.tag(coding.suffix);
-    response.header(HeaderValues.create(HeaderNames.ETAG, tag));
-    if (!preconditionsHold(request, response, file, tag)) {
-      return;
-    }
-    byte[] encoded = coding.content;
-    if (encoded != null && coding.header != null) {
-      response.header(coding.header);
-      response.header(file.type());
-      send(response, encoded, head);
-      return;
-    }
-    if (range != null && rangeApplies(request, file, tag)) {
-      List<Range> ranges = ByteRanges.parse(range, file.size());
-      if (ranges != null) {
-        sendRanges(response, file, ranges);
-        return;
-      }
-    }
-    response.header(file.type());
-    byte[] content = file.content();
-    if (content != null) {
-      send(response, content, head);
-    } else if (head) {
-      response.header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, file.size()));
-      response.send();
-    } else {
-      response.header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, file.size()));
-      try (FileChannel channel = open(file);
-          OutputStream out = response.outputStream()) {
-        copy(channel, new Range(0, file.size() - 1), out);
-      }
-    }
-  }
-
-  @SuppressWarnings("ArrayRecordComponent") // shared, never changed
-  private record Coding(String suffix, @Nullable Header header, byte @Nullable [] content) {
-    static final Coding PLAIN = new Coding("", null, null);
-  }
-
-  private static Coding coding(ServerRequest request, StaticFile file) {
-    if (!file.isCompressible() || !request.headers().contains(HeaderNames.ACCEPT_ENCODING)) {
-      return Coding.PLAIN;
-    }
-    List<String> accept = request.headers().values(HeaderNames.ACCEPT_ENCODING);
-    int brotli = Accept.coding(accept, "br");
-    int gzip = Accept.coding(accept, "gzip");
-    byte[] encoded = brotli > 0 && brotli >= gzip ? file.encoded("br") : null;
-    if (encoded != null) {
-      return new Coding("-br", Compression.BROTLI, encoded);
-    }
-    encoded = gzip > 0 ? file.encoded("gzip") : null;
-    return encoded != null ? new Coding("-gz", Compression.GZIP, encoded) : Coding.PLAIN;
-  }
-
-  /** Evaluates them in the order of RFC 9110, section 13.2.2; answers if one does not hold. */
-  private static boolean preconditionsHold(
-      ServerRequest request, ServerResponse response, StaticFile file, String tag) {
-    var headers = request.headers();
-    if (headers.contains(HeaderNames.IF_MATCH)) {
-      if (tag.startsWith("W/") || !EntityTags.matches(headers.values(HeaderNames.IF_MATCH), tag)) {
-        return refuse(response, Status.PRECONDITION_FAILED_412);
-      }
-    } else if (headers.contains(HeaderNames.IF_UNMODIFIED_SINCE)) {
-      long since = date(first(request, HeaderNames.IF_UNMODIFIED_SINCE));
-      if (since >= 0 && file.modifiedSeconds() > since) {
-        return refuse(response, Status.PRECONDITION_FAILED_412);
-      }
-    }
-    if (headers.contains(HeaderNames.IF_NONE_MATCH)) {
-      return !EntityTags.matches(headers.values(HeaderNames.IF_NONE_MATCH), tag)
-          || refuse(response, Status.NOT_MODIFIED_304);
-    }
-    if (headers.contains(HeaderNames.IF_MODIFIED_SINCE)) {
-      long since = date(first(request, HeaderNames.IF_MODIFIED_SINCE));
-      return since < 0
-          || file.modifiedSeconds() > since
-          || refuse(response, Status.NOT_MODIFIED_304);
-    }
-    return true;
-  }
-
-  private static boolean refuse(ServerResponse response, Status status) {
-    response.status(status);
-    response.send();
-    return false;
-  }
-
-  /** Whether the ranges are of the file as the client knows it. */
-  private static boolean rangeApplies(ServerRequest request, StaticFile file, String tag) {
-    String condition = first(request, HeaderNames.IF_RANGE);
-    if (condition == null) {
-      return true;
-    }
-    String known = condition.strip();
-    if (known.startsWith("\"") || known.startsWith("W/")) {
-      return !tag.startsWith("W/") && known.equals(tag);
-    }
-    return date(known) == file.modifiedSeconds();
-  }
-
-  private static @Nullable String first(ServerRequest request, HeaderName name) {
-    var headers = request.headers();
-    return headers.contains(name) ? headers.get(name).get() : null;
-  }
-
-  /** Seconds since 1970, or -1 if it is no date. */
-  private static long date(@Nullable String text) {
-    if (text == null || text.length() > 64) {
-      return -1;
-    }
-    try {
-      return DateTime.parse(text.strip()).toEpochSecond();
-    } catch (DateTimeParseException e) {
-      return -1;
-    }
-  }
-
-  private static void send(ServerResponse response, byte[] body, boolean head) {
-    if (head) {
-      response.header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, body.length));
-      response.send();
-    } else {
-      response.send(body);
-    }
-  }
-
-  private static void sendRanges(ServerResponse response, StaticFile file, List<Range> ranges)
-      throws IOException {
-    if (ranges.isEmpty()) {
-      response.header(HeaderValues.create(HeaderNames.CONTENT_RANGE, "bytes */" + file.size()));
-      refuse(response, Status.REQUESTED_RANGE_NOT_SATISFIABLE_416);
-      return;
-    }
-    response.status(Status.PARTIAL_CONTENT_206);
-    if (ranges.size() == 1) {
-      Range range = ranges.getFirst();
-      response.header(file.type());
-      response.header(HeaderValues.create(HeaderNames.CONTENT_RANGE, contentRange(range, file)));
-      response.header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, range.length()));
-      try (FileChannel channel = open(file);
-          OutputStream out = response.outputStream()) {
-        copy(channel, range, out);
-      }
-      return;
-    }
-    String boundary =
-        Long.toHexString(ThreadLocalRandom.current().nextLong())
-            + Long.toHexString(ThreadLocalRandom.current().nextLong());
-    List<byte[]> heads = ranges.stream().map(range -> partHead(boundary, range, file)).toList();
-    byte[] end = ("\r\n--" + boundary + "--\r\n").getBytes(StandardCharsets.US_ASCII);
-    long length =
-        end.length
-            + heads.stream().mapToLong(part -> part.length).sum()
-            + ranges.stream().mapToLong(Range::length).sum();
-    response.header(
-        HeaderValues.create(
-            HeaderNames.CONTENT_TYPE, "multipart/byteranges; boundary=" + boundary));
-    response.header(HeaderValues.create(HeaderNames.CONTENT_LENGTH, length));
-    try (FileChannel channel = open(file);
-        OutputStream out = response.outputStream()) {
-      for (int i = 0; i < ranges.size(); i++) {
-        out.write(heads.get(i));
-        copy(channel, ranges.get(i), out);
-      }
-      out.write(end);
-    }
-  }
-
-  private static byte[] partHead(String boundary, Range range, StaticFile file) {
-    return ("\r\n--"
-            + boundary
-            + "\r\nContent-Type: "
-            + file.type().get()
-            + "\r\nContent-Range: "
-            + contentRange(range, file)
-            + "\r\n\r\n")
-        .getBytes(StandardCharsets.US_ASCII);
-  }
-
-  private static String contentRange(Range range, StaticFile file) {
-    return "bytes " + range.first() + "-" + range.last() + "/" + file.size();
-  }
-
-  private static FileChannel open(StaticFile file) throws IOException {
-    // Its real path: whatever was made a link since is not followed.
-    return FileChannel.open(file.path(), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
-  }
-
-  private static void copy(FileChannel from, Range range, OutputStream to) throws IOException {
-    ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(BUFFER_BYTES, range.length()));
-    long at = range.first();
-    while (at <= range.last()) {
-      buffer.clear().limit((int) Math.min(buffer.capacity(), range.last() - at + 1));
-      int read = from.read(buffer, at);
-      if (read < 0) {
-        throw new EOFException("the file became shorter while it was sent");
-      }
-      to.write(buffer.array(), 0, read);
-      at += read;
-    }
   }
 }

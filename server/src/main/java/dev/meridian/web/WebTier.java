@@ -138,6 +138,13 @@ public final class WebTier implements AutoCloseable {
     for (EventType type : EventType.values()) {
       direct.addHandler(type, new DirectProblems());
     }
+    Http1Config http1 =
+        Http1Config.builder()
+            .maxPrologueLength(MAX_REQUEST_LINE)
+            .maxHeadersSize(MAX_HEADERS)
+            .sendKeepAliveHeader(false)
+            .build();
+    Http2Config http2 = Http2Config.builder().maxHeaderListSize(MAX_HEADERS).build();
     WebServerConfig.Builder config =
         WebServer.builder()
             .address(address.getAddress())
@@ -147,13 +154,9 @@ public final class WebTier implements AutoCloseable {
             .maxTcpConnections(options.maxConnections())
             .connectionOptions(open.watching(SocketOptions.builder().tcpNoDelay(true).build()))
             .idleConnectionTimeout(NO_ENGINE_IDLE)
-            .addProtocol(
-                Http1Config.builder()
-                    .maxPrologueLength(MAX_REQUEST_LINE)
-                    .maxHeadersSize(MAX_HEADERS)
-                    .sendKeepAliveHeader(false)
-                    .build())
-            .addProtocol(Http2Config.builder().maxHeaderListSize(MAX_HEADERS).build())
+            .protocolsDiscoverServices(false)
+            .addConnectionSelector(Http1.create(name, http1, List.of(http2)))
+            .addProtocol(http2)
             .directHandlers(direct.build())
             .routing(routing);
     if (tls != null) {

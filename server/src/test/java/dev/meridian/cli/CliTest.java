@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.meridian.node.Node;
 import dev.meridian.node.NodeException;
 import dev.meridian.node.NodeOptions;
+import dev.meridian.site.ListenAddress;
 import dev.meridian.site.Listeners;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
@@ -27,6 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The command line against a node, as its users type it: rightly and wrongly. */
@@ -369,5 +374,57 @@ class CliTest {
             "pages/list.html:3:1: data.notes: no index serves this query; add '- [m]' to the"
                 + " indexes of 'notes' in site.yaml, or allow a 'scan' of so many documents.",
             "pages/list.html:5:1: there is no file 'public/none.css'.");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"No space left on device, true", "Broken pipe, false"})
+  void outputThatCannotBeWrittenIsSaidUnlessItsReaderLeft(String reason, boolean said) {
+    at("data", "put", "notes/1", "1").ok();
+    OutputStream full =
+        new OutputStream() {
+          @Override
+          public void write(int b) throws IOException {
+            throw new IOException(reason);
+          }
+        };
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    Console console =
+        new Console(
+            new ByteArrayInputStream(new byte[0]),
+            new Console.Output(full),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            Map.of(),
+            false,
+            false);
+    assertThat(Meridian.run(console, reaching("data", "export", "notes")))
+        .isEqualTo(ExitCode.FAILED);
+    assertThat(err.toString(StandardCharsets.UTF_8))
+        .isEqualTo(said ? "meridian: standard output cannot be written: " + reason + "\n" : "");
+  }
+
+  // --- Up ------------------------------------------------------------------------------------
+
+  @ParameterizedTest
+  @CsvSource({
+    "127.0.0.1:80, off, off, true",
+    "'[::1]:80', 127.0.0.1:443, 127.0.0.1:53, true",
+    "off, off, off, true",
+    "'*:80', off, off, false",
+    "127.0.0.1:80, 192.0.2.1:443, off, false",
+    "127.0.0.1:80, off, '[::]:53', false",
+  })
+  void developmentIsTheDefaultOnLoopbackOnly(
+      String http, String https, String dns, boolean expected) {
+    InetSocketAddress own = new InetSocketAddress("127.0.0.1", 1);
+    Listeners listeners = new Listeners(optional(http), optional(https), optional(dns), own, own);
+    assertThat(UpCommand.isDevelopment(null, listeners)).isEqualTo(expected);
+    UpCommand.Mode mode = new UpCommand.Mode();
+    mode.dev = !expected;
+    mode.production = expected;
+    assertThat(UpCommand.isDevelopment(mode, listeners)).isEqualTo(!expected);
+  }
+
+  private static Optional<InetSocketAddress> optional(String text) {
+    return text.equals("off") ? Optional.empty() : Optional.of(ListenAddress.parse(text));
   }
 }

@@ -283,23 +283,50 @@ class DataApiTest {
   }
 
   @Test
+  void someFieldsOfADocumentHaveTheirOwnTag() throws Exception {
+    String path = "/data/u/1";
+    server.json("PUT", path, "{\"name\":\"x\",\"a\":{\"b\":1,\"c\":2},\"n\":1}");
+    HttpResponse<String> whole = server.send("GET", path, "");
+    HttpResponse<String> some = server.send("GET", path + "?fields=n,a.c", "");
+    assertThat(some.body()).isEqualTo("{\"a\":{\"c\":2},\"n\":1}");
+    String tag = header(some, "ETag");
+    assertThat(tag).isNotEqualTo(header(whole, "ETag"));
+    assertThat(server.send("GET", path + "?fields=n", "").headers().allValues("ETag"))
+        .doesNotContain(tag);
+    HttpResponse<String> same =
+        server.send("GET", path + "?fields=n,a.c", "", "If-None-Match", tag);
+    assertThat(same.statusCode()).isEqualTo(304);
+    assertThat(header(same, "ETag")).isEqualTo(tag);
+    assertThat(server.send("GET", path, "", "If-None-Match", tag).statusCode()).isEqualTo(200);
+    // Whoever has some fields of a version has seen that version.
+    assertThat(server.json("PUT", path, "{}", "If-Match", tag).statusCode()).isEqualTo(204);
+    assertThat(server.send("GET", path + "?fields=a..b", "").statusCode()).isEqualTo(400);
+    HttpResponse<String> yaml =
+        server.send("GET", path + "?fields=n", "", "Accept", "application/yaml");
+    assertThat(header(yaml, "ETag")).endsWith("+yaml\"").contains("+fields-");
+  }
+
+  @Test
   void largeAnswersAreCompressedForWhoeverWantsThat() throws Exception {
     server.json("PUT", "/data/s/1", "\"" + "x".repeat(5000) + "\"");
     HttpResponse<String> plain = server.send("GET", "/data/s/1", "");
     HttpResponse<String> packed = server.send("GET", "/data/s/1", "", "Accept-Encoding", "gzip");
     assertThat(header(packed, "Content-Encoding")).isEqualTo("gzip");
     assertThat(header(packed, "ETag")).isNotEqualTo(header(plain, "ETag"));
-    assertThat(
-            server
-                .send(
-                    "GET",
-                    "/data/s/1",
-                    "",
-                    "Accept-Encoding",
-                    "gzip",
-                    "If-None-Match",
-                    header(packed, "ETag"))
-                .statusCode())
-        .isEqualTo(304);
+    HttpResponse<String> known =
+        server.send(
+            "GET",
+            "/data/s/1",
+            "",
+            "Accept-Encoding",
+            "gzip",
+            "If-None-Match",
+            header(plain, "ETag") + ", " + header(packed, "ETag"));
+    assertThat(known.statusCode()).isEqualTo(304);
+    assertThat(header(known, "ETag")).isEqualTo(header(packed, "ETag"));
+    HttpResponse<String> any =
+        server.send("GET", "/data/s/1", "", "Accept-Encoding", "gzip", "If-None-Match", "*");
+    assertThat(any.statusCode()).isEqualTo(304);
+    assertThat(header(any, "ETag")).isEqualTo(header(packed, "ETag"));
   }
 }

@@ -250,6 +250,7 @@ class OpenApiTest {
       call("GET", t, a, 200, "", with("Accept", form));
     }
     call("GET", t, a, 304, "", with("If-None-Match", TestServer.header(got, "ETag")));
+    call("GET", t, a + "?fields=n", 200, "");
     call("GET", t, a + "?colour=red", 400, "");
     call("GET", t, closed + "/a", 401, "");
     call("GET", t, editors + "/a", 403, "", with("Authorization", reader));

@@ -38,6 +38,7 @@ final class SiteServer implements AutoCloseable {
   private final LiveSite site;
   private final RocksStore store;
   private final WebTier web;
+  final StaticFiles files;
 
   SiteServer(Path folder, Path data, boolean development) throws IOException {
     Files.createDirectories(data);
@@ -45,7 +46,7 @@ final class SiteServer implements AutoCloseable {
     store =
         RocksStore.open(data.resolve("db"), RocksStore.Options.of(engine), indexes(site.current()));
     Access access = Access.open(store, data.resolve("operator.key"));
-    StaticFiles files = StaticFiles.create(site, development);
+    files = StaticFiles.create(site, development);
     Pages pages = Pages.create(site, store, access.grants(), files, development);
     web =
         WebTier.start(

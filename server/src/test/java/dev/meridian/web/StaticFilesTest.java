@@ -135,6 +135,9 @@ class StaticFilesTest {
     assertThat(status("If-Modified-Since", "nonsense")).isEqualTo(200);
     assertThat(status("If-Match", "\"x\"")).isEqualTo(412);
     assertThat(status("If-Match", tag)).isEqualTo(200);
+    assertThat(status("If-Match", "*")).isEqualTo(200);
+    assertThat(status("If-Match", "W/" + tag)).isEqualTo(412);
+    assertThat(status("If-Match", "\"x\", " + tag)).isEqualTo(200);
     assertThat(status("If-Unmodified-Since", DAY_BEFORE)).isEqualTo(412);
     assertThat(status("Range", "bytes=0-1", "If-Range", tag)).isEqualTo(206);
     assertThat(status("Range", "bytes=0-1", "If-Range", "\"x\"")).isEqualTo(200);
@@ -249,5 +252,58 @@ class StaticFilesTest {
         server.raw("GET " + path + " HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
     assertThat(answer).doesNotContain("SECRET").doesNotContain(" 200 ");
     assertThat(server.get("/ten.txt").body()).isEqualTo("0123456789");
+  }
+
+  @Test
+  void refusalsAreNotKept() throws Exception {
+    for (String[] wrong : new String[][] {{"Range", "bytes=9-"}, {"If-Match", "\"x\""}}) {
+      HttpResponse<String> refused = server.get("/app.3f9a2c1b.js", wrong);
+      assertThat(refused.statusCode()).isIn(412, 416);
+      assertThat(refused.headers().allValues("Cache-Control")).containsExactly("no-store");
+    }
+  }
+
+  @Test
+  void everySpellingOfAnAddressIsOneFileInMemory() throws Exception {
+    for (String path :
+        new String[] {"/style.css", "/%73tyle.css", "/s%74yle%2Ecss", "/style%2ecss"}) {
+      assertThat(server.get(path).body()).isEqualTo(CSS);
+    }
+    assertThat(server.files.kept()).isOne();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"ten.txt", "large.bin"})
+  void rangesAreOfTheFileThatTheirTagNames(String name) throws Exception {
+    Path file = folder.resolve("public").resolve(name);
+    byte[] before = Files.readAllBytes(file);
+    try (SiteServer production = new SiteServer(folder, temp.resolve("more"), false)) {
+      String old = header(production.bytes("HEAD", "/" + name), "ETag");
+      byte[] after = before.clone();
+      after[1] ^= 1;
+      Files.write(file, after);
+      // At once, while the server still trusts what it knows.
+      HttpResponse<byte[]> part = production.bytes("GET", "/" + name, "Range", "bytes=0-3");
+      assertThat(part.statusCode()).isEqualTo(206);
+      assertThat(part.body())
+          .isEqualTo(Arrays.copyOf(header(part, "ETag").equals(old) ? before : after, 4));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"POST", "PUT", "DELETE", "OPTIONS"})
+  void filesCanOnlyBeRead(String method) throws Exception {
+    HttpResponse<byte[]> refused = server.bytes(method, "/ten.txt");
+    assertThat(refused.statusCode()).isEqualTo(405);
+    assertThat(header(refused, "Allow")).isEqualTo("GET, HEAD");
+  }
+
+  @Test
+  void conditionsOfPagesAreHeeded() throws Exception {
+    SiteServer.write(folder, "pages/a.html", "page");
+    String tag = header(server.get("/a"), "ETag");
+    assertThat(server.get("/a", "If-Match", tag).statusCode()).isEqualTo(200);
+    assertThat(server.get("/a", "If-Match", "\"x\"").statusCode()).isEqualTo(412);
+    assertThat(server.get("/a", "If-None-Match", tag).statusCode()).isEqualTo(304);
   }
 }

@@ -1,0 +1,135 @@
+package dev.meridian.web;
+
+import io.helidon.common.buffers.BufferData;
+import io.helidon.common.buffers.DataWriter;
+import io.helidon.common.socket.HelidonSocket;
+import io.helidon.common.socket.PeerInfo;
+import io.helidon.webserver.ConnectionContext;
+import io.helidon.webserver.ListenerContext;
+import io.helidon.webserver.ProtocolConfigs;
+import io.helidon.webserver.ProxyProtocolData;
+import io.helidon.webserver.Router;
+import io.helidon.webserver.http1.Http1Config;
+import io.helidon.webserver.http1.Http1ConnectionProvider;
+import io.helidon.webserver.http2.Http2Config;
+import io.helidon.webserver.spi.ServerConnection;
+import io.helidon.webserver.spi.ServerConnectionSelector;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+
+/**
+ * The engine's HTTP/1.1 behind an {@link Http1Reader}, and for every connection that is not HTTP/2,
+ * so that those which speak something else (HTTP/1.0, bare line feeds) are told so: the engine by
+ * itself closes them without a word.
+ */
+final class Http1 implements ServerConnectionSelector {
+  /**
+   * What HTTP/2 begins with (RFC 9113, section 3.4), as far as it can be taken for nothing else.
+   */
+  private static final byte[] HTTP2 = "PRI * HTTP/2.0\r\n".getBytes(StandardCharsets.US_ASCII);
+
+  private final ServerConnectionSelector engine;
+
+  private Http1(ServerConnectionSelector engine) {
+    this.engine = engine;
+  }
+
+  /**
+   * HTTP/1.1 of a listener.
+   *
+   * @param upgrades what a connection may be upgraded to
+   */
+  static Http1 create(String listener, Http1Config config, List<Http2Config> upgrades) {
+    return new Http1(
+        new Http1ConnectionProvider()
+            .create(listener, config, ProtocolConfigs.create(List.copyOf(upgrades))));
+  }
+
+  @Override
+  public int bytesToIdentifyConnection() {
+    return 0;
+  }
+
+  @Override
+  public Support supports(BufferData data) {
+    int length = Math.min(HTTP2.length, data.available());
+    for (int i = 0; i < length; i++) {
+      if (data.read() != HTTP2[i]) {
+        return Support.SUPPORTED;
+      }
+    }
+    return length == HTTP2.length ? Support.UNSUPPORTED : Support.UNKNOWN;
+  }
+
+  @Override
+  public Set<String> supportedApplicationProtocols() {
+    return engine.supportedApplicationProtocols();
+  }
+
+  @Override
+  public ServerConnection connection(ConnectionContext context) {
+    return engine.connection(new Reading(context, new Http1Reader(context.dataReader())));
+  }
+
+  /** A connection with another reader. */
+  private record Reading(ConnectionContext connection, Http1Reader dataReader)
+      implements ConnectionContext {
+    @Override
+    public ListenerContext listenerContext() {
+      return connection.listenerContext();
+    }
+
+    @Override
+    public ExecutorService executor() {
+      return connection.executor();
+    }
+
+    @Override
+    public DataWriter dataWriter() {
+      return connection.dataWriter();
+    }
+
+    @Override
+    public Router router() {
+      return connection.router();
+    }
+
+    @Override
+    public Optional<ProxyProtocolData> proxyProtocolData() {
+      return connection.proxyProtocolData();
+    }
+
+    @Override
+    public HelidonSocket serverSocket() {
+      return connection.serverSocket();
+    }
+
+    @Override
+    public PeerInfo remotePeer() {
+      return connection.remotePeer();
+    }
+
+    @Override
+    public PeerInfo localPeer() {
+      return connection.localPeer();
+    }
+
+    @Override
+    public boolean isSecure() {
+      return connection.isSecure();
+    }
+
+    @Override
+    public String socketId() {
+      return connection.socketId();
+    }
+
+    @Override
+    public String childSocketId() {
+      return connection.childSocketId();
+    }
+  }
+}
