@@ -34,7 +34,10 @@ import tools.jackson.databind.JsonNode;
       "  ./meridian lab examples/cities --nodes 5"
     })
 final class LabCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "SITE", arity = "0..1", description = "The site (default: an empty one).")
+  @Parameters(
+      paramLabel = "SITE",
+      arity = "0..1",
+      description = "The site (default: an empty one).")
   @Nullable Path site;
 
   @Option(

@@ -54,7 +54,10 @@ final class TortureCommand implements Callable<Integer> {
       description = "Operations a second of all clients together (default: ${DEFAULT-VALUE}).")
   double rate = 300;
 
-  @Option(names = "--report", paramLabel = "FILE", description = "Also write the report, as Markdown.")
+  @Option(
+      names = "--report",
+      paramLabel = "FILE",
+      description = "Also write the report, as Markdown.")
   @Nullable Path report;
 
   @Option(
@@ -81,8 +84,7 @@ final class TortureCommand implements Callable<Integer> {
     LabCommand.checkNodes(nodes);
     if (!(minutes > 0 && minutes <= 24 * 60) || !(rate >= 1 && rate <= 100_000) || nodes < 2) {
       throw new CliException(
-          ExitCode.USAGE,
-          "--minutes is up to 1440, --rate 1 to 100000, --nodes at least 2");
+          ExitCode.USAGE, "--minutes is up to 1440, --rate 1 to 100000, --nodes at least 2");
     }
     long from = seed == null ? ThreadLocalRandom.current().nextInt(1, 1_000_000) : seed;
     Path at = folder == null ? Files.createTempDirectory("meridian-torture") : folder;
@@ -97,9 +99,7 @@ final class TortureCommand implements Callable<Integer> {
       TortureReport result =
           new Torture(lab, from, console::note)
               .run(
-                  Duration.ofMillis((long) (minutes * 60_000)),
-                  rate,
-                  at.resolve("history.ndjson"));
+                  Duration.ofMillis((long) (minutes * 60_000)), rate, at.resolve("history.ndjson"));
       console.out().print(result.text());
       if (report != null) {
         Files.writeString(report, result.markdown());

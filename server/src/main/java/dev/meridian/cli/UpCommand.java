@@ -227,7 +227,9 @@ final class UpCommand implements Callable<Integer> {
     return new NodeOptions.Membership(
         joining(),
         Optional.ofNullable(advertise).map(text -> address(text, "--advertise")),
-        zone, replicas, silence);
+        zone,
+        replicas,
+        silence);
   }
 
   private Optional<ClusterOptions.Join> joining() throws IOException {

@@ -102,7 +102,8 @@ public final class Torture {
     }
     List<Operation> operations = history.operations();
     LinkedHashMap<String, Verdict> verdicts = new LinkedHashMap<>();
-    verdicts.put("linearizability of strong operations", new LinearizabilityChecker().check(operations));
+    verdicts.put(
+        "linearizability of strong operations", new LinearizabilityChecker().check(operations));
     verdicts.put("session guarantees", SessionChecker.check(operations));
     verdicts.put("nothing acknowledged is lost", FinalChecker.check(operations, end));
     return new TortureReport(seed, schedule, operations, verdicts);

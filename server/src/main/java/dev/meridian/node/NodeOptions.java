@@ -62,7 +62,6 @@ public record NodeOptions(
       UnaryOperator<Listeners> listeners,
       boolean development,
       String version) {
-    this(
-        site, data, listeners, _ -> development, version, false, Membership.ALONE);
+    this(site, data, listeners, _ -> development, version, false, Membership.ALONE);
   }
 }

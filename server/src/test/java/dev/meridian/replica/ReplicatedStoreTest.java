@@ -363,6 +363,7 @@ class ReplicatedStoreTest {
             .edit()
             .segmentBytes(32 << 10)
             .snapshots(64 << 10, 1_000_000, Duration.ofHours(1))
+            .entriesKept(0)
             .build();
     try (ReplicatedStore store = open(folder, options)) {
       String text = "{\"n\":\"" + "x".repeat(4000) + "\"}";

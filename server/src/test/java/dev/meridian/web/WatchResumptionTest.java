@@ -107,7 +107,10 @@ class WatchResumptionTest {
         for (int i = 0; i < 3; i++) {
           Event event = watch.next();
           assertThat(event).isNotNull();
-          events.append(event.id()).append(event.data().path("id").stringValue()).append(' ');
+          events
+              .append(java.util.Objects.requireNonNull(event).id())
+              .append(event.data().path("id").stringValue())
+              .append(' ');
         }
       }
       assertThat(events).hasToString("1-2a 1-3b 1-4c ");
