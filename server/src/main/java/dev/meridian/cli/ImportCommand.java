@@ -123,6 +123,11 @@ final class ImportCommand implements Callable<Integer> {
     if (Files.isDirectory(file)) {
       throw new CliException(ExitCode.USAGE, "'" + file + "' is a folder, not a file");
     }
+    if (Files.isRegularFile(file)) {
+      try (InputStream in = Files.newInputStream(file)) {
+        RecordReader.checkWhole(in);
+      }
+    }
     try (InputStream in = Files.newInputStream(file)) {
       // A pipe or a device can be read only once: nothing to go on from.
       return Files.isRegularFile(file)

@@ -7,6 +7,7 @@ import dev.meridian.document.JsonLimits;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -85,6 +86,21 @@ public final class RecordReader implements AutoCloseable {
             .limits()
             .withBytes(longest)
             .withDepth(Math.min(options.limits().depth() + 1, JsonLimits.MAX_DEPTH));
+  }
+
+  /**
+   * Reads a gzipped file to its end, to see that it is whole: its checksum comes last, and a damaged
+   * one may look like records until then. Other files are not looked at.
+   *
+   * @throws RecordException if it is damaged or cut off
+   */
+  public static void checkWhole(InputStream in) throws IOException {
+    InputStream bytes = buffered(in);
+    if (startsWith(bytes, 0x1f, 0x8b)) {
+      try (Gunzip gunzip = new Gunzip(bytes)) {
+        gunzip.transferTo(OutputStream.nullOutputStream());
+      }
+    }
   }
 
   /**
