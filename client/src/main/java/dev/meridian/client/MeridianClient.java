@@ -85,7 +85,7 @@ public final class MeridianClient implements AutoCloseable {
     if (response.statusCode() == 404) {
       return Optional.empty();
     }
-    return Optional.of(new Document(path, requiredEtag(response), response.body()));
+    return Optional.of(document(path, response));
   }
 
   /**
@@ -102,9 +102,15 @@ public final class MeridianClient implements AutoCloseable {
                 .header("If-None-Match", "\"" + etag + "\"")
                 .GET(),
             false);
-    return response.statusCode() == 304
-        ? Optional.empty()
-        : Optional.of(new Document(path, requiredEtag(response), response.body()));
+    return response.statusCode() == 304 ? Optional.empty() : Optional.of(document(path, response));
+  }
+
+  private static Document document(String path, HttpResponse<byte[]> response) {
+    return new Document(
+        path,
+        requiredEtag(response),
+        response.body(),
+        response.headers().firstValue("Expires-At").orElse(null));
   }
 
   /** Creates or replaces a document with anything Jackson can write. */
