@@ -1,6 +1,7 @@
 package dev.meridian.client;
 
 import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -10,9 +11,15 @@ import tools.jackson.databind.JsonNode;
  * @param etag its version, without quotes; for {@link WriteOptions#ifMatch}
  * @param json its value in UTF-8 exactly as stored, numbers in their writer's digits; not to be
  *     changed
+ * @param expires when it expires (RFC 3339); null when it does not
  */
 @SuppressWarnings("ArrayRecordComponent") // shared, never changed
-public record Document(String path, String etag, byte[] json) {
+public record Document(String path, String etag, byte[] json, @Nullable String expires) {
+  /** A document that does not expire. */
+  public Document(String path, String etag, byte[] json) {
+    this(path, etag, json, null);
+  }
+
   /** The last segment of the path. */
   public String id() {
     return path.substring(path.lastIndexOf('/') + 1);

@@ -77,12 +77,14 @@ final class Json {
     String id = null;
     String etag = null;
     byte[] json = null;
+    String expires = null;
     while (in.nextToken() == JsonToken.PROPERTY_NAME) {
       String name = in.currentName();
       in.nextToken();
       switch (name) {
         case "id" -> id = in.getString();
         case "etag" -> etag = unquote(in.getString());
+        case "expires" -> expires = in.getString();
         case "value" -> json = slice(in, body);
         default -> in.skipChildren();
       }
@@ -90,7 +92,7 @@ final class Json {
     if (id == null || etag == null || json == null) {
       throw new IllegalStateException("an item of a list lacks its id, etag or value");
     }
-    return new Document(collection + "/" + id, etag, json);
+    return new Document(collection + "/" + id, etag, json, expires);
   }
 
   /** The bytes of the value the parser stands on; the parser is then at its end. */

@@ -106,7 +106,7 @@ public final class MeridianClient implements AutoCloseable {
       }
       throw e;
     }
-    return Optional.of(new Document(path, requiredEtag(answer), answer.body()));
+    return Optional.of(document(path, answer));
   }
 
   /**
@@ -126,7 +126,12 @@ public final class MeridianClient implements AutoCloseable {
             NOT_MODIFIED);
     return answer.status() == NOT_MODIFIED
         ? Optional.empty()
-        : Optional.of(new Document(path, requiredEtag(answer), answer.body()));
+        : Optional.of(document(path, answer));
+  }
+
+  private static Document document(String path, Answer answer) {
+    return new Document(
+        path, requiredEtag(answer), answer.body(), answer.headers().firstValue("Expires-At").orElse(null));
   }
 
   /** Creates or replaces a document with anything Jackson can write. */

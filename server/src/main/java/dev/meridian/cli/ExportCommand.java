@@ -34,9 +34,10 @@ import tools.jackson.core.JacksonException;
     description = {
       "Write a collection, or every one, to a file that 'data import' reads back.",
       "",
-      "A line is {\"_id\":...,\"_value\":...}; of --all {\"_path\":...,\"_value\":...}. A name that"
+      "A line is {\"_id\":...,\"_value\":...}; of --all {\"_path\":...,\"_value\":...}; of one that"
+          + " expires, with \"_expires\", so that it still does when it is read back. A name that"
           + " ends in .json or .csv decides the format, .gz compresses. CSV is for other programs:"
-          + " text that looks like a number does not come back as text.",
+          + " text that looks like a number does not come back as text, and expiry is left out.",
       "",
       "The file gets its name when it is complete. One that was interrupted goes on where it was:"
           + " run the same command again."
@@ -178,7 +179,7 @@ final class ExportCommand implements Callable<Integer> {
       do {
         portion = source.next();
         for (ExportSource.Row row : portion.rows()) {
-          form.write(out, all ? "_path" : "_id", row.id(), row.json(), first);
+          form.write(out, all ? "_path" : "_id", row, first);
           first = false;
         }
         if (console.out().checkError()) {
@@ -221,7 +222,7 @@ final class ExportCommand implements Callable<Integer> {
       do {
         portion = source.next();
         for (ExportSource.Row row : portion.rows()) {
-          form.write(out.stream(), all ? "_path" : "_id", row.id(), row.json(), records == 0);
+          form.write(out.stream(), all ? "_path" : "_id", row, records == 0);
           records++;
         }
         meter.at(channel.position(), records);

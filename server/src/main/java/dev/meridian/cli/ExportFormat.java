@@ -16,21 +16,22 @@ sealed interface ExportFormat {
    * Writes a document.
    *
    * @param name {@code _id} or {@code _path}
-   * @param id what that is
    * @param first whether it is the first one in the file
    */
-  void write(OutputStream out, String name, String id, byte[] json, boolean first)
-      throws IOException;
+  void write(OutputStream out, String name, ExportSource.Row row, boolean first) throws IOException;
 
   /** What a file of it ends with. */
   default void end(OutputStream out) throws IOException {}
 
-  /** A line each: {@code {"_id":…,"_value":…}}, or the values alone. */
+  /**
+   * A line each: {@code {"_id":…,"_value":…}}, with {@code "_expires"} where it does, or the
+   * values.
+   */
   record Lines(boolean valuesOnly) implements ExportFormat {
     @Override
-    public void write(OutputStream out, String name, String id, byte[] json, boolean first)
+    public void write(OutputStream out, String name, ExportSource.Row row, boolean first)
         throws IOException {
-      envelope(out, name, id, json, valuesOnly);
+      envelope(out, name, row, valuesOnly);
       out.write('\n');
     }
   }
@@ -43,10 +44,10 @@ sealed interface ExportFormat {
     }
 
     @Override
-    public void write(OutputStream out, String name, String id, byte[] json, boolean first)
+    public void write(OutputStream out, String name, ExportSource.Row row, boolean first)
         throws IOException {
       out.write((first ? "\n" : ",\n").getBytes(StandardCharsets.US_ASCII));
-      envelope(out, name, id, json, valuesOnly);
+      envelope(out, name, row, valuesOnly);
     }
 
     @Override
@@ -72,28 +73,34 @@ sealed interface ExportFormat {
     }
 
     @Override
-    public void write(OutputStream out, String name, String id, byte[] json, boolean first)
+    public void write(OutputStream out, String name, ExportSource.Row row, boolean first)
         throws IOException {
-      if (!(Json.parse(json, JsonText.LIMITS) instanceof Json.Obj(Map<String, Json> fields))) {
+      if (!(Json.parse(row.json(), JsonText.LIMITS)
+          instanceof Json.Obj(Map<String, Json> fields))) {
         throw new CliException(
-            ExitCode.FAILED, "'" + id + "' is no object, so it is no row; export it as ndjson");
+            ExitCode.FAILED,
+            "'" + row.id() + "' is no object, so it is no row; export it as ndjson");
       }
       for (String field : fields.keySet()) {
         if (complete && !columns.contains(field)) {
           throw new CliException(
               ExitCode.FAILED,
-              "'" + id + "' got the field '" + field + "' meanwhile; name the columns: --fields");
+              "'"
+                  + row.id()
+                  + "' got the field '"
+                  + field
+                  + "' meanwhile; name the columns: --fields");
         }
       }
-      StringBuilder row = new StringBuilder();
+      StringBuilder cells = new StringBuilder();
       if (!valuesOnly) {
-        row.append(cell(id)).append(columns.isEmpty() ? "" : ",");
+        cells.append(cell(row.id())).append(columns.isEmpty() ? "" : ",");
       }
       for (int i = 0; i < columns.size(); i++) {
         Json value = fields.get(columns.get(i));
-        row.append(i == 0 ? "" : ",").append(value == null ? "" : cell(text(value)));
+        cells.append(i == 0 ? "" : ",").append(value == null ? "" : cell(text(value)));
       }
-      out.write(row.append("\r\n").toString().getBytes(StandardCharsets.UTF_8));
+      out.write(cells.append("\r\n").toString().getBytes(StandardCharsets.UTF_8));
     }
 
     private static String text(Json value) {
@@ -114,15 +121,17 @@ sealed interface ExportFormat {
   }
 
   private static void envelope(
-      OutputStream out, String name, String id, byte[] json, boolean valuesOnly)
-      throws IOException {
+      OutputStream out, String name, ExportSource.Row row, boolean valuesOnly) throws IOException {
     if (valuesOnly) {
-      out.write(json);
+      out.write(row.json());
       return;
     }
-    String head = "{\"" + name + "\":" + JsonText.MAPPER.writeValueAsString(id) + ",\"_value\":";
-    out.write(head.getBytes(StandardCharsets.UTF_8));
-    out.write(json);
+    String head = "{\"" + name + "\":" + JsonText.MAPPER.writeValueAsString(row.id());
+    if (row.expires() != null) {
+      head += ",\"_expires\":" + JsonText.MAPPER.writeValueAsString(row.expires());
+    }
+    out.write((head + ",\"_value\":").getBytes(StandardCharsets.UTF_8));
+    out.write(row.json());
     out.write('}');
   }
 }

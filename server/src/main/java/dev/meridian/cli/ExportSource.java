@@ -16,9 +16,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Where an export gets its documents: in portions, each with a place to go on after. */
 interface ExportSource extends AutoCloseable {
-  /** A document and what names it. */
+  /** A document, what names it, and when it expires if it does. */
   @SuppressWarnings("ArrayRecordComponent") // handed over
-  record Row(String id, byte[] json) {}
+  record Row(String id, @Nullable String expires, byte[] json) {}
 
   /**
    * Some documents.
@@ -55,7 +55,7 @@ interface ExportSource extends AutoCloseable {
       after = page.next();
       List<Row> rows = new ArrayList<>(page.items().size());
       for (Document document : page.items()) {
-        rows.add(new Row(document.id(), document.json()));
+        rows.add(new Row(document.id(), document.expires(), document.json()));
       }
       return new Portion(rows, after);
     }
@@ -93,7 +93,8 @@ interface ExportSource extends AutoCloseable {
               && members.get("position") instanceof Json.Str(String at)
               && members.get("value") instanceof Json value) {
             position = at;
-            rows.add(new Row(path, value.toBytes()));
+            String expires = members.get("expires") instanceof Json.Str(String text) ? text : null;
+            rows.add(new Row(path, expires, value.toBytes()));
             continue;
           }
         }

@@ -29,13 +29,15 @@ import picocli.CommandLine.Parameters;
       "",
       "The file is NDJSON, a JSON array, or CSV with field names in its first line; gzip is seen"
           + " from the content. A record's id is its field _id, or else id; one without gets an id"
-          + " of its own. A document that is there already is replaced.",
+          + " of its own. A document that is there already is replaced."
+          + " What 'data export' wrote keeps its ids and its expiry; otherwise the collection's"
+          + " 'expires' decides.",
       "",
       "An import that was interrupted goes on where it was: run the same command again. How far it"
           + " came is kept in FILE.meridian-import until it is complete.",
       "",
-      "In CSV, an empty cell is a missing field, and a cell that is written exactly as JSON writes a"
-          + " number, true or false is that; 007 or 1e3 stay text."
+      "In CSV, an empty cell is a missing field, and a cell that is written exactly as JSON writes"
+          + " a number, true or false is that; 007 or 1e3 stay text."
     },
     footer = {
       "%nExamples:",

@@ -139,7 +139,7 @@ final class Importer implements AutoCloseable {
       chunk = new Chunk(name);
       open.put(name, chunk);
     }
-    chunk.records.add(new BulkRecord(path.id(), good.json()));
+    chunk.records.add(new BulkRecord(path.id(), good.json(), good.expires()));
     chunk.items.add(good);
     chunk.paths.add(path.toString());
     chunk.bytes += good.json().length + path.id().length() + 32;

@@ -24,6 +24,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.HexFormat;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -278,11 +280,7 @@ final class Seeding implements AutoCloseable {
         record.path() != null
             ? DocumentPath.parse(record.path())
             : collection.document(id != null ? id : id(fileHash, record.number()));
-    Expiry expiry =
-        settings
-            .expires()
-            .<Expiry>map(after -> new Expiry.At(System.currentTimeMillis() + after.toMillis()))
-            .orElse(Expiry.NEVER);
+    Expiry expiry = expiry(settings, record);
     Batch batch = Batch.of(new Write.Put(path, record.json(), Condition.ABSENT, expiry));
     long end = System.nanoTime() + GIVE_UP.toNanos();
     while (true) {
@@ -298,6 +296,23 @@ final class Seeding implements AutoCloseable {
         pause();
       }
     }
+  }
+
+  /** As the record says, which an export wrote; otherwise as the collection does. */
+  private static Expiry expiry(CollectionSettings settings, RecordItem.Good record) {
+    String expires = record.expires();
+    if (expires != null) {
+      try {
+        return new Expiry.At(Math.max(1, Instant.parse(expires).toEpochMilli()));
+      } catch (DateTimeParseException e) {
+        throw new InvalidInputException(
+            "line " + record.line() + ": _expires is a time such as 2030-01-31T12:00:00Z");
+      }
+    }
+    return settings
+        .expires()
+        .<Expiry>map(after -> new Expiry.At(System.currentTimeMillis() + after.toMillis()))
+        .orElse(Expiry.NEVER);
   }
 
   private static void pause() {

@@ -21,9 +21,9 @@ import java.util.List;
 
 /**
  * GET of {@code /data} by an operator: every document of every collection, Meridian's own left out,
- * as NDJSON: {@code {"path":…,"etag":…,"value":…,"position":…}}, oldest write first. The last line
- * is {@code {"end":POSITION}}; without it the answer is not complete. {@code since=POSITION} goes
- * on after a line.
+ * as NDJSON: {@code {"path":…,"etag":…,"value":…,"position":…}}, with {@code "expires"} where a
+ * document does, oldest write first. The last line is {@code {"end":POSITION}}; without it the
+ * answer is not complete. {@code since=POSITION} goes on after a line.
  *
  * <p>Every document that is there from beginning to end is in the answer, at a version of that
  * time; one that is written meanwhile may be there twice, the later line being the newer. Where
@@ -116,6 +116,9 @@ final class BulkExport {
     }
     lines.raw("{\"path\":").string(change.path().toString());
     lines.raw(",\"etag\":").string(document.version().etag());
+    if (document.expiresAtMillis() != Document.NEVER) {
+      lines.raw(",\"expires\":").string(Expiries.format(document.expiresAtMillis()));
+    }
     lines.raw(",\"value\":").raw(document.json());
     lines.raw(",\"position\":").string(change.position().toString()).raw("}\n");
   }

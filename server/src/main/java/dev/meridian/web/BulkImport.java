@@ -30,8 +30,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * POST of {@code application/x-ndjson} to a collection: many documents with one request, each line
- * {@code {"id":…,"value":…}}, the id made by the server where it is left out. The answer has a line
- * for each line, in the same order: {@code {"id":…,"etag":…}}, or {@code {"id":…,"problem":{…}}}.
+ * {@code {"id":…,"value":…}}, the id made by the server where it is left out, and with {@code
+ * "expires"}, a time as in {@code Expires-At}, where the document is to expire. The answer has a
+ * line for each line, in the same order: {@code {"id":…,"etag":…}}, or {@code
+ * {"id":…,"problem":{…}}}.
  *
  * <p>Not atomic: each document is written, refused and acknowledged by itself, and other requests
  * see them one by one. Of two lines with the same id, the later one wins. Sending the same lines
@@ -49,6 +51,8 @@ final class BulkImport {
 
   /** What a line is longer than its value: an id, names, quotes. */
   private static final int LINE_OVERHEAD = 16 << 10;
+
+  private static final Set<String> MEMBERS = Set.of("id", "value", "expires");
 
   private static final Header CONTENT_TYPE =
       HeaderValues.createCached(HeaderNames.CONTENT_TYPE, MEDIA_TYPE);
@@ -112,9 +116,10 @@ final class BulkImport {
                   .withDepth(Math.min(limits.nestingDepth() + 1, JsonLimits.MAX_DEPTH)));
       if (!(json instanceof Json.Obj(Map<String, Json> members))
           || !members.containsKey("value")
-          || members.size() != (members.containsKey("id") ? 2 : 1)) {
+          || !MEMBERS.containsAll(members.keySet())) {
         throw new InvalidInputException(
-            "A line is {\"id\":…,\"value\":…} and nothing else; the id may be left out.");
+            "A line is {\"id\":…,\"value\":…,\"expires\":…} and nothing else; id and expires may be"
+                + " left out.");
       }
       String id =
           switch (members.get("id")) {
@@ -128,7 +133,11 @@ final class BulkImport {
       byte[] bytes = Representation.checkSize(value.toBytes(), limits);
       Expiry expiry =
           Expiries.of(
-              null, null, writer.rules(path).settings(), Expiry.NEVER, System.currentTimeMillis());
+              expires(members.get("expires")),
+              null,
+              writer.rules(path).settings(),
+              Expiry.NEVER,
+              System.currentTimeMillis());
       Write.Put put = new Write.Put(path, bytes, Condition.NONE, expiry);
       if (writer.dependsOnDocument(path)) {
         // Such a rule looks at the document first, so the lines before this one must be done.
@@ -142,6 +151,14 @@ final class BulkImport {
     } catch (InvalidInputException | StoreException | ProblemException e) {
       result.failed(e);
     }
+  }
+
+  private static @Nullable String expires(@Nullable Json json) {
+    return switch (json) {
+      case null -> null;
+      case Json.Str(String text) -> text;
+      default -> throw new InvalidInputException("expires is a string, as Expires-At has it.");
+    };
   }
 
   /** The lines that hold something. */

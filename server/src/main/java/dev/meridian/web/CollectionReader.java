@@ -134,7 +134,11 @@ final class CollectionReader {
       json.raw(first ? "{\"id\":" : ",{\"id\":");
       first = false;
       json.string(document.path().id());
-      json.raw(",\"etag\":").string(document.version().etag()).raw(",\"value\":");
+      json.raw(",\"etag\":").string(document.version().etag());
+      if (document.expiresAtMillis() != Document.NEVER) {
+        json.raw(",\"expires\":").string(Expiries.format(document.expiresAtMillis()));
+      }
+      json.raw(",\"value\":");
       json.raw(projection == null ? document.json() : projection.apply(document.json()));
       json.raw("}");
     }

@@ -14,6 +14,11 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -375,6 +380,39 @@ class CliTest {
             "pages/list.html:3:1: data.notes: no index serves this query; add '- [m]' to the"
                 + " indexes of 'notes' in site.yaml, or allow a 'scan' of so many documents.",
             "pages/list.html:5:1: there is no file 'public/none.css'.");
+  }
+
+  @Test
+  void expiryOutlivesExportAndImport() throws Exception {
+    at("data", "put", "notes/1", "{\"n\":1}").ok();
+    HttpRequest put =
+        HttpRequest.newBuilder(
+                URI.create(url(node.listeners().http().orElseThrow()) + "/data/notes/2"))
+            .header(
+                "Authorization",
+                "Bearer " + Files.readString(folder.resolve("data/operator.key")).strip())
+            .header("Expires-At", "2099-01-02T03:04:05Z")
+            .PUT(BodyPublishers.ofString("{\"n\":2}"))
+            .build();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      assertThat(client.send(put, BodyHandlers.ofString()).statusCode()).isEqualTo(201);
+    }
+    String line = "\",\"_expires\":\"2099-01-02T03:04:05Z\",\"_value\":{\"n\":2}}\n";
+    assertThat(at("data", "export", "notes").ok().out())
+        .isEqualTo("{\"_id\":\"1\",\"_value\":{\"n\":1}}\n{\"_id\":\"2" + line);
+    Path one = folder.resolve("one.json");
+    at("data", "export", "notes", one.toString()).ok();
+    at("data", "import", "others", one.toString()).ok();
+    assertThat(at("data", "export", "others").ok().out()).endsWith("{\"_id\":\"2" + line);
+    at("data", "delete", "notes/2").ok();
+    Path all = folder.resolve("all.ndjson");
+    at("data", "export", "--all", all.toString()).ok();
+    assertThat(Files.readString(all)).contains("{\"_path\":\"others/2" + line);
+    at("data", "delete", "others/2").ok();
+    at("data", "import", "--all", all.toString()).ok();
+    assertThat(at("data", "export", "others").ok().out()).endsWith("{\"_id\":\"2" + line);
+    Path bad = file("bad.ndjson", "{\"_id\":\"1\",\"_expires\":\"soon\",\"_value\":1}\n");
+    assertThat(at("data", "import", "others", bad.toString()).code()).isEqualTo(ExitCode.FAILED);
   }
 
   @ParameterizedTest

@@ -323,7 +323,9 @@ class OpenApiTest {
         t,
         open,
         200,
-        "{\"value\":1}\n{\"id\":\"x\",\"value\":2}\n{\"id\":7}\n",
+        "{\"value\":1}\n"
+            + "{\"id\":\"x\",\"expires\":\"2099-01-02T03:04:05Z\",\"value\":2}\n"
+            + "{\"id\":7}\n",
         with("Content-Type", "application/x-ndjson"));
     call("POST", t, open, 400, "{");
     call("POST", t, closed, 401, "1");

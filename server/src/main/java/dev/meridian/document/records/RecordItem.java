@@ -15,10 +15,17 @@ public sealed interface RecordItem {
    *
    * @param path where it was exported from, when the record says so itself; otherwise null
    * @param id its id as the record gives it, not yet checked; null when it gives none
+   * @param expires when it expires, as the record says, not yet checked; null when it does not say
    * @param json its value as minified JSON in UTF-8
    */
   @SuppressWarnings("ArrayRecordComponent") // shared, never changed
-  record Good(long number, long line, @Nullable String path, @Nullable String id, byte[] json)
+  record Good(
+      long number,
+      long line,
+      @Nullable String path,
+      @Nullable String id,
+      @Nullable String expires,
+      byte[] json)
       implements RecordItem {}
 
   /**

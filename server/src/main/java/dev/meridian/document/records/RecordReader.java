@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A record is a JSON value, or a CSV row as an object. Its id is what its field {@code _id}, or
  * else {@code id}, or the field of the reader's choice holds: text or an integer. {@code _id} is
  * not part of the value; {@code id} and any other field are. A record with exactly the members
- * {@code _value} and {@code _id}, or {@code _value} and {@code _path}, is one that an export wrote:
- * its value is what {@code _value} holds.
+ * {@code _value} and {@code _id}, or {@code _value} and {@code _path}, and perhaps {@code
+ * _expires}, is one that an export wrote: its value is what {@code _value} holds.
  *
  * <p>The format is seen from the first byte ({@code [} a JSON array, <code>{</code> NDJSON,
  * anything else CSV) unless it is told; gzip from its magic number. Not for several threads.
@@ -29,6 +29,7 @@ public final class RecordReader implements AutoCloseable {
   static final String ID = "_id";
   static final String PATH = "_path";
   static final String VALUE = "_value";
+  static final String EXPIRES = "_expires";
 
   private static final int BUFFER_BYTES = 1 << 16;
 
@@ -173,17 +174,21 @@ public final class RecordReader implements AutoCloseable {
   private RecordItem item(long line, Json json) {
     String path = null;
     String id = null;
+    String expires = null;
     Json value = json;
     if (json instanceof Json.Obj(Map<String, Json> members)) {
-      Json wrapped = members.size() == 2 ? members.get(VALUE) : null;
+      String expiry = members.get(EXPIRES) instanceof Json.Str(String text) ? text : null;
+      Json wrapped = members.size() == (expiry == null ? 2 : 3) ? members.get(VALUE) : null;
       Json exportedPath = wrapped == null ? null : members.get(PATH);
       Json exportedId = wrapped == null ? null : members.get(ID);
       try {
-        if (wrapped != null && exportedPath instanceof Json.Str(String text)) {
-          path = text;
+        if (wrapped != null && exportedPath instanceof Json.Str(String from)) {
+          path = from;
+          expires = expiry;
           value = wrapped;
         } else if (wrapped != null && exportedId != null) {
           id = text(exportedId, ID);
+          expires = expiry;
           value = wrapped;
         } else {
           id = ownId(json, members);
@@ -212,7 +217,7 @@ public final class RecordReader implements AutoCloseable {
       return new RecordItem.Bad(
           number, line, "the record is larger than " + limits.bytes() + " bytes; split it");
     }
-    return new RecordItem.Good(number, line, path, id, bytes);
+    return new RecordItem.Good(number, line, path, id, expires, bytes);
   }
 
   private static boolean isDeeperThan(int levels, Json value) {
