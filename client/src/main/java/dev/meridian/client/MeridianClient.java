@@ -124,14 +124,15 @@ public final class MeridianClient implements AutoCloseable {
                 .GET(),
             Effect.NONE,
             NOT_MODIFIED);
-    return answer.status() == NOT_MODIFIED
-        ? Optional.empty()
-        : Optional.of(document(path, answer));
+    return answer.status() == NOT_MODIFIED ? Optional.empty() : Optional.of(document(path, answer));
   }
 
   private static Document document(String path, Answer answer) {
     return new Document(
-        path, requiredEtag(answer), answer.body(), answer.headers().firstValue("Expires-At").orElse(null));
+        path,
+        requiredEtag(answer),
+        answer.body(),
+        answer.headers().firstValue("Expires-At").orElse(null));
   }
 
   /** Creates or replaces a document with anything Jackson can write. */

@@ -146,6 +146,35 @@ public final class Lab implements AutoCloseable {
     }
   }
 
+  /**
+   * Starts one more node, which joins the cluster; it does not wait for it.
+   *
+   * @throws IOException if no token can be had for it
+   */
+  public Node add() throws IOException, InterruptedException {
+    Node from = primary();
+    if (from == null) {
+      throw new IOException("no node says that it is primary, to let another join");
+    }
+    Node next = new Node(nodes.size() + 1);
+    String token = token(from);
+    nodes.add(next);
+    launch(next, token);
+    return next;
+  }
+
+  /**
+   * Has a node leave the cluster.
+   *
+   * @param gone whether it is gone for good
+   */
+  public void leave(Node node, String id, boolean gone) throws IOException, InterruptedException {
+    HttpResponse<String> answer = admin(node, "DELETE", "/nodes/" + id + (gone ? "?gone" : ""), "");
+    if (answer.statusCode() != 202) {
+      throw new IOException(answer.body());
+    }
+  }
+
   /** The nodes, first to last. */
   public List<Node> nodes() {
     return List.copyOf(nodes);

@@ -73,7 +73,7 @@ public final class Cluster implements AutoCloseable {
   private static final ReadOptions EVENTUAL =
       new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
   private static final Duration CALL = Duration.ofSeconds(2);
-  private static final Duration ATTACH_WAIT = Duration.ofMinutes(2);
+  private static final Duration ATTACH_WAIT = Duration.ofSeconds(20);
   private static final Duration MEMBERS_EVERY = Duration.ofSeconds(1);
   private static final Duration RENEW_EVERY = Duration.ofHours(1);
 
@@ -254,20 +254,20 @@ public final class Cluster implements AutoCloseable {
             : new io.micrometer.core.instrument.simple.SimpleMeterRegistry());
   }
 
+  /** Waits to be given replicas. A node that is one too many waits until it is needed. */
   private void awaitAttached() throws IOException {
-    long nanos = ATTACH_WAIT.toNanos();
     lock.lock();
     try {
       while (groups.size() < 2) {
-        if (nanos <= 0) {
-          throw new IOException(
-              "The cluster gave this node no replica within "
-                  + ATTACH_WAIT.toSeconds()
-                  + " s: it may have as many as it wants ("
-                  + options.replicas()
-                  + "), or a majority of it may be away. See ./meridian status on another node.");
+        if (closed) {
+          throw new IOException("this node was stopped while it waited for a replica");
         }
-        nanos = attached.awaitNanos(nanos);
+        if (attached.awaitNanos(ATTACH_WAIT.toNanos()) <= 0) {
+          LOG.info(
+              "This node waits to be given a replica: it is a spare that takes the place of a node"
+                  + " that is gone, or a majority of the cluster is away. See ./meridian status on"
+                  + " another node.");
+        }
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -578,6 +578,7 @@ public final class Cluster implements AutoCloseable {
     lock.lock();
     try {
       closed = true;
+      attached.signalAll();
     } finally {
       lock.unlock();
     }

@@ -1,5 +1,6 @@
 package dev.meridian.lab;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.meridian.torture.TortureReport;
@@ -12,10 +13,13 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 
 /** A cluster of real processes: it forms, goes on without its primary, and keeps its promises. */
 @Timeout(300)
@@ -71,7 +75,7 @@ class ClusterTest {
       }
       Lab.Node primary = lab.primary();
       assertThat(primary).isNotNull();
-      lab.kill(java.util.Objects.requireNonNull(primary));
+      lab.kill(requireNonNull(primary));
       for (Lab.Node node : lab.nodes()) {
         if (node != primary) {
           assertThat(send(node, "PUT", "/data/t/after" + node.number(), "2").statusCode())
@@ -85,6 +89,42 @@ class ClusterTest {
       lab.awaitReady(primary);
       assertThat(send(primary, "GET", "/data/t?limit=10", "").body()).contains("after");
     }
+  }
+
+  @Test
+  void spareTakesThePlaceOfANodeThatIsGoneForGood() throws Exception {
+    try (Lab lab = new Lab(folder.resolve("lab"), site(), 80)) {
+      lab.start(3);
+      Lab.Node first = lab.nodes().getFirst();
+      assertThat(send(first, "PUT", "/data/t/1", "1").statusCode()).isEqualTo(201);
+      Lab.Node spare = lab.add();
+      while (!ids(lab, first).containsValue("spare")) {
+        Thread.sleep(100);
+      }
+      Lab.Node gone = lab.nodes().get(1);
+      String id = requireNonNull(lab.status(gone)).path("cluster").path("node").asString();
+      lab.kill(gone);
+      lab.leave(first, id, true);
+      lab.awaitReady(spare);
+      assertThat(send(spare, "GET", "/data/t/1", "").body()).isEqualTo("1");
+      while (ids(lab, first).containsKey(id)) {
+        Thread.sleep(100);
+      }
+      assertThat(ids(lab, first).values()).containsOnly("primary", "replica").hasSize(3);
+    }
+  }
+
+  /** Each node's role, by its id, as one node sees it. */
+  private static Map<String, String> ids(Lab lab, Lab.Node at) throws Exception {
+    Map<String, String> roles = new TreeMap<>();
+    JsonNode status;
+    while ((status = lab.status(at)) == null) {
+      Thread.sleep(100);
+    }
+    for (JsonNode node : status.path("cluster").path("nodes")) {
+      roles.put(node.path("id").asString(), node.path("role").asString());
+    }
+    return roles;
   }
 
   @Test

@@ -90,8 +90,8 @@ public final class RecordReader implements AutoCloseable {
   }
 
   /**
-   * Reads a gzipped file to its end, to see that it is whole: its checksum comes last, and a damaged
-   * one may look like records until then. Other files are not looked at.
+   * Reads a gzipped file to its end, to see that it is whole: its checksum comes last, and a
+   * damaged one may look like records until then. Other files are not looked at.
    *
    * @throws RecordException if it is damaged or cut off
    */
