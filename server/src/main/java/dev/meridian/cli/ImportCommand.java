@@ -171,6 +171,10 @@ final class ImportCommand implements Callable<Integer> {
     try (MeridianClient client = server.connect(console);
         Importer importer = new Importer(client, collection, console, skipBad, state);
         RecordReader reader = RecordReader.open(counted, how)) {
+      if (state.records() > 0) {
+        console.note(
+            "going on after " + Meter.count(state.records()) + " records; --restart begins anew");
+      }
       return run(reader, counted, size, importer, state, stateFile);
     } finally {
       finished.countDown();
