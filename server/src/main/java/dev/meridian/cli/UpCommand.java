@@ -233,8 +233,11 @@ final class UpCommand implements Callable<Integer> {
   }
 
   private Optional<ClusterOptions.Join> joining() throws IOException {
-    if (join == null || Cluster.isNode(data)) {
+    if (join == null) {
       return Optional.empty();
+    }
+    if (Cluster.isNode(data)) {
+      return Optional.of(new ClusterOptions.Join(address(join, "--join"), null));
     }
     String text = tokenFile == null ? System.getenv("MERIDIAN_TOKEN") : Files.readString(tokenFile);
     if (text == null || text.isBlank()) {

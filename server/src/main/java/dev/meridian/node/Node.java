@@ -158,10 +158,15 @@ public final class Node implements AutoCloseable {
 
   /** A node that joins without a site of its own serves the cluster's. */
   private void fetchSite() throws IOException {
+    SiteShare.recover(options.site());
     if (options.membership().join().isEmpty()) {
       return;
     }
+    boolean node = Cluster.isNode(options.data());
     if (Files.exists(options.site())) {
+      if (node) {
+        return;
+      }
       throw new IOException(
           "The folder "
               + options.site()

@@ -9,11 +9,13 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -63,9 +65,6 @@ final class SiteShare implements AutoCloseable {
     this.folder = folder;
     this.archive = pack(folder);
     cluster.service().offer(ARCHIVE, this::piece);
-    if (mine) {
-      publish();
-    }
     this.thread =
         Thread.ofVirtual().name("site-share").start(mine ? this::watchFolder : this::follow);
   }
@@ -248,11 +247,35 @@ final class SiteShare implements AutoCloseable {
             file, java.nio.file.attribute.FileTime.fromMillis(entry.getTime()));
       }
     }
+    sync(next);
     if (Files.exists(folder)) {
       Files.move(folder, old, StandardCopyOption.ATOMIC_MOVE);
     }
     Files.move(next, folder, StandardCopyOption.ATOMIC_MOVE);
     delete(old);
+  }
+
+  /** What is moved to its place is on disk. */
+  private static void sync(Path folder) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.toList()) {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+          channel.force(true);
+        }
+      }
+    }
+  }
+
+  /**
+   * Finishes what a crash within {@link #unpack} left: the folder moved away and none in its place.
+   */
+  static void recover(Path folder) throws IOException {
+    Path next = folder.resolveSibling(folder.getFileName() + ".next");
+    Path old = folder.resolveSibling(folder.getFileName() + ".old");
+    if (!Files.exists(folder) && Files.exists(old)) {
+      // The old one is moved away only when the new one is complete.
+      Files.move(Files.exists(next) ? next : old, folder, StandardCopyOption.ATOMIC_MOVE);
+    }
   }
 
   private static void delete(Path folder) throws IOException {

@@ -64,7 +64,9 @@ public final class PeerClient implements AutoCloseable {
       // What the other side refused before it looked at the request.
       boolean refused =
           code == Status.Code.UNIMPLEMENTED
-              || code == Status.Code.RESOURCE_EXHAUSTED
+              // Our own word for it: gRPC has the same code for answers that are too large.
+              || (code == Status.Code.RESOURCE_EXHAUSTED
+                  && PeerService.BUSY.equals(e.getStatus().getDescription()))
               || code == Status.Code.UNAUTHENTICATED
               || code == Status.Code.PERMISSION_DENIED;
       String why = e.getStatus().getDescription();

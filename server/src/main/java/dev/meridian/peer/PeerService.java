@@ -23,6 +23,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class PeerService extends HandlerRegistry {
   private static final Logger LOG = LoggerFactory.getLogger(PeerService.class);
+
+  /** What a node says that did not look at a call. */
+  static final String BUSY = "this node is busy";
+
   private static final ScopedValue<String> CALLER = ScopedValue.newInstance();
   private static final String PREFIX = "meridian.Peer/";
 
@@ -61,8 +65,7 @@ public final class PeerService extends HandlerRegistry {
 
   private void handle(String name, Handler handler, byte[] request, StreamObserver<byte[]> answer) {
     if (!room.tryAcquire()) {
-      answer.onError(
-          Status.RESOURCE_EXHAUSTED.withDescription("this node is busy").asRuntimeException());
+      answer.onError(Status.RESOURCE_EXHAUSTED.withDescription(BUSY).asRuntimeException());
       return;
     }
     String caller = PeerAuthentication.NODE.get();

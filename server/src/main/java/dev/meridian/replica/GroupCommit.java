@@ -17,6 +17,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Lets writes that arrive while an entry is in flight share the next one, so that one fsync serves
@@ -45,6 +47,8 @@ final class GroupCommit implements AutoCloseable {
     void submit(LogGroup group);
   }
 
+  private static final Logger LOG = LoggerFactory.getLogger(GroupCommit.class);
+
   /** How late a deadline may be noticed. */
   private static final Duration TICK = Duration.ofMillis(50);
 
@@ -69,6 +73,9 @@ final class GroupCommit implements AutoCloseable {
 
   private final Set<LogGroup> inFlight = new HashSet<>();
   private long queuedBytes;
+
+  /** Whether the proposer has writes that are in neither of the above. */
+  private boolean proposing;
 
   /** Whether the timekeeper waits for {@link #busy}. */
   private boolean timekeeperRests;
@@ -201,7 +208,29 @@ final class GroupCommit implements AutoCloseable {
       if (writes.isEmpty()) {
         return;
       }
-      propose(writes);
+      try {
+        propose(writes);
+      } catch (RuntimeException | Error e) {
+        // Whatever it was, this thread goes on, and those who wait are told.
+        LOG.error("Writes could not be proposed", e);
+        Unavailable problem =
+            new Unavailable(
+                Unavailable.Outcome.UNKNOWN,
+                "The write met an error of the server's; it may have been done. Read the document"
+                    + " again.",
+                e);
+        writes.forEach(write -> write.fail(problem));
+      } finally {
+        lock.lock();
+        try {
+          proposing = false;
+          if (inFlight.isEmpty()) {
+            idle.signalAll();
+          }
+        } finally {
+          lock.unlock();
+        }
+      }
     }
   }
 
@@ -232,6 +261,7 @@ final class GroupCommit implements AutoCloseable {
           }
         }
         if (!writes.isEmpty()) {
+          proposing = true;
           return writes;
         }
       }
@@ -253,6 +283,7 @@ final class GroupCommit implements AutoCloseable {
             log.nextTimestamp(),
             log.wallMillis(),
             options.region());
+    metrics.proposed(writes.size(), entry.remaining());
     Settling settling = new Settling(System.nanoTime());
     LogGroup group = new LogGroup(writes, entry, settling);
     settling.group = group;
@@ -263,10 +294,9 @@ final class GroupCommit implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    metrics.proposed(writes.size(), entry.remaining());
     try {
       log.submit(group);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       group.failed(g -> unavailable(g, "The log did not take the write: " + e.getMessage(), e));
     }
   }
@@ -299,8 +329,8 @@ final class GroupCommit implements AutoCloseable {
   }
 
   /** What is known about a group's writes when something went wrong with its entry. */
-  static Unavailable unavailable(LogGroup group, String message, @Nullable Throwable cause) {
-    return group.isAppended()
+  static Unavailable unavailable(boolean appended, String message, @Nullable Throwable cause) {
+    return appended
         ? new Unavailable(
             Unavailable.Outcome.UNKNOWN, message + " The write may have been done.", cause)
         : new Unavailable(
@@ -355,7 +385,7 @@ final class GroupCommit implements AutoCloseable {
     long nanos = limit.toNanos();
     lock.lock();
     try {
-      while (!inFlight.isEmpty()) {
+      while (!inFlight.isEmpty() || proposing) {
         if (nanos <= 0) {
           return false;
         }

@@ -3,7 +3,7 @@ package dev.meridian.replica;
 import dev.meridian.store.Outcome;
 import java.nio.ByteBuffer;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
@@ -21,8 +21,17 @@ final class LogGroup implements Message {
   private final List<PendingWrite> writes;
   private final ByteString content;
   private final Runnable onSettled;
-  private final AtomicBoolean settled = new AtomicBoolean();
-  private volatile boolean appended;
+  private final AtomicReference<State> state = new AtomicReference<>(State.NEW);
+
+  /** What is known of the entry; it goes forward only. */
+  private enum State {
+    /** The log does not have it. */
+    NEW,
+    /** The log has it: nobody can tell whether it survives, until it is applied. */
+    APPENDED,
+    /** Its writes have been answered. */
+    SETTLED
+  }
 
   /**
    * A group not yet handed to the log.
@@ -44,13 +53,13 @@ final class LogGroup implements Message {
     return writes;
   }
 
-  /** From here on nobody can tell whether the entry survives, until it is applied. */
-  void appending() {
-    appended = true;
-  }
-
-  boolean isAppended() {
-    return appended;
+  /**
+   * The log is about to take it.
+   *
+   * @return false if its writes were told before that they are not done: it must not be taken
+   */
+  boolean appending() {
+    return state.compareAndSet(State.NEW, State.APPENDED);
   }
 
   /** Answers the writes with what they did. */
@@ -59,7 +68,7 @@ final class LogGroup implements Message {
       throw new IllegalStateException(
           outcomes.size() + " outcomes for " + writes.size() + " writes of one entry");
     }
-    if (settled.compareAndSet(false, true)) {
+    if (state.getAndSet(State.SETTLED) != State.SETTLED) {
       // First, so that the next entry is on its way while these callers wake up.
       onSettled.run();
       if (outcomes.size() <= WAKE_DIRECTLY) {
@@ -78,11 +87,16 @@ final class LogGroup implements Message {
     }
   }
 
-  /** Answers the writes with what went wrong, unless they have been answered. */
-  void failed(Function<LogGroup, ? extends RuntimeException> problem) {
-    if (settled.compareAndSet(false, true)) {
+  /**
+   * Answers the writes with what went wrong, unless they have been answered.
+   *
+   * @param problem told whether the log had the entry
+   */
+  void failed(Function<Boolean, ? extends RuntimeException> problem) {
+    State before = state.getAndSet(State.SETTLED);
+    if (before != State.SETTLED) {
       onSettled.run();
-      RuntimeException e = problem.apply(this);
+      RuntimeException e = problem.apply(before == State.APPENDED);
       for (PendingWrite write : writes) {
         write.fail(e);
       }

@@ -98,6 +98,9 @@ public final class ReplicatedStore implements Store {
 
   private volatile boolean closed;
 
+  /** Whether {@link #quiesce} was called; guarded by this. */
+  private boolean quiet;
+
   /**
    * Opens the first shard's replica in a data folder of its own and waits until it can serve: for a
    * node that has no other group, which talks to others without encryption.
@@ -394,23 +397,37 @@ public final class ReplicatedStore implements Store {
     boolean repeatable = batch.idempotencyKey() != null;
     long until = System.nanoTime() + options.writeDeadline().toNanos();
     long electedBy = System.nanoTime() + ELECTION_PATIENCE.toNanos();
+    // An attempt after which nobody knows: from then on, that another one was not done says
+    // nothing.
+    @Nullable Unavailable doubt = null;
     while (true) {
-      checkOpen();
-      String why;
       try {
+        checkOpen();
         return attempt(command, left(until));
       } catch (Primary.NotThere e) {
-        why = String.valueOf(e.getMessage());
         if (System.nanoTime() - Math.min(until, electedBy) > 0) {
-          throw notDone(why + " The write was not done.");
+          throw doubt != null ? doubt : notDone(e.getMessage() + " The write was not done.");
         }
       } catch (Unavailable e) {
         // Whoever can be told twice without harm is asked again.
-        if (e.outcome() != Unavailable.Outcome.UNKNOWN || !repeatable || left(until).isZero()) {
+        if (e.outcome() == Unavailable.Outcome.UNKNOWN) {
+          doubt = e;
+          electedBy = System.nanoTime() + ELECTION_PATIENCE.toNanos();
+          if (!repeatable) {
+            throw e;
+          }
+        } else if (doubt == null) {
           throw e;
         }
+        if (left(until).isZero()) {
+          throw doubt;
+        }
       }
-      pause();
+      try {
+        pause();
+      } catch (Unavailable e) {
+        throw doubt != null ? doubt : e;
+      }
     }
   }
 
@@ -582,6 +599,11 @@ public final class ReplicatedStore implements Store {
     if (closed) {
       throw notDone("This store is closed.");
     }
+    if (raft.isClosed()) {
+      throw notDone(
+          "This node is no longer a member of the group: it left the cluster, or another node took"
+              + " its place. Start it anew with an empty data folder.");
+    }
   }
 
   /** Called once, on a thread of Ratis, when this replica can go no further. */
@@ -705,8 +727,9 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public long fence(boolean hurry) {
-      long index = raft.appliedIndex();
+      // In this order: that this is the primary, or as fresh as it, is known after the wait only.
       raft.awaitStrong(options.readDeadline());
+      long index = raft.appliedIndex();
       if (hurry && commits.inFlight() == 0) {
         // Removes nothing; it is an entry.
         commits.commit(LogCodec.sweep(0, 0, 0, 0), options.readDeadline());
@@ -746,15 +769,19 @@ public final class ReplicatedStore implements Store {
     }
   }
 
-  @Override
-  public void close() {
+  /**
+   * Hands over, takes no more writes and waits for those under way; reads go on. What follows is
+   * that the host stops, and then {@link #close}.
+   */
+  public void quiesce() {
     synchronized (this) {
-      if (closed) {
+      if (quiet) {
         return;
       }
-      handOver();
-      closed = true;
+      quiet = true;
     }
+    handOver();
+    closed = true;
     service.close();
     commits.stop("This store was closed.");
     try {
@@ -766,6 +793,12 @@ public final class ReplicatedStore implements Store {
       Thread.currentThread().interrupt();
     }
     applied.ring();
+  }
+
+  @Override
+  public void close() {
+    quiesce();
+    // Ratis first: it applies what it has committed, to a database that must be open.
     if (ownsHost) {
       host.close();
     }

@@ -17,6 +17,7 @@ import org.apache.ratis.proto.RaftProtos.RoleInfoProto;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.protocol.RaftClientRequest;
 import org.apache.ratis.protocol.RaftGroupId;
+import org.apache.ratis.protocol.exceptions.StateMachineException;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.apache.ratis.server.storage.RaftStorage;
@@ -179,9 +180,11 @@ final class ShardStateMachine extends BaseStateMachine {
 
   /** Called on the thread that submits, when the entry has got its place in the log. */
   @Override
-  public TransactionContext preAppendTransaction(TransactionContext transaction) {
-    if (transaction.getStateMachineContext() instanceof LogGroup group) {
-      group.appending();
+  public TransactionContext preAppendTransaction(TransactionContext transaction)
+      throws IOException {
+    if (transaction.getStateMachineContext() instanceof LogGroup group && !group.appending()) {
+      // Its writes were told that they are not done; so they must not be.
+      throw new StateMachineException("The writes of this entry were given up", null, false);
     }
     return transaction;
   }
@@ -223,6 +226,7 @@ final class ShardStateMachine extends BaseStateMachine {
     }
     updateLastAppliedTermIndex(term, index);
     entriesSinceSnapshot.incrementAndGet();
+    onApplied.accept(this);
   }
 
   private void checkNext(LogIndex at) {
@@ -335,8 +339,23 @@ final class ShardStateMachine extends BaseStateMachine {
 
   /** Takes over the newest snapshot, which is another member's, or the database as it was. */
   @Override
-  @SuppressWarnings("NonAtomicVolatileUpdate") // written by this one thread
   public void reinitialize() throws IOException {
+    try {
+      takeOver();
+    } catch (IOException | RuntimeException | Error e) {
+      fail(
+          new IllegalStateException(
+              "This replica stopped: a snapshot could not take its database's place ("
+                  + e.getMessage()
+                  + ")",
+              e));
+      throw e;
+    }
+    onApplied.accept(this);
+  }
+
+  @SuppressWarnings("NonAtomicVolatileUpdate") // written by this one thread
+  private void takeOver() throws IOException {
     getLifeCycle().transition(LifeCycle.State.STARTING);
     snapshots.find();
     Snapshots.Snapshot latest = snapshots.getLatestSnapshot();

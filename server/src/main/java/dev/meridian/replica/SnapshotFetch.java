@@ -28,8 +28,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Brings the primary's newest snapshot here, file by file and piece by piece, no faster than it
- * may. After an interruption it goes on where it was: files of a RocksDB are never changed once
- * written, so one of the same name and of the same database is the same file, also in a newer
+ * may. After an interruption it goes on with the next file: files of a RocksDB are never changed
+ * once written, so one of the same name and of the same database is the same file, also in a newer
  * snapshot.
  */
 final class SnapshotFetch implements ShardStateMachine.Fetcher {
@@ -120,7 +120,7 @@ final class SnapshotFetch implements ShardStateMachine.Fetcher {
       Long size = sizes.get(name);
       // Others than tables are small, and change under one name.
       if (!name.equals(ORIGIN)
-          && (size == null || !name.endsWith(".sst") || Files.size(file) > size)) {
+          && (size == null || !name.endsWith(".sst") || Files.size(file) != size)) {
         Files.delete(file);
       }
     }
@@ -135,15 +135,19 @@ final class SnapshotFetch implements ShardStateMachine.Fetcher {
       long total,
       Throttle throttle)
       throws IOException, InterruptedException {
+    Path whole = folder.resolve(file.getName());
+    if (Files.exists(whole)) {
+      return doneBefore + file.getBytes(); // of an earlier attempt, and synced
+    }
     long done = doneBefore;
+    Path part = folder.resolve(file.getName() + ".part");
     try (FileChannel out =
         FileChannel.open(
-            folder.resolve(file.getName()),
+            part,
             StandardOpenOption.CREATE,
             StandardOpenOption.WRITE,
-            StandardOpenOption.APPEND)) {
-      long offset = out.size();
-      done += offset;
+            StandardOpenOption.TRUNCATE_EXISTING)) {
+      long offset = 0;
       while (offset < file.getBytes()) {
         progress.set(new Progress(done, total));
         byte[] piece =
@@ -169,6 +173,7 @@ final class SnapshotFetch implements ShardStateMachine.Fetcher {
       }
       out.force(true);
     }
+    Folders.move(part, whole);
     return done;
   }
 

@@ -78,13 +78,13 @@ final class Snapshots implements StateMachineStorage {
   void init(Path stateMachineFolder) throws IOException {
     folder = stateMachineFolder;
     Files.createDirectories(stateMachineFolder);
+    Folders.delete(stateMachineFolder.resolve(UNFINISHED));
     find();
   }
 
   /** Looks again: another member's snapshot may have been installed. */
-  void find() throws IOException {
+  synchronized void find() throws IOException {
     latest = all().stream().findFirst().orElse(null);
-    Folders.delete(folder().resolve(UNFINISHED));
   }
 
   private Path folder() {
@@ -124,7 +124,7 @@ final class Snapshots implements StateMachineStorage {
    *
    * @return the last entry in it
    */
-  TermIndex take(RocksStore store) throws IOException {
+  synchronized TermIndex take(RocksStore store) throws IOException {
     LogIndex applied = store.applied();
     TermIndex at = TermIndex.valueOf(applied.term(), applied.index());
     Snapshot before = latest;
@@ -161,7 +161,7 @@ final class Snapshots implements StateMachineStorage {
   }
 
   /** Makes a complete download the newest snapshot. */
-  Snapshot adopt(TermIndex at) throws IOException {
+  synchronized Snapshot adopt(TermIndex at) throws IOException {
     Path finished = folder().resolve("snapshot." + at.getTerm() + "_" + at.getIndex());
     Folders.delete(finished);
     Folders.sync(incoming());
@@ -188,7 +188,7 @@ final class Snapshots implements StateMachineStorage {
   }
 
   /** Drops all but the newest few; one that cannot be dropped now is dropped next time. */
-  void removeOld() {
+  synchronized void removeOld() {
     try {
       for (Snapshot old : all().stream().skip(kept).toList()) {
         if (!isPinned(old)) {

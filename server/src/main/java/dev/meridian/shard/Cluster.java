@@ -227,7 +227,6 @@ public final class Cluster implements AutoCloseable {
     for (ReplicatedStore store : groups.values()) {
       store.awaitServing();
     }
-    announce();
     steward =
         new Steward(
             catalog(),
@@ -282,8 +281,15 @@ public final class Cluster implements AutoCloseable {
     NodeInfo info = Joining.info(host.identity().node(), options);
     Member known = catalog().node(info.getId(), ReadOptions.STRONG).orElse(null);
     Member now = Member.of(info, known == null ? System.currentTimeMillis() : known.joinedMillis());
+    if (known != null && !known.address().equals(now.address())) {
+      LOG.warn(
+          "The cluster knows this node at {}, where it is no more; let it leave and join again, with"
+              + " an empty data folder",
+          known.address());
+      return;
+    }
     if (!now.equals(known)) {
-      catalog().put(now);
+      catalog().put(known == null ? now : now.with(known.state()));
     }
   }
 
@@ -440,6 +446,12 @@ public final class Cluster implements AutoCloseable {
       if (groups.size() < 2) {
         return refuse("this node is starting; try again soon");
       }
+      if (at.getAddress() == null || at.getAddress().isAnyLocalAddress()) {
+        return refuse(
+            asked.getNode().getAddress()
+                + " is no address at which others can reach it; start it with --peer or"
+                + " --advertise and one that is");
+      }
       if (isLoopback(at) != isLoopback(options.replica().reachableAt())) {
         return refuse(
             "it can be reached at "
@@ -519,9 +531,14 @@ public final class Cluster implements AutoCloseable {
   /** Notes who comes and goes. */
   private void watchMembers() {
     Set<String> seen = new HashSet<>();
+    boolean announced = false;
     try {
       while (!closed) {
         try {
+          if (!announced) {
+            announce();
+            announced = true;
+          }
           Set<String> now = new HashSet<>();
           catalog().nodes(EVENTUAL).forEach(node -> now.add(node.id()));
           seen.addAll(now);
@@ -531,7 +548,7 @@ public final class Cluster implements AutoCloseable {
             }
           }
           removed.removeAll(now);
-        } catch (StoreException e) {
+        } catch (RuntimeException e) {
           LOG.debug("Members are looked at again later", e);
         }
         Thread.sleep(MEMBERS_EVERY);
@@ -548,22 +565,28 @@ public final class Cluster implements AutoCloseable {
     try {
       while (!closed) {
         Thread.sleep(RENEW_EVERY);
-        if (tls.certificate().renewalDue(Instant.now())) {
-          NodeCertificate next =
-              issue(
-                  Authority.load(Joining.trust(host.data())),
-                  self(),
-                  options.replica().reachableAt(),
-                  Instant.now());
-          next.save(Joining.trust(host.data()));
-          tls.use(next);
-          LOG.info("This node's certificate was renewed; it is valid until {}", next.expires());
-        }
+        renewCertificate();
       }
-    } catch (IOException | RuntimeException e) {
-      LOG.warn("This node's certificate could not be renewed: {}", e.getMessage());
     } catch (InterruptedException e) {
       // Closed.
+    }
+  }
+
+  private void renewCertificate() {
+    try {
+      if (tls.certificate().renewalDue(Instant.now())) {
+        NodeCertificate next =
+            issue(
+                Authority.load(Joining.trust(host.data())),
+                self(),
+                options.replica().reachableAt(),
+                Instant.now());
+        next.save(Joining.trust(host.data()));
+        tls.use(next);
+        LOG.info("This node's certificate was renewed; it is valid until {}", next.expires());
+      }
+    } catch (IOException | RuntimeException e) {
+      LOG.warn("This node's certificate is to be renewed again in an hour: {}", e.getMessage());
     }
   }
 
@@ -591,7 +614,8 @@ public final class Cluster implements AutoCloseable {
         thread.interrupt();
       }
     }
-    groups.values().forEach(Store::close);
+    groups.values().forEach(ReplicatedStore::quiesce);
     host.close();
+    groups.values().forEach(Store::close);
   }
 }

@@ -5,6 +5,7 @@ import dev.meridian.replica.ReplicaOptions;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How this node takes part in its cluster.
@@ -35,7 +36,7 @@ public record ClusterOptions(
    * Whose cluster to join.
    *
    * @param node where a node of the cluster listens for its peers
-   * @param token from {@code meridian token}
+   * @param token from {@code meridian token}; null for a node that has joined already
    */
-  public record Join(InetSocketAddress node, JoinToken token) {}
+  public record Join(InetSocketAddress node, @Nullable JoinToken token) {}
 }

@@ -50,21 +50,28 @@ final class Joining {
    */
   static void join(Path data, ClusterOptions options) throws IOException {
     ClusterOptions.Join join = options.join().orElseThrow();
+    JoinToken token = join.token();
+    if (token == null) {
+      throw new IOException(
+          "The data folder "
+              + data
+              + " is no node's, so joining needs a token from './meridian token'.");
+    }
     String node = Identity.newNode();
     KeyPair key = NodeCertificate.newKey();
     JoinRequest request =
         JoinRequest.newBuilder()
-            .setToken(join.token().text())
+            .setToken(token.text())
             .setNode(info(node, options))
             .setCertificateRequest(ByteString.copyFrom(NodeCertificate.request(key)))
             .build();
-    JoinReply reply = ask(join, request);
+    JoinReply reply = ask(join, token, request);
     if (!reply.getRefusal().isEmpty()) {
       throw new IOException("The cluster does not let this node join: " + reply.getRefusal());
     }
     try {
       List<X509Certificate> chain = Pem.certificates(reply.getChain());
-      if (!join.token().isOf(chain.getLast())) {
+      if (!token.isOf(chain.getLast())) {
         throw new IOException("The answer is not of the cluster that the join token is for.");
       }
       UUID cluster = UUID.fromString(reply.getCluster());
@@ -80,8 +87,9 @@ final class Joining {
     }
   }
 
-  private static JoinReply ask(ClusterOptions.Join join, JoinRequest request) throws IOException {
-    JoinTrust trust = new JoinTrust(join.token(), InstantSource.system());
+  private static JoinReply ask(ClusterOptions.Join join, JoinToken token, JoinRequest request)
+      throws IOException {
+    JoinTrust trust = new JoinTrust(token, InstantSource.system());
     try (PeerClient client =
         PeerClient.secured(builder -> builder.sslContext(trust.clientContext()))) {
       return JoinReply.parseFrom(

@@ -2,6 +2,7 @@ package dev.meridian.shard;
 
 import dev.meridian.peer.PeerClient;
 import dev.meridian.peer.PeerException;
+import dev.meridian.replica.Group;
 import dev.meridian.replica.ReplicatedStore;
 import dev.meridian.shard.proto.AttachRequest;
 import dev.meridian.shard.proto.DetachRequest;
@@ -35,6 +36,7 @@ final class Steward implements AutoCloseable {
   private static final Duration PERIOD = Duration.ofMillis(300);
   private static final Duration CALL = Duration.ofSeconds(2);
   private static final Duration ATTACH = Duration.ofSeconds(60);
+  private static final Duration RETRY = Duration.ofMinutes(1);
   private static final Duration CHANGE = Duration.ofMinutes(10);
 
   private final Catalog catalog;
@@ -45,6 +47,9 @@ final class Steward implements AutoCloseable {
   private final int replicas;
   private final Duration replaceAfter;
   private final Thread thread;
+
+  /** Nodes that could not be made members, and when ({@link System#nanoTime}) to try again. */
+  private final Map<String, Long> notBefore = new HashMap<>();
 
   /** When each node last answered ({@link System#nanoTime}); of this thread alone. */
   private final Map<String, Long> heard = new HashMap<>();
@@ -99,8 +104,13 @@ final class Steward implements AutoCloseable {
     List<Member> nodes = catalog.nodes(ReadOptions.STRONG);
     Set<String> live = listen(nodes);
     for (Map.Entry<String, ReplicatedStore> group : groups.entrySet()) {
-      if (change(group.getKey(), group.getValue(), nodes, live)) {
-        return; // and look anew
+      try {
+        if (change(group.getKey(), group.getValue(), nodes, live)) {
+          return; // and look anew
+        }
+      } catch (IOException | StoreException e) {
+        // The others may need it, too.
+        LOG.info("{} is looked at again later: {}", group.getKey(), e.getMessage());
       }
     }
     farewell(nodes);
@@ -141,7 +151,8 @@ final class Steward implements AutoCloseable {
       throws IOException {
     Map<String, Member> known =
         nodes.stream().collect(Collectors.toMap(Member::id, Function.identity()));
-    Map<String, String> current = store.members();
+    // As its primary has it: the replica here may lag behind, or be a member no more.
+    Map<String, String> current = members(store, known);
     List<String> staying =
         current.keySet().stream()
             .filter(
@@ -153,16 +164,21 @@ final class Steward implements AutoCloseable {
     if (staying.size() < replicas) {
       Member next = newcomer(nodes, current.keySet(), staying, live, known);
       if (next != null) {
-        LOG.info("{} becomes a member of {}", next.id(), group);
-        client.call(
-            next.socketAddress(),
-            Cluster.ATTACH,
-            AttachRequest.newBuilder().setGroup(group).build().toByteArray(),
-            ATTACH);
         Map<String, String> grown = new LinkedHashMap<>(current);
         grown.put(next.id(), next.address());
-        store.setMembers(addresses(grown), CHANGE);
-        return true;
+        if (hasMajority(grown, live)) {
+          LOG.info("{} becomes a member of {}", next.id(), group);
+          // Should it fail, others come first for a while.
+          notBefore.put(next.id(), System.nanoTime() + RETRY.toNanos());
+          client.call(
+              next.socketAddress(),
+              Cluster.ATTACH,
+              AttachRequest.newBuilder().setGroup(group).build().toByteArray(),
+              ATTACH);
+          store.setMembers(addresses(grown), CHANGE);
+          notBefore.remove(next.id());
+          return true;
+        }
       }
     }
     // Someone leaves when enough others have what it has, or when there is nobody to wait for.
@@ -173,6 +189,11 @@ final class Steward implements AutoCloseable {
           || (node != null && isLost(node) && staying.size() >= replicas)) {
         Map<String, String> shrunk = new LinkedHashMap<>(current);
         shrunk.remove(id);
+        if (!hasMajority(shrunk, live)) {
+          // The change itself could not be made, nor any after it.
+          LOG.warn("{} stays a member of {} until more of the others are back", id, group);
+          continue;
+        }
         LOG.info("{} is no longer a member of {}", id, group);
         store.setMembers(addresses(shrunk), CHANGE);
         if (node != null && live.contains(id)) {
@@ -181,26 +202,29 @@ final class Steward implements AutoCloseable {
         return true;
       }
     }
-    return addressChanged(store, current, known);
+    return false;
   }
 
-  /** A node that was started again elsewhere. */
-  private boolean addressChanged(
-      ReplicatedStore store, Map<String, String> current, Map<String, Member> known)
+  private static Map<String, String> members(ReplicatedStore store, Map<String, Member> known)
       throws IOException {
-    Map<String, String> right = new LinkedHashMap<>(current);
-    current.forEach(
-        (id, address) -> {
-          Member node = known.get(id);
-          if (node != null) {
-            right.put(id, node.address());
-          }
-        });
-    if (right.equals(current)) {
-      return false;
+    Group group = store.group(CALL);
+    Map<String, String> local = store.members();
+    Map<String, String> current = new LinkedHashMap<>();
+    List<String> ids = new ArrayList<>(List.of(group.primary()));
+    group.followers().forEach(follower -> ids.add(follower.node()));
+    for (String id : ids) {
+      Member node = known.get(id);
+      String address = node != null ? node.address() : local.get(id);
+      if (address == null) {
+        throw new IOException("nobody knows the address of its member " + id);
+      }
+      current.put(id, address);
     }
-    store.setMembers(addresses(right), CHANGE);
-    return true;
+    return current;
+  }
+
+  private static boolean hasMajority(Map<String, String> members, Set<String> live) {
+    return members.keySet().stream().filter(live::contains).count() > members.size() / 2;
   }
 
   private static Map<String, InetSocketAddress> addresses(Map<String, String> members) {
@@ -210,7 +234,7 @@ final class Steward implements AutoCloseable {
   }
 
   /** A live node that is no member yet, in a zone with the fewest members; or null. */
-  private static @Nullable Member newcomer(
+  private @Nullable Member newcomer(
       List<Member> nodes,
       Set<String> current,
       List<String> staying,
@@ -233,6 +257,11 @@ final class Steward implements AutoCloseable {
     }
     // The first of those with the fewest, so the order of joining decides among equals.
     return candidates.stream()
+        .filter(
+            node -> {
+              Long then = notBefore.get(node.id());
+              return then == null || System.nanoTime() - then > 0;
+            })
         .min(Comparator.comparingInt(node -> inZone.getOrDefault(node.zone(), 0)))
         .orElse(null);
   }

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -51,6 +52,8 @@ class ClusterTest {
         HttpRequest.newBuilder(URI.create(node.web() + path))
             .timeout(Duration.ofSeconds(30))
             .header("Content-Type", "application/json")
+            // With it a write whose connection breaks is repeated, and done once.
+            .header("Idempotency-Key", UUID.randomUUID().toString())
             .method(
                 method, body.isEmpty() ? BodyPublishers.noBody() : BodyPublishers.ofString(body))
             .build(),
@@ -78,8 +81,8 @@ class ClusterTest {
       lab.kill(requireNonNull(primary));
       for (Lab.Node node : lab.nodes()) {
         if (node != primary) {
-          assertThat(send(node, "PUT", "/data/t/after" + node.number(), "2").statusCode())
-              .isEqualTo(201);
+          HttpResponse<String> put = send(node, "PUT", "/data/t/after" + node.number(), "2");
+          assertThat(put.statusCode()).as(put.body()).isEqualTo(201);
           for (Lab.Node other : lab.nodes()) {
             assertThat(send(node, "GET", "/data/t/" + other.number(), "").body()).isEqualTo("1");
           }

@@ -31,6 +31,9 @@ class GroupCommitTest {
   private static final Duration LONG = Duration.ofMinutes(10);
   private static final Outcome OUTCOME = new Outcome.Swept(1, 2, 3);
 
+  /** Whether the next proposal meets an error of our own. */
+  private volatile boolean broken;
+
   /** Entries that the log has taken and not answered. */
   private final BlockingQueue<LogGroup> taken = new LinkedBlockingQueue<>();
 
@@ -42,6 +45,10 @@ class GroupCommitTest {
 
             @Override
             public @Nullable String refusal() {
+              if (broken) {
+                broken = false;
+                throw new IllegalStateException("planted");
+              }
               return null;
             }
 
@@ -164,5 +171,19 @@ class GroupCommitTest {
         .satisfies(e -> assertUnavailable(e.getCause(), Unavailable.Outcome.NOT_DONE));
     assertThatThrownBy(() -> commits.commit(command("a/3"), LONG))
         .satisfies(e -> assertUnavailable(e, Unavailable.Outcome.NOT_DONE));
+  }
+
+  @Test
+  void errorOfOurOwnIsToldAndDoesNotEndTheProposer() throws Exception {
+    broken = true;
+    assertThatThrownBy(() -> commit("items/a", LONG).get(60, TimeUnit.SECONDS))
+        .cause()
+        .isInstanceOfSatisfying(
+            Unavailable.class, e -> assertThat(e.outcome()).isEqualTo(Unavailable.Outcome.UNKNOWN));
+    CompletableFuture<Outcome> next = commit("items/b", LONG);
+    LogGroup group = taken.poll(60, TimeUnit.SECONDS);
+    assertThat(group).isNotNull();
+    java.util.Objects.requireNonNull(group).applied(List.of(OUTCOME));
+    assertThat(next.get(60, TimeUnit.SECONDS)).isEqualTo(OUTCOME);
   }
 }
