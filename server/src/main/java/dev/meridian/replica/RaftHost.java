@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,6 +47,7 @@ public final class RaftHost implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RaftHost.class);
   private static final long GROUP_WAIT_SECONDS = 30;
+  private static final Duration STOP_WAIT = Duration.ofSeconds(20);
 
   private final Path data;
   private final DataLock lock;
@@ -314,17 +316,39 @@ public final class RaftHost implements AutoCloseable {
     return server().getDivision(group);
   }
 
+  /**
+   * Ratis waits without end for what it has committed to be applied, also when a replica failed
+   * meanwhile and applies nothing any more. What is left then is in the log.
+   */
+  private static void stop(RaftServer running) {
+    Thread stopping =
+        Thread.ofPlatform()
+            .daemon()
+            .name("meridian-raft-stop")
+            .start(
+                () -> {
+                  try {
+                    running.close();
+                  } catch (IOException | RuntimeException e) {
+                    LOG.warn("Ratis reported an error on closing: {}", e.getMessage(), e);
+                  }
+                });
+    try {
+      if (!stopping.join(STOP_WAIT)) {
+        LOG.warn("Ratis did not stop within {}", STOP_WAIT);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** Stops the Raft server and gives the data folder up. Does not throw. */
   @Override
   public synchronized void close() {
     client.close();
     RaftServer running = server;
     if (running != null) {
-      try {
-        running.close();
-      } catch (IOException | RuntimeException e) {
-        LOG.warn("Ratis reported an error on closing: {}", e.getMessage(), e);
-      }
+      stop(running);
     }
     try {
       lock.close();

@@ -67,11 +67,15 @@ final class Members implements AutoCloseable {
       RaftHost leaving = host;
       store = null;
       host = null;
+      // As a node does: Raft stops before the database that it applies to is closed.
       if (stopping != null) {
-        stopping.close();
+        stopping.quiesce();
       }
       if (leaving != null) {
         leaving.close();
+      }
+      if (stopping != null) {
+        stopping.close();
       }
     }
   }
