@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
@@ -45,48 +46,60 @@ final class SiteShare implements AutoCloseable {
   private static final Duration CALL = Duration.ofSeconds(10);
   private static final Duration PERIOD = Duration.ofSeconds(1);
 
+  /** How long an archive is kept for those who fetch it, after its last piece. */
+  private static final Duration SERVED = Duration.ofSeconds(30);
+
   private final Cluster cluster;
   private final Path folder;
   private final Thread thread;
 
-  /** The archive of what is in the folder; replaced whole. */
-  private volatile Archive archive;
+  /** What is in the folder, as far as its thread knows; null before it has looked. */
+  private volatile @Nullable SiteVersion own;
+
+  /** The archive that others are fetching, for a while, and until when; guarded by this. */
+  private @Nullable Archive served;
+
+  private long servedUntil;
 
   /** A site's files as a zip, always the same bytes for the same files. */
   private record Archive(byte[] zip, String hash) {}
 
   /**
-   * Begins to share.
+   * Begins to share, in the background.
    *
    * @param mine whether this folder is edited here, so that what is in it is published
    */
-  SiteShare(Cluster cluster, Path folder, boolean mine) throws IOException {
+  SiteShare(Cluster cluster, Path folder, boolean mine) {
     this.cluster = cluster;
     this.folder = folder;
-    this.archive = pack(folder);
     cluster.service().offer(ARCHIVE, this::piece);
     this.thread =
         Thread.ofVirtual().name("site-share").start(mine ? this::watchFolder : this::follow);
   }
 
-  private void publish() {
-    SiteVersion now = new SiteVersion(archive.hash(), archive.zip().length, cluster.self());
-    if (!cluster.site().map(SiteVersion::hash).equals(java.util.Optional.of(now.hash()))) {
-      cluster.publish(now);
-    }
+  private SiteVersion version(Archive archive) {
+    return new SiteVersion(archive.hash(), archive.zip().length, cluster.self());
   }
 
-  /** On the node whose folder it is. */
+  /** On the node whose folder it is. Files are read only when one has changed. */
   private void watchFolder() {
+    List<String> seen = List.of();
     try {
       while (true) {
         Thread.sleep(PERIOD);
         try {
-          Archive now = pack(folder);
-          if (!now.hash().equals(archive.hash())) {
-            archive = now;
+          List<String> now = listing(folder);
+          if (own == null || !now.equals(seen)) {
+            own = version(pack(folder));
+            seen = now;
+            serve(null);
           }
-          publish();
+          SiteVersion current = own;
+          if (current != null
+              && !cluster.site().map(SiteVersion::hash).equals(Optional.of(current.hash()))) {
+            cluster.publish(current);
+          }
+          forgetServed();
         } catch (IOException | RuntimeException e) {
           LOG.debug("The site is published later", e);
         }
@@ -103,9 +116,14 @@ final class SiteShare implements AutoCloseable {
         Thread.sleep(PERIOD);
         try {
           SiteVersion wanted = cluster.site().orElse(null);
-          if (wanted != null && !wanted.hash().equals(archive.hash())) {
+          if (wanted != null && own == null) {
+            own = version(pack(folder));
+          }
+          SiteVersion have = own;
+          if (wanted != null && have != null && !wanted.hash().equals(have.hash())) {
             fetch(wanted);
           }
+          forgetServed();
         } catch (IOException | RuntimeException e) {
           LOG.warn("The cluster's new site could not be fetched yet: {}", e.getMessage());
         }
@@ -115,13 +133,31 @@ final class SiteShare implements AutoCloseable {
     }
   }
 
+  private synchronized void serve(@Nullable Archive archive) {
+    served = archive;
+    servedUntil = System.nanoTime() + SERVED.toNanos();
+  }
+
+  private synchronized void forgetServed() {
+    if (served != null && System.nanoTime() - servedUntil > 0) {
+      served = null;
+    }
+  }
+
+  private synchronized Archive toServe() throws IOException {
+    Archive archive = served != null ? served : pack(folder);
+    serve(archive);
+    return archive;
+  }
+
   private void fetch(SiteVersion wanted) throws IOException {
     IOException last = new IOException("no other node is known");
     for (InetSocketAddress node : cluster.others(wanted.node())) {
       try {
         byte[] zip = fetch(cluster.client(), node, wanted.hash());
         unpack(zip, folder);
-        archive = new Archive(zip, wanted.hash());
+        own = wanted;
+        serve(null);
         LOG.info("The site was updated from {}", node);
         return;
       } catch (IOException e) {
@@ -132,8 +168,8 @@ final class SiteShare implements AutoCloseable {
   }
 
   /** Answers OFFSET (8 bytes) with the whole's length (8 bytes) and a piece from there. */
-  private byte[] piece(byte[] request) {
-    byte[] zip = archive.zip();
+  private byte[] piece(byte[] request) throws IOException {
+    byte[] zip = toServe().zip();
     int offset = (int) Math.clamp(ByteBuffer.wrap(request).getLong(), 0, zip.length);
     int length = Math.min(PIECE_BYTES, zip.length - offset);
     return ByteBuffer.allocate(8 + length).putLong(zip.length).put(zip, offset, length).array();
@@ -173,7 +209,16 @@ final class SiteShare implements AutoCloseable {
     return whole;
   }
 
-  private static Archive pack(Path folder) throws IOException {
+  /** The files' names, sizes and times: another one when something was changed. */
+  private static List<String> listing(Path folder) throws IOException {
+    List<String> listing = new ArrayList<>();
+    for (Path file : files(folder)) {
+      listing.add(file + " " + Files.size(file) + " " + Files.getLastModifiedTime(file).toMillis());
+    }
+    return listing;
+  }
+
+  private static List<Path> files(Path folder) throws IOException {
     List<Path> files = new ArrayList<>();
     Files.walkFileTree(
         folder,
@@ -196,6 +241,11 @@ final class SiteShare implements AutoCloseable {
           }
         });
     files.sort(null);
+    return files;
+  }
+
+  private static Archive pack(Path folder) throws IOException {
+    List<Path> files = files(folder);
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
       for (Path file : files) {
@@ -211,7 +261,8 @@ final class SiteShare implements AutoCloseable {
         }
       }
     }
-    return new Archive(bytes.toByteArray(), hash(bytes.toByteArray()));
+    byte[] zip = bytes.toByteArray();
+    return new Archive(zip, hash(zip));
   }
 
   private static boolean isHidden(Path path, Path folder) {

@@ -181,9 +181,18 @@ public final class Cluster implements AutoCloseable {
     try {
       authority = Authority.load(folder);
     } catch (NoSuchFileException e) {
+      if (!self.founder()) {
+        throw new IOException(
+            "The folder "
+                + folder
+                + " lacks the cluster's authority, which this node was given when it joined; put a"
+                + " copy back, or let the node leave and join again with an empty data folder.",
+            e);
+      }
       authority = Authority.create(self.cluster(), clock.instant());
-      authority.save(folder);
+      // What is trusted comes first: an authority that is there makes the rest complete.
       TrustedAuthorities.of(List.of(authority.certificate())).save(folder);
+      authority.save(folder);
     }
     NodeCertificate certificate;
     try {
