@@ -71,6 +71,9 @@ public final class RocksStore implements Store {
   private final Bell bell;
   private final HybridClock clock;
 
+  /** Guarded by {@link #writing}. */
+  private final RecentHeads recent = new RecentHeads();
+
   /** Held while anything is written; {@link #meta} changes under it. */
   private final ReentrantLock writing = new ReentrantLock();
 
@@ -220,7 +223,7 @@ public final class RocksStore implements Store {
           null);
     }
     List<Command> commands = entry.getCommandsList();
-    Transition transition = new Transition(database, indexes, meta, entry);
+    Transition transition = new Transition(database, indexes, recent, meta, entry);
     List<Outcome> outcomes = new ArrayList<>(commands.size());
     int done = meta.done(at);
     while (done < commands.size()) {

@@ -53,6 +53,11 @@ sealed interface Stored {
       return new Live(raw);
     }
 
+    /** A document without its value; see {@link #head()}. */
+    static Live head(Version version, long position, long expiresAtMillis) {
+      return of(version, position, expiresAtMillis, new byte[0]);
+    }
+
     static Live decode(byte[] raw) {
       if (raw.length < HEADER || raw[0] != FORMAT) {
         throw Database.damaged("a document has an unknown form", null);

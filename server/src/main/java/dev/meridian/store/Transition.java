@@ -79,6 +79,7 @@ final class Transition {
 
   private final Database database;
   private final Indexes indexes;
+  private final RecentHeads recent;
   private Meta before;
   private final long entryTimestamp;
 
@@ -122,9 +123,10 @@ final class Transition {
    */
   record Result(Meta after, List<Moved> moved) {}
 
-  Transition(Database database, Indexes indexes, Meta before, LogEntry entry) {
+  Transition(Database database, Indexes indexes, RecentHeads recent, Meta before, LogEntry entry) {
     this.database = database;
     this.indexes = indexes;
+    this.recent = recent;
     this.before = before;
     entryTimestamp = entry.getTimestamp();
     // Timestamps may run ahead of the time, versions of one entry among them; documents must not
@@ -336,7 +338,10 @@ final class Transition {
     Slot slot = slots.get(path);
     if (slot == null) {
       byte[] key = Keys.of(path);
-      Stored stored = read(key);
+      Stored stored = recent.get(key);
+      if (stored == null) {
+        stored = read(key);
+      }
       if (stored instanceof Stored.Live live && live.raw().length > SHORT_BYTES) {
         slot = add(path, key, live.head());
         readFor = slot;
@@ -393,7 +398,9 @@ final class Transition {
     if (document == null) {
       throw Database.damaged("a document is gone while it is changed", null);
     }
-    return Stored.Live.decode(document);
+    readFor = slot;
+    readLast = Stored.Live.decode(document);
+    return readLast;
   }
 
   private @Nullable Stored read(byte[] key) {
@@ -495,6 +502,11 @@ final class Transition {
       usedKeys.write(change);
       change.put(Table.META, Meta.KEY, after.encode());
       change.commit();
+    }
+    for (Slot slot : slots.values()) {
+      if (slot.now != slot.before) {
+        recent.set(slot.key, slot.now instanceof Stored.Live live ? live : null);
+      }
     }
     before = after;
     slots.clear();
