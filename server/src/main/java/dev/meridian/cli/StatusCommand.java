@@ -99,6 +99,20 @@ final class StatusCommand implements Callable<Integer> {
     shards.print();
   }
 
+  /** How far a node is behind the primary: in entries of the log, and in time. */
+  private static String lag(JsonNode node) {
+    if (node.has("snapshotPercent")) {
+      return "snapshot " + node.path("snapshotPercent").asInt(0) + "%";
+    }
+    if (!node.has("lag")) {
+      return "";
+    }
+    long entries = node.path("lag").asLong(0);
+    return entries == 0
+        ? "0"
+        : Meter.count(entries) + ", " + node.path("lagMillis").asLong(0) + " ms";
+  }
+
   /** Who is in the cluster, and how many more may fail. */
   private void showNodes(JsonNode cluster) {
     if (cluster.path("nodes").isEmpty()) {
@@ -121,7 +135,7 @@ final class StatusCommand implements Callable<Integer> {
       nodes.row(
           id + (id.equals(cluster.path("node").asString("")) ? " *" : ""),
           node.path("role").asString("?"),
-          node.has("lag") ? Meter.count(node.path("lag").asLong(0)) : "",
+          lag(node),
           node.has("silentMillis") ? node.path("silentMillis").asLong(0) + " ms" : "",
           node.path("zone").asString(""),
           node.path("address").asString(""),

@@ -201,8 +201,8 @@ final class UpCommand implements Callable<Integer> {
     Thread stop = Thread.ofPlatform().name("stop").unstarted(() -> stop(node));
     Runtime.getRuntime().addShutdownHook(stop);
     new UpBanner(console, node, data).show(System.nanoTime() - begun);
-    Thread.currentThread().join(); // for ever; the signal ends the process
-    return ExitCode.OK;
+    // For ever, as a rule; a signal ends the process.
+    throw new CliException(ExitCode.FAILED, node.awaitRemoval());
   }
 
   private Path siteFolder() {

@@ -264,6 +264,15 @@ public final class Node implements AutoCloseable {
         : Optional.empty();
   }
 
+  /**
+   * Waits until this node is removed from its cluster.
+   *
+   * @return what that means, and what to do
+   */
+  public String awaitRemoval() throws InterruptedException {
+    return cluster.awaitRemoval();
+  }
+
   /** Waits until the site's seed files are imported or have failed, at most so long. */
   public boolean awaitSeeds(Duration limit) throws InterruptedException {
     return seeding.await(limit);

@@ -100,7 +100,7 @@ final class StatusReport {
     Members about = new Members();
     about.put("id", cluster.id());
     about.put("node", cluster.self());
-    about.put("members", cluster.members().size());
+    about.put("members", cluster.members().replicas().size());
     about.put("spareFailures", spareFailures(cluster));
     Group group = cluster.group();
     if (group != null) {
@@ -134,13 +134,22 @@ final class StatusReport {
     } else if (group != null && group.primary().equals(node.id())) {
       about.put("role", "primary");
     } else {
-      about.put("role", cluster.members().containsKey(node.id()) ? "replica" : "spare");
+      about.put("role", role(node.id(), cluster));
     }
     if (group != null && follower != null) {
       about.put("lag", Math.max(0, group.index() - follower.index()));
+      about.put("lagMillis", follower.lagMillis());
       about.put("silentMillis", follower.silentMillis());
+      follower.snapshotPercent().ifPresent(percent -> about.put("snapshotPercent", percent));
     }
     return about.json();
+  }
+
+  private static String role(String node, Cluster.Status cluster) {
+    if (cluster.members().replicas().containsKey(node)) {
+      return "replica";
+    }
+    return cluster.members().spares().containsKey(node) ? "spare" : "joining";
   }
 
   /** How many more members may fail before writes stop; -1 when they have stopped. */
@@ -149,12 +158,14 @@ final class StatusReport {
     if (group == null) {
       return -1;
     }
-    int members = cluster.members().size();
+    int members = cluster.members().replicas().size();
     int live =
         1
             + (int)
                 group.followers().stream()
-                    .filter(follower -> follower.silentMillis() < SILENT_MILLIS)
+                    .filter(
+                        follower ->
+                            !follower.spare() && follower.silentMillis() < SILENT_MILLIS)
                     .count();
     return live - (members / 2 + 1);
   }

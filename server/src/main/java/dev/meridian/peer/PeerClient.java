@@ -72,6 +72,7 @@ public final class PeerClient implements AutoCloseable {
       String why = e.getStatus().getDescription();
       throw new PeerException(
           sent.get() && !refused,
+          code == Status.Code.PERMISSION_DENIED,
           "Node " + to.getHostString() + ":" + to.getPort() + ": " + (why != null ? why : code),
           e);
     }
@@ -81,7 +82,8 @@ public final class PeerClient implements AutoCloseable {
     ManagedChannel channel = channels.computeIfAbsent(to, this::open);
     if (closed) {
       channel.shutdownNow();
-      throw new PeerException(false, "This node is stopping.", new IllegalStateException("closed"));
+      throw new PeerException(
+          false, false, "This node is stopping.", new IllegalStateException("closed"));
     }
     return channel;
   }

@@ -6,10 +6,12 @@ import java.io.IOException;
 public final class PeerException extends IOException {
   private static final long serialVersionUID = 1;
   private final boolean reached;
+  private final boolean denied;
 
-  PeerException(boolean reached, String message, Throwable cause) {
+  PeerException(boolean reached, boolean denied, String message, Throwable cause) {
     super(message, cause);
     this.reached = reached;
+    this.denied = denied;
   }
 
   /**
@@ -18,5 +20,10 @@ public final class PeerException extends IOException {
    */
   public boolean reached() {
     return reached;
+  }
+
+  /** Whether the other node answered that this one was removed from the cluster. */
+  public boolean denied() {
+    return denied;
   }
 }

@@ -1,6 +1,7 @@
 package dev.meridian.replica;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A Raft group as its primary sees it.
@@ -19,8 +20,19 @@ public record Group(String primary, long index, List<Follower> followers) {
    * Another member.
    *
    * @param node its id
+   * @param address where its peers reach it
    * @param index the newest entry in its log
+   * @param lagMillis about how long it has lacked what comes next; 0 when it lacks nothing
    * @param silentMillis since it last answered the primary
+   * @param spare whether it follows without a vote: nobody waits for it
+   * @param snapshotPercent how much it has of the snapshot that it fetches, or empty
    */
-  public record Follower(String node, long index, long silentMillis) {}
+  public record Follower(
+      String node,
+      String address,
+      long index,
+      long lagMillis,
+      long silentMillis,
+      boolean spare,
+      Optional<Integer> snapshotPercent) {}
 }

@@ -1,6 +1,7 @@
 package dev.meridian.replica;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.meridian.peer.PeerAuthentication;
 import dev.meridian.peer.PeerService;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
@@ -26,9 +27,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.List;
 import java.util.UUID;
-import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.server.protocol.TermIndex;
 
 /** What a group's member does for the other members, beside Raft. */
@@ -57,8 +56,8 @@ final class MemberService implements AutoCloseable {
 
     Snapshots snapshots();
 
-    /** Makes these the members, where the primary is. */
-    void setMembers(List<RaftPeer> members) throws IOException;
+    /** Makes these the members, where the primary is, if they are those expected now. */
+    void setMembers(Membership expected, Membership wanted) throws IOException;
 
     /** The group, where the primary is. */
     Group group();
@@ -70,14 +69,16 @@ final class MemberService implements AutoCloseable {
   private final PeerService service;
   private final String group;
   private final Member member;
+  private final SnapshotsSent sent;
 
   /** Names this process; databases are numbered within it. */
   private final String process = UUID.randomUUID().toString();
 
-  MemberService(PeerService service, String group, Member member) {
+  MemberService(PeerService service, String group, Member member, SnapshotsSent sent) {
     this.service = service;
     this.group = group;
     this.member = member;
+    this.sent = sent;
     service.offer(group + "/write", this::write);
     service.offer(group + "/fence", this::fence);
     service.offer(group + "/snapshot", this::snapshot);
@@ -129,14 +130,8 @@ final class MemberService implements AutoCloseable {
     if (member.isPrimary()) {
       try {
         member.setMembers(
-            asked.getMembersList().stream()
-                .map(
-                    info ->
-                        RaftPeer.newBuilder()
-                            .setId(info.getNode())
-                            .setAddress(info.getAddress())
-                            .build())
-                .toList());
+            Wire.membership(asked.getExpectedMembersList(), asked.getExpectedSparesList()),
+            Wire.membership(asked.getMembersList(), asked.getSparesList()));
       } catch (IOException e) {
         reply.setProblem(String.valueOf(e.getMessage()));
       }
@@ -152,11 +147,16 @@ final class MemberService implements AutoCloseable {
       Group known = member.group();
       reply.setPrimary(known.primary()).setIndex(known.index());
       for (Group.Follower follower : known.followers()) {
-        reply.addFollowers(
-            FollowerInfo.newBuilder()
+        FollowerInfo.Builder info =
+            reply
+                .addFollowersBuilder()
                 .setNode(follower.node())
+                .setAddress(follower.address())
                 .setIndex(follower.index())
-                .setSilentMillis(follower.silentMillis()));
+                .setLagMillis(follower.lagMillis())
+                .setSilentMillis(follower.silentMillis())
+                .setSpare(follower.spare());
+        follower.snapshotPercent().ifPresent(info::setSnapshotPercent);
       }
     } else {
       reply.setNotPrimary(no());
@@ -179,6 +179,8 @@ final class MemberService implements AutoCloseable {
               .setName(file.getFileName().toString())
               .setBytes(Files.size(file)));
     }
+    sent.begun(
+        caller(), reply.getFilesList().stream().mapToLong(SnapshotFile::getBytes).sum());
     return reply.build().toByteArray();
   }
 
@@ -197,7 +199,14 @@ final class MemberService implements AutoCloseable {
         offset += n;
       }
     }
+    sent.piece(caller(), piece.position());
     return Arrays.copyOf(piece.array(), piece.position());
+  }
+
+  /** The id of the node that calls. */
+  private static String caller() {
+    String node = PeerAuthentication.NODE.get();
+    return node == null ? "" : node;
   }
 
   @Override

@@ -6,7 +6,6 @@ import dev.meridian.peer.PeerException;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
 import dev.meridian.replica.proto.FollowersReply;
-import dev.meridian.replica.proto.MemberInfo;
 import dev.meridian.replica.proto.SetMembersReply;
 import dev.meridian.replica.proto.SetMembersRequest;
 import dev.meridian.replica.proto.WriteReply;
@@ -17,7 +16,7 @@ import dev.meridian.store.proto.Command;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.List;
+import java.util.Optional;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.util.NetUtils;
 
@@ -118,19 +117,13 @@ final class Primary {
    *
    * @throws IOException if it was not done, or nobody knows
    */
-  void setMembers(RaftPeer primary, List<RaftPeer> members, Duration deadline)
+  void setMembers(RaftPeer primary, Membership expected, Membership wanted, Duration deadline)
       throws NotThere, IOException {
-    SetMembersRequest.Builder request = SetMembersRequest.newBuilder();
-    for (RaftPeer member : members) {
-      request.addMembers(
-          MemberInfo.newBuilder()
-              .setNode(member.getId().toString())
-              .setAddress(member.getAddress()));
-    }
+    SetMembersRequest request = Wire.encode(expected, wanted);
     SetMembersReply reply =
         SetMembersReply.parseFrom(
             client.call(
-                address(primary), group + "/members", request.build().toByteArray(), deadline));
+                address(primary), group + "/members", request.toByteArray(), deadline));
     if (reply.hasNotPrimary()) {
       throw new NotThere(reply.getNotPrimary().getMessage());
     }
@@ -152,7 +145,18 @@ final class Primary {
           reply.getPrimary(),
           reply.getIndex(),
           reply.getFollowersList().stream()
-              .map(f -> new Group.Follower(f.getNode(), f.getIndex(), f.getSilentMillis()))
+              .map(
+                  f ->
+                      new Group.Follower(
+                          f.getNode(),
+                          f.getAddress(),
+                          f.getIndex(),
+                          f.getLagMillis(),
+                          f.getSilentMillis(),
+                          f.getSpare(),
+                          f.hasSnapshotPercent()
+                              ? Optional.of(f.getSnapshotPercent())
+                              : Optional.empty()))
               .toList());
     } catch (PeerException | InvalidProtocolBufferException e) {
       throw new NotThere(String.valueOf(e.getMessage()));

@@ -30,6 +30,20 @@ final class RaftFounding {
    * @param index of the last entry that the database holds, -1 for none
    */
   static void found(Path log, RaftPeer only, long term, long index) throws IOException {
+    begin(log, List.of(only), List.of(), term, index);
+  }
+
+  /**
+   * Lets {@code self} begin as one that listens and has no vote, unless it knows the group already:
+   * until the group's log tells it what it is, it must not stand for election.
+   */
+  static void listen(Path log, RaftPeer self) throws IOException {
+    begin(log, List.of(), List.of(self), 0, -1);
+  }
+
+  private static void begin(
+      Path log, List<RaftPeer> members, List<RaftPeer> listeners, long term, long index)
+      throws IOException {
     if (Files.exists(log.resolve(CONFIGURATION))) {
       return;
     }
@@ -39,14 +53,9 @@ final class RaftFounding {
           log.resolve(META),
           ("term=" + term + "\nvotedFor=\n").getBytes(StandardCharsets.US_ASCII));
     }
-    setMembers(log, List.of(only), term, index);
-  }
-
-  /** Replaces what the group's members are said to be. */
-  static void setMembers(Path log, List<RaftPeer> members, long term, long index)
-      throws IOException {
     RaftConfigurationProto.Builder configuration = RaftConfigurationProto.newBuilder();
     members.forEach(member -> configuration.addPeers(member.getRaftPeerProto()));
+    listeners.forEach(member -> configuration.addListeners(member.getRaftPeerProto()));
     write(
         log.resolve(CONFIGURATION),
         LogEntryProto.newBuilder()

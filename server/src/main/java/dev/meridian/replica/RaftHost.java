@@ -172,14 +172,6 @@ public final class RaftHost implements AutoCloseable {
     return Files.isDirectory(Layout.database(Layout.group(data, group)));
   }
 
-  /** Gives up this node's replica of a group for good; its store must be closed. */
-  public void drop(String group) throws IOException {
-    RaftGroupId id = groupId(group);
-    remove(id);
-    Folders.delete(Layout.group(data, group));
-    Folders.delete(Layout.raft(data).resolve(id.getUuid().toString()));
-  }
-
   RaftGroupId groupId(String group) {
     return RaftGroupId.valueOf(identity.group(group));
   }
@@ -277,16 +269,6 @@ public final class RaftHost implements AutoCloseable {
         to.groupManagementAsync(
             GroupManagementRequest.newAdd(
                 clientId, self(), nextCall(), RaftGroup.valueOf(group, List.of()), false)));
-  }
-
-  /** Gives up membership of a group, and its log. */
-  synchronized void remove(RaftGroupId group) throws IOException {
-    await(
-        server()
-            .groupManagementAsync(
-                GroupManagementRequest.newRemove(
-                    clientId, self(), nextCall(), group, true, false)));
-    machines.remove(group);
   }
 
   private static void await(java.util.concurrent.CompletableFuture<RaftClientReply> reply)

@@ -7,8 +7,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -18,6 +18,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.apache.ratis.proto.RaftProtos.RaftPeerRole;
 import org.apache.ratis.proto.RaftProtos.RoleInfoProto;
 import org.apache.ratis.proto.RaftProtos.ServerRpcProto;
 import org.apache.ratis.protocol.RaftClientAsynchronousProtocol;
@@ -29,6 +31,7 @@ import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.protocol.SetConfigurationRequest;
 import org.apache.ratis.protocol.SnapshotManagementRequest;
 import org.apache.ratis.protocol.TransferLeadershipRequest;
+import org.apache.ratis.server.RaftConfiguration;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.statemachine.SnapshotInfo;
 import org.jspecify.annotations.Nullable;
@@ -100,6 +103,8 @@ final class RaftReplica implements AutoCloseable {
       LogTail.repair(log, applied);
       if (host.identity().founder()) {
         RaftFounding.found(log, host.peer(), applied.term(), applied.index());
+      } else {
+        RaftFounding.listen(log, host.peer());
       }
       host.register(groupId, machine);
       return new RaftReplica(host, folder, groupId, machine);
@@ -297,13 +302,14 @@ final class RaftReplica implements AutoCloseable {
   String role() {
     return switch (division().getInfo().getCurrentRole()) {
       case LEADER -> "primary";
-      case FOLLOWER, LISTENER -> "replica";
+      case FOLLOWER -> "replica";
+      case LISTENER -> "spare";
       case CANDIDATE -> "candidate";
       default -> division().getInfo().getCurrentRole().toString().toLowerCase(Locale.ROOT);
     };
   }
 
-  /** Members of the group; while membership changes, those that either majority needs. */
+  /** Members that vote; while membership changes, those that either majority needs. */
   int members() {
     Collection<RaftPeer> current = division().getRaftConf().getCurrentPeers();
     Collection<RaftPeer> previous = division().getRaftConf().getPreviousPeers();
@@ -311,17 +317,26 @@ final class RaftReplica implements AutoCloseable {
   }
 
   /** The members of the group as this one knows them. */
-  Collection<RaftPeer> peers() {
-    return division().getRaftConf().getCurrentPeers();
+  Membership membership() {
+    RaftConfiguration known = division().getRaftConf();
+    return new Membership(
+        addresses(known.getCurrentPeers(RaftPeerRole.FOLLOWER)),
+        addresses(known.getCurrentPeers(RaftPeerRole.LISTENER)));
+  }
+
+  private static Map<String, String> addresses(Collection<RaftPeer> peers) {
+    return peers.stream()
+        .collect(Collectors.toMap(peer -> peer.getId().toString(), RaftPeer::getAddress));
   }
 
   /**
-   * Makes {@code members} the members of the group; only the primary can. A new one must have
-   * joined the group on its node before; it has caught up when this returns.
+   * Makes {@code wanted} the members of the group; only the primary can, and only if they are
+   * {@code expected} now. A new one must have joined the group on its node before; it has caught up
+   * when this returns.
    *
-   * @throws IOException if it was not done, or nobody knows: ask {@link #peers}
+   * @throws IOException if it was not done, or nobody knows: ask {@link #membership}
    */
-  void setMembers(List<RaftPeer> members, Duration deadline) throws IOException {
+  void setMembers(Membership expected, Membership wanted, Duration deadline) throws IOException {
     await(
         host.server()
             .setConfigurationAsync(
@@ -331,11 +346,21 @@ final class RaftReplica implements AutoCloseable {
                     groupId,
                     host.nextCall(),
                     SetConfigurationRequest.Arguments.newBuilder()
-                        .setServersInNewConf(members)
-                        .setServersInCurrentConf(List.copyOf(peers()))
+                        .setServersInCurrentConf(peers(expected.replicas()))
+                        .setListenersInCurrentConf(peers(expected.spares()))
+                        .setServersInNewConf(peers(wanted.replicas()))
+                        .setListenersInNewConf(peers(wanted.spares()))
                         .setMode(SetConfigurationRequest.Mode.COMPARE_AND_SET)
                         .build())),
         deadline);
+  }
+
+  private static List<RaftPeer> peers(Map<String, String> addresses) {
+    return addresses.entrySet().stream()
+        .map(
+            peer ->
+                RaftPeer.newBuilder().setId(peer.getKey()).setAddress(peer.getValue()).build())
+        .toList();
   }
 
   /** Asks for the primary's place to go to another member. */
@@ -368,32 +393,30 @@ final class RaftReplica implements AutoCloseable {
     }
   }
 
-  /**
-   * How far each other member follows; only the primary knows.
-   *
-   * @return by member: the newest entry it has, and the milliseconds since it last answered
-   */
-  Map<RaftPeerId, Follower> followers() {
+  /** How far each other member follows; only the primary knows. */
+  List<Group.Follower> followers(CommitTimes times, SnapshotsSent sent) {
     RoleInfoProto role = division().getInfo().getRoleInfoProto();
     long[] matched = division().getInfo().getFollowerMatchIndices();
-    Map<RaftPeerId, Follower> followers = new LinkedHashMap<>();
+    Membership known = membership();
+    long newest = committedIndex();
+    List<Group.Follower> followers = new ArrayList<>();
     int i = 0;
     for (ServerRpcProto follower : role.getLeaderInfo().getFollowerInfoList()) {
-      followers.put(
-          RaftPeerId.valueOf(follower.getId().getId()),
-          new Follower(i < matched.length ? matched[i] : -1, follower.getLastRpcElapsedTimeMs()));
+      String id = follower.getId().getId().toStringUtf8();
+      long index = matched != null && i < matched.length ? matched[i] : -1;
+      followers.add(
+          new Group.Follower(
+              id,
+              follower.getId().getAddress(),
+              index,
+              times.millisBehind(index, newest, System.nanoTime()),
+              follower.getLastRpcElapsedTimeMs(),
+              known.spares().containsKey(id),
+              sent.percent(id)));
       i++;
     }
     return followers;
   }
-
-  /**
-   * What the primary knows of another member.
-   *
-   * @param index the newest entry that is in its log
-   * @param silentMillis since it last answered
-   */
-  record Follower(long index, long silentMillis) {}
 
   long term() {
     return division().getInfo().getCurrentTerm();

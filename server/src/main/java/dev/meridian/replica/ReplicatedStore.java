@@ -2,6 +2,7 @@ package dev.meridian.replica;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
 import dev.meridian.peer.PeerTransport;
 import dev.meridian.replica.proto.NotPrimary;
 import dev.meridian.replica.proto.WriteReply;
@@ -26,19 +27,17 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.apache.ratis.protocol.RaftPeer;
+import org.apache.ratis.protocol.RaftPeerId;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -83,6 +82,8 @@ public final class ReplicatedStore implements Store {
   private final ClockGuard clock;
   private final ReplicaMetrics metrics;
   private final AppliedSignal applied = new AppliedSignal();
+  private final CommitTimes times = new CommitTimes();
+  private final SnapshotsSent sent = new SnapshotsSent();
   private final SnapshotFetch fetch;
   private final Primary primary;
   private final RaftReplica raft;
@@ -197,13 +198,14 @@ public final class ReplicatedStore implements Store {
       metrics.close();
       throw e;
     }
-    this.service = new MemberService(host.service(), group, new Member());
+    this.service = new MemberService(host.service(), group, new Member(), sent);
     showGauges();
   }
 
   /** On Ratis' thread, after each entry. */
   private void applied(ShardStateMachine machine) {
     maintenance.logGrew(machine.bytesSinceSnapshot(), machine.entriesSinceSnapshot());
+    times.committed(machine.getLastAppliedTermIndex().getIndex(), System.nanoTime());
     applied.ring();
   }
 
@@ -478,6 +480,12 @@ public final class ReplicatedStore implements Store {
   }
 
   @Override
+  public Version newest() {
+    checkOpen();
+    return store().newest();
+  }
+
+  @Override
   public Position position() {
     checkOpen();
     return store().position();
@@ -749,8 +757,8 @@ public final class ReplicatedStore implements Store {
     }
 
     @Override
-    public void setMembers(List<RaftPeer> members) throws IOException {
-      raft.setMembers(members, MEMBERS_WAIT);
+    public void setMembers(Membership expected, Membership wanted) throws IOException {
+      raft.setMembers(expected, wanted, MEMBERS_WAIT);
     }
 
     @Override
@@ -812,12 +820,13 @@ public final class ReplicatedStore implements Store {
     if (failure.get() != null || !host.isStarted() || !raft.isReady() || raft.members() < 2) {
       return;
     }
-    raft.followers().entrySet().stream()
-        .max(Comparator.comparingLong(follower -> follower.getValue().index()))
+    raft.followers(times, sent).stream()
+        .filter(follower -> !follower.spare())
+        .max(Comparator.comparingLong(Group.Follower::index))
         .ifPresent(
             successor -> {
               try {
-                raft.transfer(successor.getKey(), TRANSFER_WAIT);
+                raft.transfer(RaftPeerId.valueOf(successor.node()), TRANSFER_WAIT);
               } catch (IOException e) {
                 LOG.info("No other member became primary before this one went: {}", e.getMessage());
               }
@@ -825,31 +834,20 @@ public final class ReplicatedStore implements Store {
   }
 
   /**
-   * Makes these nodes the members of the group. A new one must have attached to the group before;
-   * it has caught up when this returns. At most one at a time should come or go, so that a majority
-   * is never at stake.
+   * Makes {@code wanted} the members of the group, if they are {@code expected} now. A new one must
+   * have attached to the group before; it has caught up when this returns. At most one replica at a
+   * time should come or go, so that a majority is never at stake.
    *
-   * @param members by node id, where each listens for its peers
    * @throws IOException if it was not done, or is not known to be
    */
-  public void setMembers(Map<String, InetSocketAddress> members, Duration deadline)
+  public void setMembers(Membership expected, Membership wanted, Duration deadline)
       throws IOException {
-    List<RaftPeer> wanted =
-        members.entrySet().stream()
-            .map(
-                member ->
-                    RaftPeer.newBuilder()
-                        .setId(member.getKey())
-                        .setAddress(
-                            member.getValue().getHostString() + ":" + member.getValue().getPort())
-                        .build())
-            .toList();
     if (isPrimary()) {
-      raft.setMembers(wanted, deadline);
+      raft.setMembers(expected, wanted, deadline);
       return;
     }
     try {
-      primary.setMembers(elsewhere(), wanted, deadline);
+      primary.setMembers(elsewhere(), expected, wanted, deadline);
     } catch (Primary.NotThere e) {
       throw new IOException(e.getMessage(), e);
     }
@@ -881,24 +879,12 @@ public final class ReplicatedStore implements Store {
   }
 
   private Group groupHere() {
-    return new Group(
-        host.identity().node(),
-        raft.committedIndex(),
-        raft.followers().entrySet().stream()
-            .map(
-                follower ->
-                    new Group.Follower(
-                        follower.getKey().toString(),
-                        follower.getValue().index(),
-                        follower.getValue().silentMillis()))
-            .toList());
+    return new Group(host.identity().node(), raft.committedIndex(), raft.followers(times, sent));
   }
 
-  /** The members of the group as this replica knows them, by node id. */
-  public Map<String, String> members() {
-    Map<String, String> known = new TreeMap<>();
-    raft.peers().forEach(peer -> known.put(peer.getId().toString(), peer.getAddress()));
-    return known;
+  /** The members of the group as this replica knows them. */
+  public Membership members() {
+    return raft.membership();
   }
 
   /** How often another member's snapshot took the database's place since this was opened. */

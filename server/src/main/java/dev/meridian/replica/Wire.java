@@ -5,6 +5,8 @@ import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Version;
 import dev.meridian.replica.proto.Done;
 import dev.meridian.replica.proto.Failure;
+import dev.meridian.replica.proto.MemberInfo;
+import dev.meridian.replica.proto.SetMembersRequest;
 import dev.meridian.replica.proto.WriteReply;
 import dev.meridian.replica.proto.WrittenDocument;
 import dev.meridian.store.Commit;
@@ -15,7 +17,9 @@ import dev.meridian.store.StoreException.Rejected;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Written;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Outcomes of writes on their way between nodes. */
 final class Wire {
@@ -110,5 +114,35 @@ final class Wire {
     } catch (IllegalArgumentException e) {
       return Rejected.Reason.INVALID;
     }
+  }
+
+  static SetMembersRequest encode(Membership expected, Membership wanted) {
+    return SetMembersRequest.newBuilder()
+        .addAllMembers(encode(wanted.replicas()))
+        .addAllSpares(encode(wanted.spares()))
+        .addAllExpectedMembers(encode(expected.replicas()))
+        .addAllExpectedSpares(encode(expected.spares()))
+        .build();
+  }
+
+  private static List<MemberInfo> encode(Map<String, String> members) {
+    return members.entrySet().stream()
+        .map(
+            member ->
+                MemberInfo.newBuilder()
+                    .setNode(member.getKey())
+                    .setAddress(member.getValue())
+                    .build())
+        .toList();
+  }
+
+  static Membership membership(List<MemberInfo> replicas, List<MemberInfo> spares) {
+    return new Membership(addresses(replicas), addresses(spares));
+  }
+
+  private static Map<String, String> addresses(List<MemberInfo> members) {
+    Map<String, String> addresses = new LinkedHashMap<>();
+    members.forEach(member -> addresses.put(member.getNode(), member.getAddress()));
+    return addresses;
   }
 }

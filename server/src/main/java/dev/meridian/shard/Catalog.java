@@ -4,6 +4,7 @@ import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Json;
+import dev.meridian.peer.Authority;
 import dev.meridian.peer.JoinGrant;
 import dev.meridian.peer.JoinToken;
 import dev.meridian.store.Batch;
@@ -15,6 +16,7 @@ import dev.meridian.store.Store;
 import dev.meridian.store.StoreException.PreconditionFailed;
 import dev.meridian.store.Write;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.HexFormat;
@@ -22,6 +24,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What the cluster knows of itself: its nodes, who may join, which site it serves. Documents in a
@@ -29,10 +33,14 @@ import java.util.Optional;
  */
 final class Catalog {
   private static final CollectionPath NODES = CollectionPath.parse("nodes");
+  private static final CollectionPath REMOVED = CollectionPath.parse("removed");
   private static final CollectionPath GRANTS = CollectionPath.parse("grants");
   private static final DocumentPath SITE = DocumentPath.parse("site/current");
   private static final int MOST_NODES = 1000;
   private static final int MOST_GRANTS = 100;
+
+  /** How long a removed node is remembered: longer than its certificate is valid. */
+  private static final Duration REMEMBERED = Authority.NODE_VALIDITY.multipliedBy(2);
 
   private final Store store;
 
@@ -60,8 +68,20 @@ final class Catalog {
     put(node(member.id()), member.json(), Expiry.NEVER);
   }
 
+  /** Forgets a node, but for its id: nobody with its certificate is let in again. */
   void remove(String id) {
+    put(
+        DocumentPath.parse("removed/" + id),
+        new Json.Obj(Map.of()),
+        new Expiry.At(System.currentTimeMillis() + REMEMBERED.toMillis()));
     store.write(Batch.of(new Write.Delete(node(id), Condition.NONE)));
+  }
+
+  /** The ids of nodes that were removed. */
+  Set<String> removed(ReadOptions read) {
+    return store.list(Query.of(REMOVED, MOST_NODES), read).documents().stream()
+        .map(document -> document.path().id())
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   private void put(DocumentPath path, Json value, Expiry expiry) {

@@ -7,6 +7,7 @@ import dev.meridian.peer.JoinGrant;
 import dev.meridian.peer.JoinToken;
 import dev.meridian.peer.NodeCertificate;
 import dev.meridian.peer.PeerClient;
+import dev.meridian.peer.PeerException;
 import dev.meridian.peer.PeerService;
 import dev.meridian.peer.PeerTls;
 import dev.meridian.peer.PeerTransport;
@@ -14,6 +15,7 @@ import dev.meridian.peer.Pem;
 import dev.meridian.peer.TrustedAuthorities;
 import dev.meridian.replica.Group;
 import dev.meridian.replica.Identity;
+import dev.meridian.replica.Membership;
 import dev.meridian.replica.RaftHost;
 import dev.meridian.replica.ReplicaStatus;
 import dev.meridian.replica.ReplicatedStore;
@@ -42,14 +44,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Comparator;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -75,6 +76,10 @@ public final class Cluster implements AutoCloseable {
   private static final Duration CALL = Duration.ofSeconds(2);
   private static final Duration ATTACH_WAIT = Duration.ofSeconds(20);
   private static final Duration MEMBERS_EVERY = Duration.ofSeconds(1);
+
+  /** So often is asked whether this node is still a member. */
+  private static final int STANDING_ROUNDS = 3;
+
   private static final Duration RENEW_EVERY = Duration.ofHours(1);
 
   private final ClusterOptions options;
@@ -93,7 +98,10 @@ public final class Cluster implements AutoCloseable {
   private volatile List<IndexDefinition> indexes;
 
   /** Nodes that were members once and are no more: their certificates count for nothing. */
-  private final Set<String> removed = ConcurrentHashMap.newKeySet();
+  private volatile Set<String> removed = Set.of();
+
+  /** Open until this node is told that it is one of them. */
+  private final CountDownLatch member = new CountDownLatch(1);
 
   private volatile boolean closed;
   private @Nullable Steward steward;
@@ -118,7 +126,7 @@ public final class Cluster implements AutoCloseable {
             options.replica(),
             self -> {
               made[0] = trust(data, self, options);
-              return PeerTransport.secured(made[0], Set.of(JOIN), removed::contains);
+              return PeerTransport.secured(made[0], Set.of(JOIN), id -> removed.contains(id));
             });
     this.tls = Objects.requireNonNull(made[0]);
   }
@@ -232,6 +240,9 @@ public final class Cluster implements AutoCloseable {
       }
     }
     host.start();
+    if (groups.containsKey(CATALOG) && isRemoved()) {
+      throw new IOException(removal());
+    }
     awaitAttached();
     for (ReplicatedStore store : groups.values()) {
       store.awaitServing();
@@ -262,7 +273,40 @@ public final class Cluster implements AutoCloseable {
             : new io.micrometer.core.instrument.simple.SimpleMeterRegistry());
   }
 
-  /** Waits to be given replicas. A node that is one too many waits until it is needed. */
+  /** Whether any other node says that this one was removed; one that knows it as one says no. */
+  private boolean isRemoved() {
+    for (InetSocketAddress other : others("")) {
+      try {
+        host.client().call(other, PING, new byte[0], CALL);
+        return false;
+      } catch (PeerException e) {
+        if (e.denied()) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  private String removal() {
+    return "This node was removed from the cluster: it left, or another node took its place while it"
+        + " was away. What it held is on the others. To bring this machine back, let it join with an"
+        + " empty data folder: move "
+        + host.data()
+        + " away, and start it with --join and a token from './meridian token'.";
+  }
+
+  /**
+   * Waits until this node is removed from the cluster.
+   *
+   * @return what that means, and what to do
+   */
+  public String awaitRemoval() throws InterruptedException {
+    member.await();
+    return removal();
+  }
+
+  /** Waits to be given replicas. */
   private void awaitAttached() throws IOException {
     lock.lock();
     try {
@@ -272,9 +316,8 @@ public final class Cluster implements AutoCloseable {
         }
         if (attached.awaitNanos(ATTACH_WAIT.toNanos()) <= 0) {
           LOG.info(
-              "This node waits to be given a replica: it is a spare that takes the place of a node"
-                  + " that is gone, or a majority of the cluster is away. See ./meridian status on"
-                  + " another node.");
+              "This node waits to be given a copy of the data; a majority of the cluster may be away."
+                  + " See ./meridian status on another node.");
         }
       }
     } catch (InterruptedException e) {
@@ -377,7 +420,7 @@ public final class Cluster implements AutoCloseable {
    * @param nodes all nodes
    * @param replica of the data on this node
    * @param group the data's group as its primary sees it, or null while there is none
-   * @param members of the data's group, by node id
+   * @param members of the data's group
    */
   public record Status(
       String id,
@@ -385,7 +428,7 @@ public final class Cluster implements AutoCloseable {
       List<Member> nodes,
       ReplicaStatus replica,
       @Nullable Group group,
-      Map<String, String> members) {}
+      Membership members) {}
 
   /** How the cluster is doing, as far as this node can tell now. */
   public Status status() {
@@ -407,7 +450,7 @@ public final class Cluster implements AutoCloseable {
         nodes,
         store().status(),
         seen,
-        new LinkedHashMap<>(store().members()));
+        store().members());
   }
 
   /** What this node offers its peers; for what it shares with them besides. */
@@ -530,35 +573,32 @@ public final class Cluster implements AutoCloseable {
   }
 
   private byte[] detach(byte[] request) throws IOException {
-    String group = DetachRequest.parseFrom(request).getGroup();
-    LOG.warn(
-        "This node is no longer a member of {}; it left the cluster, or another took its place",
-        group);
+    LOG.info("This node leaves {}", DetachRequest.parseFrom(request).getGroup());
     return AttachReply.getDefaultInstance().toByteArray();
   }
 
-  /** Notes who comes and goes. */
+  /** Notes who comes and goes, and whether this node still belongs. */
   private void watchMembers() {
-    Set<String> seen = new HashSet<>();
     boolean announced = false;
     try {
-      while (!closed) {
+      for (int round = 0; !closed; round++) {
         try {
           if (!announced) {
             announce();
             announced = true;
           }
-          Set<String> now = new HashSet<>();
-          catalog().nodes(EVENTUAL).forEach(node -> now.add(node.id()));
-          seen.addAll(now);
-          for (String id : seen) {
-            if (!now.contains(id)) {
-              removed.add(id);
-            }
-          }
-          removed.removeAll(now);
+          removed = catalog().removed(EVENTUAL);
         } catch (RuntimeException e) {
           LOG.debug("Members are looked at again later", e);
+        }
+        try {
+          if (round % STANDING_ROUNDS == 0 && isRemoved()) {
+            LOG.error("{}", removal());
+            member.countDown();
+            return;
+          }
+        } catch (RuntimeException e) {
+          LOG.debug("Whether this node is still a member is asked again later", e);
         }
         Thread.sleep(MEMBERS_EVERY);
       }

@@ -3,19 +3,17 @@ package dev.meridian.shard;
 import dev.meridian.peer.PeerClient;
 import dev.meridian.peer.PeerException;
 import dev.meridian.replica.Group;
+import dev.meridian.replica.Membership;
 import dev.meridian.replica.ReplicatedStore;
 import dev.meridian.shard.proto.AttachRequest;
 import dev.meridian.shard.proto.DetachRequest;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.StoreException;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -152,50 +150,69 @@ final class Steward implements AutoCloseable {
     Map<String, Member> known =
         nodes.stream().collect(Collectors.toMap(Member::id, Function.identity()));
     // As its primary has it: the replica here may lag behind, or be a member no more.
-    Map<String, String> current = members(store, known);
+    Membership current = members(store, known);
     List<String> staying =
-        current.keySet().stream()
+        current.replicas().keySet().stream()
             .filter(
                 id -> {
                   Member node = known.get(id);
                   return node != null && !isLost(node);
                 })
             .toList();
-    if (staying.size() < replicas) {
-      Member next = newcomer(nodes, current.keySet(), staying, live, known);
-      if (next != null) {
-        Map<String, String> grown = new LinkedHashMap<>(current);
-        grown.put(next.id(), next.address());
-        if (hasMajority(grown, live)) {
-          LOG.info("{} becomes a member of {}", next.id(), group);
-          // Should it fail, others come first for a while.
-          notBefore.put(next.id(), System.nanoTime() + RETRY.toNanos());
-          client.call(
-              next.socketAddress(),
-              Cluster.ATTACH,
-              AttachRequest.newBuilder().setGroup(group).build().toByteArray(),
-              ATTACH);
-          store.setMembers(addresses(grown), CHANGE);
-          notBefore.remove(next.id());
-          return true;
-        }
-      }
+    return (staying.size() < replicas && grow(group, store, nodes, live, current, staying))
+        || shrink(group, store, known, live, current, staying)
+        || addSpare(group, store, nodes, live, current)
+        || dropSpare(group, store, known, current);
+  }
+
+  private boolean grow(
+      String group,
+      ReplicatedStore store,
+      List<Member> nodes,
+      Set<String> live,
+      Membership current,
+      List<String> staying)
+      throws IOException {
+    Member next = newcomer(nodes, current, staying, live);
+    if (next == null) {
+      return false;
     }
-    // Someone leaves when enough others have what it has, or when there is nobody to wait for.
-    for (String id : current.keySet()) {
+    Membership grown = current.withReplica(next.id(), next.address());
+    if (!hasMajority(grown, live)) {
+      return false;
+    }
+    LOG.info("{} becomes a replica of {}", next.id(), group);
+    admit(group, store, next, current, grown);
+    return true;
+  }
+
+  /** Someone leaves when enough others have what it has, or when there is nobody to wait for. */
+  private boolean shrink(
+      String group,
+      ReplicatedStore store,
+      Map<String, Member> known,
+      Set<String> live,
+      Membership current,
+      List<String> staying)
+      throws IOException {
+    for (String id : current.replicas().keySet()) {
       Member node = known.get(id);
       boolean leaves = node == null || node.state() != Member.State.IN;
-      if ((leaves && !staying.isEmpty())
-          || (node != null && isLost(node) && staying.size() >= replicas)) {
-        Map<String, String> shrunk = new LinkedHashMap<>(current);
-        shrunk.remove(id);
+      boolean replaced = !leaves && isLost(node) && staying.size() >= replicas;
+      if (replaced || (leaves && !staying.isEmpty())) {
+        Membership shrunk = current.without(id);
         if (!hasMajority(shrunk, live)) {
           // The change itself could not be made, nor any after it.
-          LOG.warn("{} stays a member of {} until more of the others are back", id, group);
+          LOG.warn("{} stays a replica of {} until more of the others are back", id, group);
           continue;
         }
-        LOG.info("{} is no longer a member of {}", id, group);
-        store.setMembers(addresses(shrunk), CHANGE);
+        if (replaced) {
+          // For good: what it holds is of the past, and it may not know.
+          LOG.warn("{} was silent for {}; another node has its place now", id, replaceAfter);
+          catalog.put(node.with(Member.State.GONE));
+        }
+        LOG.info("{} is no longer a replica of {}", id, group);
+        store.setMembers(current, shrunk, CHANGE);
         if (node != null && live.contains(id)) {
           detach(node, group);
         }
@@ -205,64 +222,104 @@ final class Steward implements AutoCloseable {
     return false;
   }
 
-  private static Map<String, String> members(ReplicatedStore store, Map<String, Member> known)
+  /** Nodes beyond the replicas have a copy, too: they serve what they have, and are ready. */
+  private boolean addSpare(
+      String group,
+      ReplicatedStore store,
+      List<Member> nodes,
+      Set<String> live,
+      Membership current)
+      throws IOException {
+    for (Member node : nodes) {
+      if (isCandidate(node, live) && !current.contains(node.id())) {
+        LOG.info("{} becomes a spare of {}", node.id(), group);
+        admit(group, store, node, current, current.withSpare(node.id(), node.address()));
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean dropSpare(
+      String group, ReplicatedStore store, Map<String, Member> known, Membership current)
+      throws IOException {
+    for (String id : current.spares().keySet()) {
+      Member node = known.get(id);
+      if (node == null || node.state() != Member.State.IN) {
+        LOG.info("{} is no longer a spare of {}", id, group);
+        store.setMembers(current, current.without(id), CHANGE);
+        if (node != null) {
+          detach(node, group);
+        }
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Lets a node have a part in a group. Should it fail, others come first for a while. */
+  private void admit(
+      String group, ReplicatedStore store, Member node, Membership current, Membership grown)
+      throws IOException {
+    notBefore.put(node.id(), System.nanoTime() + RETRY.toNanos());
+    client.call(
+        node.socketAddress(),
+        Cluster.ATTACH,
+        AttachRequest.newBuilder().setGroup(group).build().toByteArray(),
+        ATTACH);
+    store.setMembers(current, grown, CHANGE);
+    notBefore.remove(node.id());
+  }
+
+  private static Membership members(ReplicatedStore store, Map<String, Member> known)
       throws IOException {
     Group group = store.group(CALL);
-    Map<String, String> local = store.members();
-    Map<String, String> current = new LinkedHashMap<>();
-    List<String> ids = new ArrayList<>(List.of(group.primary()));
-    group.followers().forEach(follower -> ids.add(follower.node()));
-    for (String id : ids) {
-      Member node = known.get(id);
-      String address = node != null ? node.address() : local.get(id);
-      if (address == null) {
-        throw new IOException("nobody knows the address of its member " + id);
-      }
-      current.put(id, address);
+    Member primary = known.get(group.primary());
+    String address =
+        primary != null ? primary.address() : store.members().replicas().get(group.primary());
+    if (address == null) {
+      throw new IOException("nobody knows the address of its primary " + group.primary());
+    }
+    Membership current = new Membership(Map.of(group.primary(), address), Map.of());
+    for (Group.Follower follower : group.followers()) {
+      current =
+          follower.spare()
+              ? current.withSpare(follower.node(), follower.address())
+              : current.withReplica(follower.node(), follower.address());
     }
     return current;
   }
 
-  private static boolean hasMajority(Map<String, String> members, Set<String> live) {
-    return members.keySet().stream().filter(live::contains).count() > members.size() / 2;
+  private static boolean hasMajority(Membership members, Set<String> live) {
+    Set<String> voters = members.replicas().keySet();
+    return voters.stream().filter(live::contains).count() > voters.size() / 2;
   }
 
-  private static Map<String, InetSocketAddress> addresses(Map<String, String> members) {
-    Map<String, InetSocketAddress> addresses = new LinkedHashMap<>();
-    members.forEach((id, address) -> addresses.put(id, Member.address(address)));
-    return addresses;
+  private boolean isCandidate(Member node, Set<String> live) {
+    Long then = notBefore.get(node.id());
+    return node.state() == Member.State.IN
+        && live.contains(node.id())
+        && (then == null || System.nanoTime() - then > 0);
   }
 
-  /** A live node that is no member yet, in a zone with the fewest members; or null. */
+  /**
+   * A live node that is no replica yet, in a zone with the fewest; among those, one that has a copy
+   * already. Null if there is none.
+   */
   private @Nullable Member newcomer(
-      List<Member> nodes,
-      Set<String> current,
-      List<String> staying,
-      Set<String> live,
-      Map<String, Member> known) {
+      List<Member> nodes, Membership current, List<String> staying, Set<String> live) {
     Map<String, Integer> inZone = new HashMap<>();
-    for (String id : staying) {
-      Member member = known.get(id);
-      if (member != null) {
-        inZone.merge(member.zone(), 1, Integer::sum);
-      }
-    }
-    List<Member> candidates = new ArrayList<>();
     for (Member node : nodes) {
-      if (node.state() == Member.State.IN
-          && live.contains(node.id())
-          && !current.contains(node.id())) {
-        candidates.add(node);
+      if (staying.contains(node.id())) {
+        inZone.merge(node.zone(), 1, Integer::sum);
       }
     }
     // The first of those with the fewest, so the order of joining decides among equals.
-    return candidates.stream()
-        .filter(
-            node -> {
-              Long then = notBefore.get(node.id());
-              return then == null || System.nanoTime() - then > 0;
-            })
-        .min(Comparator.comparingInt(node -> inZone.getOrDefault(node.zone(), 0)))
+    return nodes.stream()
+        .filter(node -> isCandidate(node, live) && !current.replicas().containsKey(node.id()))
+        .min(
+            Comparator.<Member>comparingInt(node -> inZone.getOrDefault(node.zone(), 0))
+                .thenComparing(node -> !current.spares().containsKey(node.id())))
         .orElse(null);
   }
 
@@ -282,7 +339,7 @@ final class Steward implements AutoCloseable {
   private void farewell(List<Member> nodes) {
     for (Member node : nodes) {
       if (node.state() != Member.State.IN
-          && groups.values().stream().noneMatch(group -> group.members().containsKey(node.id()))) {
+          && groups.values().stream().noneMatch(group -> group.members().contains(node.id()))) {
         catalog.remove(node.id());
         LOG.info("{} has left the cluster", node.id());
       }

@@ -299,6 +299,11 @@ public final class RocksStore implements Store {
     meta = changed;
   }
 
+  @Override
+  public Version newest() {
+    return new Version(meta.timestamp(), options.region());
+  }
+
   /** The newest entry of the log that was applied; {@link LogIndex#NONE} when there was none. */
   public LogIndex applied() {
     return meta.applied();

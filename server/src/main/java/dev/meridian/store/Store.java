@@ -2,6 +2,7 @@ package dev.meridian.store;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
 import java.util.Optional;
 
 /**
@@ -53,6 +54,12 @@ public interface Store extends AutoCloseable {
    * @throws StoreException.PositionLost if deletes after that position have been forgotten
    */
   ChangeFeed changes(ChangeQuery query);
+
+  /**
+   * A version at or above that of everything that reads here have seen so far, deletes included: a
+   * client whose token has {@link SessionToken#seen} it will not see an earlier state elsewhere.
+   */
+  Version newest();
 
   /** Where the change feed is now: a feed opened from here sees only later changes. */
   Position position();

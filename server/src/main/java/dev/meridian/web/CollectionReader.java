@@ -11,7 +11,6 @@ import dev.meridian.store.Position;
 import dev.meridian.store.Query;
 import dev.meridian.store.ReadBudget;
 import dev.meridian.store.ReadOptions;
-import dev.meridian.store.SessionToken;
 import dev.meridian.store.Sort;
 import dev.meridian.store.Store;
 import io.helidon.http.HeaderValues;
@@ -54,6 +53,8 @@ final class CollectionReader {
     // Held until the answer is sent, which the client may take its time for.
     try (ReadBudget.Lease memory = ReadBudget.PROCESS.page(query.limit())) {
       Page page = store.list(query.withBytes(memory.pageBytes()), options);
+      // What is not on the page was seen not to be there.
+      Gatekeeper.session(context, store.newest()).ifPresent(context.response().headers()::set);
       send(context, page, projection, position, form, memory);
     }
   }
@@ -69,13 +70,6 @@ final class CollectionReader {
     headers.set(Names.VARY);
     headers.set(Names.NO_CACHE);
     headers.set(HeaderValues.create(Names.POSITION, position.toString()));
-    if (context.request().headers().contains(Names.SESSION)) {
-      SessionToken token = Gatekeeper.token(context);
-      for (Document document : page.documents()) {
-        token = token.seen(document.version());
-      }
-      headers.set(HeaderValues.create(Names.SESSION, token.toString()));
-    }
     byte[] body = form.write(json(page, projection));
     if (Gzip.wanted(context, body.length)) {
       body = Gzip.compress(body);

@@ -34,8 +34,11 @@ final class DocumentReader {
       throw Access.refused(readers.caller(), "read '" + path + "'");
     }
     if (found.isEmpty()) {
+      Problem problem =
+          Problem.notFound("There is no document '" + path + "', or it has expired.");
+      // That it is not there was seen, too.
       throw new ProblemException(
-          Problem.notFound("There is no document '" + path + "', or it has expired."));
+          Gatekeeper.session(context, store.newest()).map(problem::with).orElse(problem));
     }
     Document document = found.get();
     var response = context.response();
@@ -46,11 +49,7 @@ final class DocumentReader {
       headers.set(
           HeaderValues.create(Names.EXPIRES_AT, Expiries.format(document.expiresAtMillis())));
     }
-    if (context.request().headers().contains(Names.SESSION)) {
-      headers.set(
-          HeaderValues.create(
-              Names.SESSION, Gatekeeper.token(context).seen(document.version()).toString()));
-    }
+    Gatekeeper.session(context, document.version()).ifPresent(headers::set);
     String suffix = (fields == null ? "" : suffix(fields)) + form.suffix();
     switch (DocumentTags.forRead(context, document.version(), suffix)) {
       case DocumentTags.Outcome.Failed() ->

@@ -3,13 +3,16 @@ package dev.meridian.web;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.Version;
 import dev.meridian.site.Site;
 import dev.meridian.store.Consistency;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Store;
 import dev.meridian.store.Write;
+import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -218,6 +221,14 @@ final class Gatekeeper {
   static SessionToken token(RequestContext context) {
     String sent = context.header(Names.SESSION);
     return sent == null ? SessionToken.NONE : SessionToken.parse(sent.strip());
+  }
+
+  /** For an answer: what the client has seen, now that it sees {@code seen}, if it wants to know. */
+  static Optional<Header> session(RequestContext context, Version seen) {
+    return context.request().headers().contains(Names.SESSION)
+        ? Optional.of(
+            HeaderValues.create(Names.SESSION, token(context).seen(seen).toString()))
+        : Optional.empty();
   }
 
   private static boolean isReserved(List<String> segments) {

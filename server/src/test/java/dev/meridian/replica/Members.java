@@ -11,9 +11,7 @@ import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -130,18 +128,37 @@ final class Members implements AutoCloseable {
     return node;
   }
 
-  /** A new node, as a member when this returns. */
+  /** A new node, as a replica when this returns. */
   Node join() throws Exception {
+    return join(Membership::withReplica);
+  }
+
+  /** A new node, as a spare when this returns. */
+  Node joinAsSpare() throws Exception {
+    return join(Membership::withSpare);
+  }
+
+  private interface Change {
+    Membership of(Membership before, String node, String address);
+  }
+
+  private Node join(Change change) throws Exception {
     Node node = make();
     RaftHost.join(node.data, nodes.getFirst().host().identity().cluster(), Identity.newNode());
     node.start();
-    Map<String, InetSocketAddress> members = new LinkedHashMap<>();
-    for (Node member : nodes) {
-      members.put(member.id(), member.at);
-    }
-    primary().store().setMembers(members, LONG);
+    change(before -> change.of(before, node.id(), address(node)));
     node.store().awaitServing();
     return node;
+  }
+
+  /** Makes others the members. */
+  void change(UnaryOperator<Membership> change) throws Exception {
+    Membership before = primary().store().members();
+    primary().store().setMembers(before, change.apply(before), LONG);
+  }
+
+  static String address(Node node) {
+    return node.at.getHostString() + ":" + node.at.getPort();
   }
 
   /** The primary, when there is one. */

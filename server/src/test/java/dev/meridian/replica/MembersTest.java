@@ -284,4 +284,90 @@ class MembersTest {
       next.store().write(Batch.of(put("items/a", "{\"n\":1}")));
     }
   }
+
+  @Test
+  void spareHoldsACopyServesItAndTakesThePlaceOfAReplica() throws Exception {
+    try (Members members = start(3)) {
+      members.primary().store().write(Batch.of(put("items/a", "{\"n\":1}")));
+      Members.Node spare = members.joinAsSpare();
+      assertThat(spare.store().status().role()).isEqualTo("spare");
+      assertThat(spare.store().status().members()).isEqualTo(3);
+      assertThat(read(spare.store(), "items/a")).isEqualTo("{\"n\":1}");
+      Commit commit = spare.store().write(Batch.of(put("items/a", "{\"n\":2}")));
+      Document read =
+          spare
+              .store()
+              .get(
+                  DocumentPath.parse("items/a"),
+                  ReadOptions.session(SessionToken.NONE.seen(commit.version())))
+              .orElseThrow();
+      assertThat(text(read)).isEqualTo("{\"n\":2}");
+      // It comes back as what it was.
+      spare.stop();
+      spare.start();
+      spare.store().awaitServing();
+      assertThat(spare.store().status().role()).isEqualTo("spare");
+      assertThat(read(spare.store(), "items/a")).isEqualTo("{\"n\":2}");
+      // One of the three is gone for good.
+      Members.Node gone = members.replica();
+      String id = gone.id();
+      gone.stop();
+      members.change(
+          before -> before.without(id).withReplica(spare.id(), Members.address(spare)));
+      awaitTrue(() -> spare.store().status().role().equals("replica"));
+      // Its vote counts: without it and the primary there is no majority.
+      Members.Node primary = members.primary();
+      primary.stop();
+      spare.store().write(keyed("k", put("items/a", "{\"n\":3}")));
+      assertThat(read(spare.store(), "items/a")).isEqualTo("{\"n\":3}");
+    }
+  }
+
+  @Test
+  void sparesHaveNoSayInWhatIsSafe() throws Exception {
+    try (Members members = start(3)) {
+      Members.Node spare = members.joinAsSpare();
+      Members.Node other = members.joinAsSpare();
+      Members.Node primary = members.primary();
+      for (Members.Node node : members.nodes.subList(0, 3)) {
+        if (node != primary) {
+          node.stop();
+        }
+      }
+      // One of three replicas is left: two spares make no majority of it.
+      for (Members.Node node : List.of(spare, other)) {
+        assertThatThrownBy(() -> node.store().write(Batch.of(put("items/a", "{\"n\":1}"))))
+            .isInstanceOf(Unavailable.class);
+      }
+      for (Members.Node node : members.nodes.subList(0, 3)) {
+        if (node != primary) {
+          node.start();
+        }
+      }
+      awaitTrue(
+          () -> {
+            try {
+              spare.store().write(keyed("k", put("items/a", "{\"n\":2}")));
+              return true;
+            } catch (Unavailable e) {
+              return false;
+            }
+          });
+      assertThat(read(other.store(), "items/a")).isEqualTo("{\"n\":2}");
+    }
+  }
+
+  @Test
+  void changeOfMembersIsRefusedWhenTheyAreOthersThanExpected() throws Exception {
+    try (Members members = start(2)) {
+      Members.Node primary = members.primary();
+      Membership now = primary.store().members();
+      Membership wrong = now.without(members.replica().id());
+      assertThatThrownBy(() -> primary.store().setMembers(wrong, wrong, Members.LONG))
+          .isInstanceOf(java.io.IOException.class);
+      assertThatThrownBy(() -> members.replica().store().setMembers(wrong, wrong, Members.LONG))
+          .isInstanceOf(java.io.IOException.class);
+      assertThat(primary.store().members()).isEqualTo(now);
+    }
+  }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.meridian.store.ReadBudget;
+import dev.meridian.store.SessionToken;
 import dev.meridian.store.StoreException;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
@@ -270,6 +271,23 @@ class DataApiTest {
     assertThat(wrong.statusCode()).isEqualTo(405);
     assertThat(header(wrong, "Allow")).contains("POST");
     assertThat(server.send("OPTIONS", "/data/u/1", "").statusCode()).isEqualTo(204);
+  }
+
+  @Test
+  void absenceIsSeenByASessionToo() throws Exception {
+    server.json("PUT", "/data/s/1", "1");
+    HttpResponse<String> deleted = server.send("DELETE", "/data/s/1", "", "Meridian-Session", "");
+    SessionToken of = SessionToken.parse(header(deleted, "Meridian-Session"));
+    // Another client, who has seen nothing: from now on it must not see the document.
+    for (String path : List.of("/data/s/1", "/data/s")) {
+      SessionToken seen =
+          SessionToken.parse(
+              header(server.send("GET", path, "", "Meridian-Session", ""), "Meridian-Session"));
+      of.timestamps()
+          .forEach(
+              (region, at) ->
+                  assertThat(seen.timestamps().get(region)).as(path).isGreaterThanOrEqualTo(at));
+    }
   }
 
   @Test
