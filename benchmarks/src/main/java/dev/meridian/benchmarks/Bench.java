@@ -40,6 +40,13 @@ public final class Bench {
   private static final int DOCUMENT_BYTES = 256;
   private static final int DOCUMENTS = 100_000;
 
+  /** Warm when so many runs in a row were not faster than the best by more than this. */
+  private static final int STEADY_RUNS = 3;
+
+  private static final double STEADY = 0.02;
+
+  private static final int MAX_WARM_UPS = 15;
+
   private final Path home;
   private final Path scratch;
   private final int runs;
@@ -189,11 +196,11 @@ public final class Bench {
         try (Contender nginx = servers.nginx(root)) {
           series.add(new Series("nginx, static file"));
           contenders.add(s -> Load.wrk(nginx, 32, s, List.of(), "/one"));
-          turns("GET", series, contenders, 3);
+          turns("GET", series, contenders);
         }
       } else {
         report.skip("GET beside nginx (not installed)");
-        turns("GET", series, contenders, 3);
+        turns("GET", series, contenders);
       }
       Series own = series.getFirst();
       String what = "GET of a 256-byte document, 32 connections";
@@ -288,7 +295,7 @@ public final class Bench {
         report.skip("PUT beside PostgreSQL (not installed)");
       }
       // The path is long, and the JVM compiles it while all cores are busy.
-      turns("PUT", series, contenders, 4);
+      turns("PUT", series, contenders);
     } finally {
       open.forEach(Contender::close);
     }
@@ -329,11 +336,11 @@ public final class Bench {
         try (Contender nsd = servers.nsd("bench.example", site.resolve("bench.zone"))) {
           series.add(new Series("NSD"));
           contenders.add(s -> Load.dnsperf(nsd, s, queries));
-          turns("DNS", series, contenders, 2);
+          turns("DNS", series, contenders);
         }
       } else {
         report.skip("DNS beside NSD (not installed)");
-        turns("DNS", series, contenders, 2);
+        turns("DNS", series, contenders);
       }
     }
     Series own = series.getFirst();
@@ -429,13 +436,9 @@ public final class Bench {
   // --- What they share ---------------------------------------------------------------------------
 
   /** Warms each contender up, then runs them in turns. */
-  private void turns(
-      String what, List<Series> series, List<IntFunction<Sample>> contenders, int warmups) {
+  private void turns(String what, List<Series> series, List<IntFunction<Sample>> contenders) {
     for (int i = 0; i < contenders.size(); i++) {
-      for (int warmup = 0; warmup < warmups; warmup++) {
-        out.printf("%s: warming up %s%n", what, series.get(i).contender());
-        var _ = contenders.get(i).apply(seconds);
-      }
+      warmUp(what, series.get(i).contender(), contenders.get(i));
     }
     for (int run = 0; run < runs; run++) {
       for (int i = 0; i < contenders.size(); i++) {
@@ -450,6 +453,17 @@ public final class Bench {
             series.get(i).contender(),
             sample.rate());
       }
+    }
+  }
+
+  /** Until it becomes no faster: each contender as it is after minutes of work, not seconds. */
+  private void warmUp(String what, String name, IntFunction<Sample> contender) {
+    double best = 0;
+    for (int warmup = 0, stale = 0; warmup < MAX_WARM_UPS && stale < STEADY_RUNS; warmup++) {
+      double rate = contender.apply(seconds).rate();
+      out.printf(Locale.ROOT, "%s: warming up %s: %,.0f/s%n", what, name, rate);
+      stale = rate > best * (1 + STEADY) ? 0 : stale + 1;
+      best = Math.max(best, rate);
     }
   }
 
@@ -503,8 +517,8 @@ public final class Bench {
         """
         # Results
 
-        Written by `./meridian bench` on %s. Medians of %d runs of %d s each after warm-up, contenders
-        in turns; minimum and maximum in brackets are this machine's noise. Load generators (wrk,
+        Written by `./meridian bench` on %s. Medians of %d runs of %d s each after warm-up (until three
+        runs in a row were no faster), contenders in turns; minimum and maximum in brackets are this machine's noise. Load generators (wrk,
         redis-benchmark, pgbench, dnsperf) run on the same machine and share its cores. Ratios are
         medians of the ratios run by run. CPU is the server's own processor time for one operation.
 
