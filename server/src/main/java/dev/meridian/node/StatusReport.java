@@ -164,8 +164,7 @@ final class StatusReport {
             + (int)
                 group.followers().stream()
                     .filter(
-                        follower ->
-                            !follower.spare() && follower.silentMillis() < SILENT_MILLIS)
+                        follower -> !follower.spare() && follower.silentMillis() < SILENT_MILLIS)
                     .count();
     return live - (members / 2 + 1);
   }

@@ -30,8 +30,8 @@ final class CommitTimes {
 
   /**
    * For how long about, in milliseconds, a replica that has the entries up to {@code index} has
-   * lacked the next one; the log's newest is {@code newest}. At least so long when that is more than
-   * is remembered.
+   * lacked the next one; the log's newest is {@code newest}. At least so long when that is more
+   * than is remembered.
    */
   synchronized long millisBehind(long index, long newest, long nowNanos) {
     if (index >= newest) {

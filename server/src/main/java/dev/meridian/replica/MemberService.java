@@ -179,8 +179,7 @@ final class MemberService implements AutoCloseable {
               .setName(file.getFileName().toString())
               .setBytes(Files.size(file)));
     }
-    sent.begun(
-        caller(), reply.getFilesList().stream().mapToLong(SnapshotFile::getBytes).sum());
+    sent.begun(caller(), reply.getFilesList().stream().mapToLong(SnapshotFile::getBytes).sum());
     return reply.build().toByteArray();
   }
 

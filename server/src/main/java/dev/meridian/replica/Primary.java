@@ -122,8 +122,7 @@ final class Primary {
     SetMembersRequest request = Wire.encode(expected, wanted);
     SetMembersReply reply =
         SetMembersReply.parseFrom(
-            client.call(
-                address(primary), group + "/members", request.toByteArray(), deadline));
+            client.call(address(primary), group + "/members", request.toByteArray(), deadline));
     if (reply.hasNotPrimary()) {
       throw new NotThere(reply.getNotPrimary().getMessage());
     }

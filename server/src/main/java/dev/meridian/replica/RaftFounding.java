@@ -38,7 +38,7 @@ final class RaftFounding {
    * until the group's log tells it what it is, it must not stand for election.
    */
   static void listen(Path log, RaftPeer self) throws IOException {
-    begin(log, List.of(), List.of(self), 0, -1);
+    begin(log, List.of(), List.of(self), 0, 0);
   }
 
   private static void begin(

@@ -357,9 +357,7 @@ final class RaftReplica implements AutoCloseable {
 
   private static List<RaftPeer> peers(Map<String, String> addresses) {
     return addresses.entrySet().stream()
-        .map(
-            peer ->
-                RaftPeer.newBuilder().setId(peer.getKey()).setAddress(peer.getValue()).build())
+        .map(peer -> RaftPeer.newBuilder().setId(peer.getKey()).setAddress(peer.getValue()).build())
         .toList();
   }
 

@@ -198,18 +198,19 @@ final class Steward implements AutoCloseable {
     for (String id : current.replicas().keySet()) {
       Member node = known.get(id);
       boolean leaves = node == null || node.state() != Member.State.IN;
-      boolean replaced = !leaves && isLost(node) && staying.size() >= replicas;
-      if (replaced || (leaves && !staying.isEmpty())) {
+      Member replaced =
+          node != null && !leaves && isLost(node) && staying.size() >= replicas ? node : null;
+      if (replaced != null || (leaves && !staying.isEmpty())) {
         Membership shrunk = current.without(id);
         if (!hasMajority(shrunk, live)) {
           // The change itself could not be made, nor any after it.
           LOG.warn("{} stays a replica of {} until more of the others are back", id, group);
           continue;
         }
-        if (replaced) {
+        if (replaced != null) {
           // For good: what it holds is of the past, and it may not know.
           LOG.warn("{} was silent for {}; another node has its place now", id, replaceAfter);
-          catalog.put(node.with(Member.State.GONE));
+          catalog.put(replaced.with(Member.State.GONE));
         }
         LOG.info("{} is no longer a replica of {}", id, group);
         store.setMembers(current, shrunk, CHANGE);
@@ -224,11 +225,7 @@ final class Steward implements AutoCloseable {
 
   /** Nodes beyond the replicas have a copy, too: they serve what they have, and are ready. */
   private boolean addSpare(
-      String group,
-      ReplicatedStore store,
-      List<Member> nodes,
-      Set<String> live,
-      Membership current)
+      String group, ReplicatedStore store, List<Member> nodes, Set<String> live, Membership current)
       throws IOException {
     for (Member node : nodes) {
       if (isCandidate(node, live) && !current.contains(node.id())) {

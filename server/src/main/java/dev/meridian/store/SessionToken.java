@@ -2,6 +2,7 @@ package dev.meridian.store;
 
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Version;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -30,7 +31,10 @@ public record SessionToken(Map<Integer, Long> timestamps) {
     if (known != null && known >= version.timestamp()) {
       return this;
     }
-    Map<Integer, Long> merged = new TreeMap<>(timestamps);
+    if (timestamps.isEmpty()) {
+      return new SessionToken(Map.of(version.region(), version.timestamp()));
+    }
+    Map<Integer, Long> merged = new HashMap<>(timestamps);
     merged.put(version.region(), version.timestamp());
     return new SessionToken(merged);
   }
@@ -38,10 +42,16 @@ public record SessionToken(Map<Integer, Long> timestamps) {
   /** The token as text: {@code region-timestamp} in hexadecimal, joined by dots; empty for none. */
   @Override
   public String toString() {
+    // Nearly always one, in every answer to a write.
+    if (timestamps.size() == 1) {
+      return part(timestamps.entrySet().iterator().next());
+    }
     return new TreeMap<>(timestamps)
-        .entrySet().stream()
-            .map(e -> Integer.toHexString(e.getKey()) + "-" + Long.toHexString(e.getValue()))
-            .collect(Collectors.joining("."));
+        .entrySet().stream().map(SessionToken::part).collect(Collectors.joining("."));
+  }
+
+  private static String part(Map.Entry<Integer, Long> part) {
+    return Integer.toHexString(part.getKey()) + "-" + Long.toHexString(part.getValue());
   }
 
   /**

@@ -34,8 +34,7 @@ final class DocumentReader {
       throw Access.refused(readers.caller(), "read '" + path + "'");
     }
     if (found.isEmpty()) {
-      Problem problem =
-          Problem.notFound("There is no document '" + path + "', or it has expired.");
+      Problem problem = Problem.notFound("There is no document '" + path + "', or it has expired.");
       // That it is not there was seen, too.
       throw new ProblemException(
           Gatekeeper.session(context, store.newest()).map(problem::with).orElse(problem));

@@ -223,11 +223,12 @@ final class Gatekeeper {
     return sent == null ? SessionToken.NONE : SessionToken.parse(sent.strip());
   }
 
-  /** For an answer: what the client has seen, now that it sees {@code seen}, if it wants to know. */
+  /**
+   * For an answer: what the client has seen, now that it sees {@code seen}, if it wants to know.
+   */
   static Optional<Header> session(RequestContext context, Version seen) {
     return context.request().headers().contains(Names.SESSION)
-        ? Optional.of(
-            HeaderValues.create(Names.SESSION, token(context).seen(seen).toString()))
+        ? Optional.of(HeaderValues.create(Names.SESSION, token(context).seen(seen).toString()))
         : Optional.empty();
   }
 

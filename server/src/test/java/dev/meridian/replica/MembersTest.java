@@ -312,8 +312,7 @@ class MembersTest {
       Members.Node gone = members.replica();
       String id = gone.id();
       gone.stop();
-      members.change(
-          before -> before.without(id).withReplica(spare.id(), Members.address(spare)));
+      members.change(before -> before.without(id).withReplica(spare.id(), Members.address(spare)));
       awaitTrue(() -> spare.store().status().role().equals("replica"));
       // Its vote counts: without it and the primary there is no majority.
       Members.Node primary = members.primary();
