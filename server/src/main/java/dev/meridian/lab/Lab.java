@@ -97,6 +97,9 @@ public final class Lab implements AutoCloseable {
       HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
   private final List<String> java;
 
+  /** More of the nodes' command line. */
+  private List<String> more = List.of();
+
   /**
    * Makes a lab; {@link #start} starts its cluster.
    *
@@ -123,6 +126,11 @@ public final class Lab implements AutoCloseable {
             "-cp",
             System.getProperty("java.class.path"),
             "dev.meridian.cli.Meridian");
+  }
+
+  /** More options of {@code up} for the nodes that are started from now on. */
+  void upWith(String... options) {
+    more = List.of(options);
   }
 
   /**
@@ -201,6 +209,7 @@ public final class Lab implements AutoCloseable {
             "--data", node.data.toString(),
             "--log", "text",
             "--access-log", "off"));
+    command.addAll(more);
     ProcessBuilder builder = new ProcessBuilder(command);
     if (node.number > 1) {
       command.addAll(List.of("--join", nodes.getFirst().host + ":" + LINK));
@@ -302,6 +311,25 @@ public final class Lab implements AutoCloseable {
       node.process = null;
       node.state = State.DOWN;
     }
+  }
+
+  /**
+   * Waits for a node that ends by itself.
+   *
+   * @return its exit code
+   * @throws IOException if it goes on for so long
+   */
+  int awaitEnd(Node node, Duration limit) throws IOException, InterruptedException {
+    Process process = node.process;
+    if (process == null) {
+      throw new IOException(node + " has no process");
+    }
+    if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+      throw new IOException(node + " still runs after " + limit);
+    }
+    node.process = null;
+    node.state = State.DOWN;
+    return process.exitValue();
   }
 
   /** Starts a node that is down. */

@@ -18,6 +18,7 @@ import dev.meridian.store.Position;
 import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.RocksStore;
+import dev.meridian.store.SessionToken;
 import dev.meridian.store.Store;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Verification;
@@ -32,6 +33,7 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -93,6 +95,9 @@ public final class ReplicatedStore implements Store {
 
   /** As defined last; also for a database that another member's snapshot brings. */
   private volatile List<IndexDefinition> indexes;
+
+  /** The newest write that went from here to the primary. */
+  private final AtomicLong forwarded = new AtomicLong();
 
   /** Why this replica can go no further; null while it can. */
   private final AtomicReference<@Nullable String> failure = new AtomicReference<>();
@@ -238,6 +243,12 @@ public final class ReplicatedStore implements Store {
     maintenance.start();
   }
 
+  /** Whether it is known who is primary: this node, or another. */
+  public boolean knowsPrimary() {
+    RaftPeer at = raft.primary();
+    return raft.isReady() || (at != null && !at.getId().equals(host.self()));
+  }
+
   /** A member that was away has what it missed before it is asked for it. */
   private void catchUp() {
     long until = System.nanoTime() + options.startDeadline().toNanos();
@@ -307,8 +318,13 @@ public final class ReplicatedStore implements Store {
     switch (read.consistency()) {
       case STRONG -> awaitEverything();
       case SESSION -> {
-        Long seen = read.token().timestamps().get(options.region());
-        if (seen != null && seen > store().lastTimestamp()) {
+        SessionToken token = read.token();
+        // Who has none expects at least what was written through this node to be there.
+        long seen =
+            token.timestamps().isEmpty()
+                ? forwarded.get()
+                : token.timestamps().getOrDefault(options.region(), 0L);
+        if (seen > store().lastTimestamp()) {
           awaitSeen(seen);
         }
       }
@@ -443,7 +459,9 @@ public final class ReplicatedStore implements Store {
         case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
       };
     }
-    return primary.write(elsewhere(), command, deadline);
+    Commit commit = primary.write(elsewhere(), command, deadline);
+    forwarded.accumulateAndGet(commit.version().timestamp(), Math::max);
+    return commit;
   }
 
   private Outcome commitHere(Command command, Duration deadline) throws Primary.NotThere {

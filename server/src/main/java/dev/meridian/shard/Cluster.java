@@ -44,6 +44,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -52,6 +53,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -75,6 +77,7 @@ public final class Cluster implements AutoCloseable {
       new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
   private static final Duration CALL = Duration.ofSeconds(2);
   private static final Duration ATTACH_WAIT = Duration.ofSeconds(20);
+  private static final Duration LOOK_EVERY = Duration.ofMillis(20);
   private static final Duration MEMBERS_EVERY = Duration.ofSeconds(1);
 
   /** So often is asked whether this node is still a member. */
@@ -99,6 +102,9 @@ public final class Cluster implements AutoCloseable {
 
   /** Nodes that were members once and are no more: their certificates count for nothing. */
   private volatile Set<String> removed = Set.of();
+
+  /** Where the nodes are, as far as was known last. */
+  private volatile Set<String> known = Set.of();
 
   /** Open until this node is told that it is one of them. */
   private final CountDownLatch member = new CountDownLatch(1);
@@ -240,9 +246,7 @@ public final class Cluster implements AutoCloseable {
       }
     }
     host.start();
-    if (groups.containsKey(CATALOG) && isRemoved()) {
-      throw new IOException(removal());
-    }
+    awaitPrimaries();
     awaitAttached();
     for (ReplicatedStore store : groups.values()) {
       store.awaitServing();
@@ -273,11 +277,37 @@ public final class Cluster implements AutoCloseable {
             : new io.micrometer.core.instrument.simple.SimpleMeterRegistry());
   }
 
+  /**
+   * Waits for a while until it is known who is primary of the groups that this node had a part in.
+   *
+   * @throws IOException if it has none any more
+   */
+  private void awaitPrimaries() throws IOException {
+    long until = System.nanoTime() + options.replica().startDeadline().toNanos();
+    while (!groups.values().stream().allMatch(ReplicatedStore::knowsPrimary)
+        && System.nanoTime() - until < 0) {
+      if (groups.containsKey(CATALOG) && isRemoved()) {
+        throw new IOException(removal());
+      }
+      LockSupport.parkNanos(LOOK_EVERY.toNanos());
+    }
+  }
+
   /** Whether any other node says that this one was removed; one that knows it as one says no. */
   private boolean isRemoved() {
-    for (InetSocketAddress other : others("")) {
+    // As the group's log has them: after a crash the catalog is empty until the log is applied.
+    Membership members = group(CATALOG).members();
+    Set<String> addresses = new LinkedHashSet<>(members.replicas().values());
+    addresses.addAll(members.spares().values());
+    if (addresses.size() > 1) {
+      known = addresses;
+    }
+    for (String other : known) {
+      if (Member.address(other).equals(options.replica().reachableAt())) {
+        continue;
+      }
       try {
-        host.client().call(other, PING, new byte[0], CALL);
+        host.client().call(Member.address(other), PING, new byte[0], CALL);
         return false;
       } catch (PeerException e) {
         if (e.denied()) {

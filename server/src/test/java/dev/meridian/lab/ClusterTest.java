@@ -13,6 +13,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -95,26 +96,61 @@ class ClusterTest {
   }
 
   @Test
-  void spareTakesThePlaceOfANodeThatIsGoneForGood() throws Exception {
+  void spareServesAndTakesThePlaceOfANodeThatIsGoneForGood() throws Exception {
     try (Lab lab = new Lab(folder.resolve("lab"), site(), 80)) {
       lab.start(3);
       Lab.Node first = lab.nodes().getFirst();
       assertThat(send(first, "PUT", "/data/t/1", "1").statusCode()).isEqualTo(201);
       Lab.Node spare = lab.add();
-      while (!ids(lab, first).containsValue("spare")) {
-        Thread.sleep(100);
-      }
+      lab.awaitReady(spare);
+      assertThat(ids(lab, spare).values()).containsOnlyOnce("spare").hasSize(4);
+      assertThat(send(spare, "GET", "/hello.txt", "").body()).isEqualTo("hello");
+      assertThat(send(spare, "PUT", "/data/t/2", "2").statusCode()).isEqualTo(201);
+      assertThat(send(spare, "GET", "/data/t/2", "").body()).isEqualTo("2");
       Lab.Node gone = lab.nodes().get(1);
       String id = requireNonNull(lab.status(gone)).path("cluster").path("node").asString();
       lab.kill(gone);
       lab.leave(first, id, true);
-      lab.awaitReady(spare);
-      assertThat(send(spare, "GET", "/data/t/1", "").body()).isEqualTo("1");
       while (ids(lab, first).containsKey(id)) {
         Thread.sleep(100);
       }
       assertThat(ids(lab, first).values()).containsOnly("primary", "replica").hasSize(3);
+      assertThat(send(spare, "GET", "/data/t/1", "").body()).isEqualTo("1");
+      // Should it come back, it is told, and ends rather than serve what is of the past.
+      lab.restart(gone);
+      assertThat(lab.awaitEnd(gone, Duration.ofSeconds(60))).isEqualTo(1);
+      assertThat(Files.readString(gone.log())).contains("was removed from the cluster");
     }
+  }
+
+  @Test
+  void nodeThatLeavesEndsAndANodeThatIsSilentForTooLongIsReplaced() throws Exception {
+    try (Lab lab = new Lab(folder.resolve("lab"), site(), 90)) {
+      lab.upWith("--replace-after", "3 s");
+      lab.start(4);
+      Lab.Node first = lab.nodes().getFirst();
+      Lab.Node leaving = lab.nodes().get(1);
+      lab.leave(leaving, "self", false);
+      assertThat(lab.awaitEnd(leaving, Duration.ofSeconds(60))).isEqualTo(1);
+      assertThat(Files.readString(leaving.log())).contains("was removed from the cluster");
+      while (!roles(lab, first).equals(List.of("primary", "replica", "replica"))) {
+        Thread.sleep(100);
+      }
+      Lab.Node spare = lab.add();
+      lab.awaitReady(spare);
+      Lab.Node silent = lab.nodes().get(2);
+      lab.pause(silent);
+      while (!roles(lab, first).equals(List.of("primary", "replica", "replica"))) {
+        Thread.sleep(100);
+      }
+      assertThat(send(spare, "PUT", "/data/t/1", "1").statusCode()).isEqualTo(201);
+      lab.resume(silent);
+      assertThat(lab.awaitEnd(silent, Duration.ofSeconds(60))).isEqualTo(1);
+    }
+  }
+
+  private static List<String> roles(Lab lab, Lab.Node at) throws Exception {
+    return ids(lab, at).values().stream().sorted().toList();
   }
 
   /** Each node's role, by its id, as one node sees it. */
