@@ -31,6 +31,7 @@ import picocli.CommandLine.TypeConversionException;
       StatusCommand.class,
       TokenCommand.class,
       LeaveCommand.class,
+      ReplaceCommand.class,
       LabCommand.class,
       TortureCommand.class,
       DataCommand.class,
