@@ -17,6 +17,7 @@ import dev.meridian.store.Position;
 import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.RocksStore;
+import dev.meridian.store.SessionToken;
 import dev.meridian.store.Store;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Verification;
@@ -475,6 +476,12 @@ public final class ReplicatedStore implements Store {
   public ChangeFeed changes(ChangeQuery query) {
     checkOpen();
     return store().changes(query);
+  }
+
+  @Override
+  public SessionToken seen() {
+    checkOpen();
+    return store().seen();
   }
 
   @Override

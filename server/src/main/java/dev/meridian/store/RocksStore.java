@@ -304,6 +304,14 @@ public final class RocksStore implements Store {
     return meta.applied();
   }
 
+  @Override
+  public SessionToken seen() {
+    long timestamp = lastTimestamp();
+    return timestamp == 0
+        ? SessionToken.NONE
+        : SessionToken.NONE.seen(new Version(timestamp, options.region()));
+  }
+
   /** The highest timestamp applied: every version in the store is at or below it; 0 for none. */
   public long lastTimestamp() {
     return meta.timestamp();

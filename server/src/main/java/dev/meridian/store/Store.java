@@ -54,6 +54,12 @@ public interface Store extends AutoCloseable {
    */
   ChangeFeed changes(ChangeQuery query);
 
+  /**
+   * A token that covers all that a read which has returned may have seen, also that something was
+   * not there: what was read tells its version, what was deleted does not.
+   */
+  SessionToken seen();
+
   /** Where the change feed is now: a feed opened from here sees only later changes. */
   Position position();
 

@@ -58,7 +58,7 @@ final class CollectionReader {
     }
   }
 
-  private static void send(
+  private void send(
       RequestContext context,
       Page page,
       @Nullable Projection projection,
@@ -70,10 +70,8 @@ final class CollectionReader {
     headers.set(Names.NO_CACHE);
     headers.set(HeaderValues.create(Names.POSITION, position.toString()));
     if (context.request().headers().contains(Names.SESSION)) {
-      SessionToken token = Gatekeeper.token(context);
-      for (Document document : page.documents()) {
-        token = token.seen(document.version());
-      }
+      // All of it, and not only what is on the page: what was deleted must not come back, either.
+      SessionToken token = Gatekeeper.token(context).seen(store.seen());
       headers.set(HeaderValues.create(Names.SESSION, token.toString()));
     }
     byte[] body = form.write(json(page, projection));

@@ -34,8 +34,14 @@ final class DocumentReader {
       throw Access.refused(readers.caller(), "read '" + path + "'");
     }
     if (found.isEmpty()) {
+      Problem problem = Problem.notFound("There is no document '" + path + "', or it has expired.");
+      // It may have been deleted: this client must not see it again on a node that lags.
       throw new ProblemException(
-          Problem.notFound("There is no document '" + path + "', or it has expired."));
+          context.request().headers().contains(Names.SESSION)
+              ? problem.with(
+                  HeaderValues.create(
+                      Names.SESSION, Gatekeeper.token(context).seen(store.seen()).toString()))
+              : problem);
     }
     Document document = found.get();
     var response = context.response();

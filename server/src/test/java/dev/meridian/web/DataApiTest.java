@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.meridian.store.ReadBudget;
+import dev.meridian.store.SessionToken;
 import dev.meridian.store.StoreException;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
@@ -48,6 +49,19 @@ class DataApiTest {
     assertThat(server.json("PUT", "/data/users/7", "1").statusCode()).isEqualTo(204);
     assertThat(server.send("DELETE", "/data/users/7", "").statusCode()).isEqualTo(204);
     assertThat(server.send("GET", "/data/users/7", "").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void whoReadThatADocumentIsGoneCarriesATokenOfThat() throws Exception {
+    server.json("PUT", "/data/users/7", "1");
+    String deleted = header(server.send("DELETE", "/data/users/7", ""), "Meridian-Session");
+    for (String path : List.of("/data/users/7", "/data/users?limit=5")) {
+      HttpResponse<String> read = server.send("GET", path, "", "Meridian-Session", "0-1");
+      // Or a node that lags would show this client the document again.
+      assertThat(SessionToken.parse(header(read, "Meridian-Session")).timestamps().get(0))
+          .as(path)
+          .isGreaterThanOrEqualTo(SessionToken.parse(deleted).timestamps().get(0));
+    }
   }
 
   @Test
