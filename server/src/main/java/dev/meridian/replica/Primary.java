@@ -5,6 +5,7 @@ import dev.meridian.peer.PeerClient;
 import dev.meridian.peer.PeerException;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
+import dev.meridian.replica.proto.FitReply;
 import dev.meridian.replica.proto.FollowersReply;
 import dev.meridian.replica.proto.MemberInfo;
 import dev.meridian.replica.proto.SetMembersReply;
@@ -20,6 +21,7 @@ import java.time.Duration;
 import java.util.List;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.util.NetUtils;
+import org.jspecify.annotations.Nullable;
 
 /** A group's primary as seen from another member. Any thread may use it. */
 final class Primary {
@@ -136,6 +138,17 @@ final class Primary {
     }
     if (!reply.getProblem().isEmpty()) {
       throw new IOException(reply.getProblem());
+    }
+  }
+
+  /** Why another member could not write if it were primary; null if it could. */
+  @Nullable String unfit(RaftPeer member, Duration deadline) {
+    try {
+      FitReply reply =
+          FitReply.parseFrom(client.call(address(member), group + "/fit", new byte[0], deadline));
+      return reply.getProblem().isEmpty() ? null : reply.getProblem();
+    } catch (PeerException | InvalidProtocolBufferException e) {
+      return String.valueOf(e.getMessage());
     }
   }
 

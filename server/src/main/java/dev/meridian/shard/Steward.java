@@ -163,7 +163,11 @@ final class Steward implements AutoCloseable {
             .toList();
     if (staying.size() < replicas) {
       Member next = newcomer(nodes, current.keySet(), staying, live, known);
-      if (next != null) {
+      // A node that lost its data and came back, under another id, at its address: it would be
+      // taken
+      // for the member that it was, and vote as one although it has forgotten what that one knew.
+      // So that one goes first.
+      if (next != null && !current.containsValue(next.address())) {
         Map<String, String> grown = new LinkedHashMap<>(current);
         grown.put(next.id(), next.address());
         if (hasMajority(grown, live)) {
