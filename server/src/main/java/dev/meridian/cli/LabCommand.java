@@ -28,6 +28,7 @@ import tools.jackson.databind.JsonNode;
       "  stop N             end it as an operator does",
       "  pause N, resume N  stop its process where it stands, and let it go on",
       "  cut N, heal N      let no other node reach it, and let them again",
+      "  cut N M            lose what node N sends node M; heal either to end it",
       "  quit               end all of it",
       "%nExamples:",
       "  ./meridian lab",
@@ -111,7 +112,7 @@ final class LabCommand implements Callable<Integer> {
     return site;
   }
 
-  private static void end(Lab lab) {
+  static void end(Lab lab) {
     try {
       lab.close();
     } catch (IOException e) {
@@ -131,7 +132,16 @@ final class LabCommand implements Callable<Integer> {
       show(lab);
       return;
     }
-    Lab.Node node = words.length == 2 ? node(lab, words[1]) : null;
+    Lab.Node node = words.length > 1 ? node(lab, words[1]) : null;
+    if (words.length == 3) {
+      Lab.Node other = node(lab, words[2]);
+      if (words[0].equals("cut") && node != null && other != null) {
+        lab.cut(node, other);
+        show(lab);
+        return;
+      }
+      node = null;
+    }
     if (node == null) {
       console.note("type COMMAND N: status, kill, start, stop, pause, resume, cut, heal; or quit");
       return;

@@ -1,5 +1,6 @@
 package dev.meridian.cli;
 
+import dev.meridian.lab.Equipment;
 import dev.meridian.lab.Lab;
 import dev.meridian.lab.Torture;
 import dev.meridian.torture.TortureReport;
@@ -15,9 +16,13 @@ import picocli.CommandLine.Option;
 @Command(
     name = "torture",
     description = {
-      "Kill, pause and cut off nodes of a real cluster on this machine while clients use it, and"
-          + " check that nothing they were promised was broken: linearizability, session guarantees,"
-          + " no acknowledged write lost.",
+      "Kill, pause, cut off, restart and replace nodes of a real cluster on this machine, fill and"
+          + " slow their disks and set their clocks wrong, while clients use it, and check that nothing"
+          + " they were promised was broken: linearizability, session guarantees, no acknowledged"
+          + " write lost.",
+      "",
+      "Disks need root on Linux, clocks Debian's package faketime; what cannot be done here is said"
+          + " and left out.",
       "",
       "Exits with 0 when every checker accepts, with 1 when one does not.",
     },
@@ -89,11 +94,10 @@ final class TortureCommand implements Callable<Integer> {
     long from = seed == null ? ThreadLocalRandom.current().nextInt(1, 1_000_000) : seed;
     Path at = folder == null ? Files.createTempDirectory("meridian-torture") : folder;
     Files.createDirectories(at);
-    try (Lab lab = new Lab(at, LabCommand.emptySite(at), first)) {
+    Equipment equipment = Equipment.whatThereIs(at, console::note);
+    try (Lab lab = new Lab(at, LabCommand.emptySite(at), first, equipment)) {
       Runtime.getRuntime()
-          .addShutdownHook(
-              Thread.ofPlatform()
-                  .unstarted(() -> lab.nodes().forEach(node -> endQuietly(lab, node))));
+          .addShutdownHook(Thread.ofPlatform().unstarted(() -> LabCommand.end(lab)));
       console.note("seed " + from + "; data and logs are in " + at);
       lab.start(nodes);
       TortureReport result =
@@ -105,14 +109,6 @@ final class TortureCommand implements Callable<Integer> {
         Files.writeString(report, result.markdown());
       }
       return result.accepted() ? ExitCode.OK : ExitCode.FAILED;
-    }
-  }
-
-  private static void endQuietly(Lab lab, Lab.Node node) {
-    try {
-      lab.kill(node);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     }
   }
 }

@@ -167,6 +167,12 @@ final class UpCommand implements Callable<Integer> {
       description = "Start although the clock is more than 30 days past the newest write.")
   boolean acceptClock;
 
+  @Option(
+      names = "--short-logs",
+      hidden = true,
+      description = "Cut the log every few hundred entries, for tests of what happens then.")
+  boolean shortLogs;
+
   private final Console console;
 
   UpCommand(Console console) {
@@ -194,6 +200,7 @@ final class UpCommand implements Callable<Integer> {
             this::development,
             VersionCommand.number(),
             acceptClock,
+            shortLogs,
             membership());
     long begun = System.nanoTime();
     Node node = Node.start(options);

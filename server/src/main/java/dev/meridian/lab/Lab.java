@@ -2,6 +2,7 @@ package dev.meridian.lab;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -12,8 +13,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -48,14 +55,31 @@ public final class Lab implements AutoCloseable {
     private final String host;
     private final Path data;
     private final Link link;
-    private @Nullable Process process;
+    private final @Nullable Disk disk;
+    private final @Nullable FakeClock clock;
+    private volatile @Nullable Process process;
     private volatile State state = State.DOWN;
 
-    private Node(int number) throws IOException {
+    /** Whether it began the cluster, and has the site. */
+    private boolean founder;
+
+    private Node(int number) throws IOException, InterruptedException {
       this.number = number;
       this.host = "127.0.0." + (firstAddress + number);
       this.data = folder.resolve("node" + number);
-      this.link = new Link(new InetSocketAddress(host, LINK), new InetSocketAddress(host, PEER));
+      this.founder = number == 1;
+      this.disk = equipment.disks() ? Disk.mount(data) : null;
+      Path library = equipment.clocks();
+      this.clock =
+          library == null
+              ? null
+              : FakeClock.of(library, folder.resolve("node" + number + ".clock"));
+      this.link =
+          new Link(
+              new InetSocketAddress(host, LINK),
+              new InetSocketAddress(host, PEER),
+              number,
+              new Ways());
     }
 
     /** Counted from 1. */
@@ -73,9 +97,9 @@ public final class Lab implements AutoCloseable {
       return state;
     }
 
-    /** Whether nobody reaches it. Any thread. */
+    /** Whether others do not reach it, or it not them. Any thread. */
     public boolean isCut() {
-      return link.isCut();
+      return link.isCut() || cutWays.stream().anyMatch(way -> way.touches(number));
     }
 
     /** Its log file. */
@@ -89,16 +113,60 @@ public final class Lab implements AutoCloseable {
     }
   }
 
+  /** One direction between two nodes. */
+  private record Way(int from, int to) {
+    boolean touches(int node) {
+      return from == node || to == node;
+    }
+  }
+
+  /** What the links ask. */
+  private final class Ways implements Link.Network {
+    @Override
+    public int owner(Socket connection, InetSocketAddress at) {
+      String name = SocketOwners.name(connection, at);
+      for (Node node : nodes) {
+        Process process = node.process;
+        if (name != null && process != null && SocketOwners.holds(process.pid(), name)) {
+          return node.number;
+        }
+      }
+      return 0;
+    }
+
+    @Override
+    public boolean isCut(int from, int to) {
+      return cutWays.contains(new Way(from, to));
+    }
+  }
+
   private final Path folder;
   private final Path site;
   private final int firstAddress;
-  private final List<Node> nodes = new ArrayList<>();
+  private final Equipment equipment;
+
+  /** Grows only, by this lab's thread; read by the links, too. */
+  private final List<Node> nodes = new CopyOnWriteArrayList<>();
+
+  private final Set<Way> cutWays = ConcurrentHashMap.newKeySet();
+
+  /** The operator's; known once a node has started. */
+  private @Nullable String key;
+
+  /** Guarded by this. */
+  private boolean closed;
+
   private final HttpClient http =
       HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
   private final List<String> java;
 
   /** More of the nodes' command line. */
   private List<String> more = List.of();
+
+  /** Makes a lab of plain nodes. */
+  public Lab(Path folder, Path site, int firstAddress) throws IOException {
+    this(folder, site, firstAddress, Equipment.PLAIN);
+  }
 
   /**
    * Makes a lab; {@link #start} starts its cluster.
@@ -107,7 +175,8 @@ public final class Lab implements AutoCloseable {
    * @param site the site that the first node serves and the others fetch
    * @param firstAddress node 1 is at 127.0.0.(this + 1)
    */
-  public Lab(Path folder, Path site, int firstAddress) throws IOException {
+  public Lab(Path folder, Path site, int firstAddress, Equipment equipment) throws IOException {
+    this.equipment = equipment;
     this.folder = folder.toAbsolutePath();
     this.site = site.toAbsolutePath();
     this.firstAddress = firstAddress;
@@ -188,16 +257,27 @@ public final class Lab implements AutoCloseable {
     return List.copyOf(nodes);
   }
 
+  /** What they can do. */
+  public Equipment equipment() {
+    return equipment;
+  }
+
   /** The operator's key, the same on all nodes. */
   public String key() throws IOException {
-    return Files.readString(nodes.getFirst().data.resolve("operator.key")).strip();
+    if (key == null) {
+      key = Files.readString(nodes.getFirst().data.resolve("operator.key")).strip();
+    }
+    return key;
   }
 
   private void launch(Node node, @Nullable String token) throws IOException {
     List<String> command = new ArrayList<>(java);
     command.add("up");
-    if (node.number == 1) {
+    if (node.founder) {
       command.add(site.toString());
+    }
+    if (equipment.shortLogs()) {
+      command.add("--short-logs");
     }
     command.addAll(
         List.of(
@@ -211,11 +291,15 @@ public final class Lab implements AutoCloseable {
             "--access-log", "off"));
     command.addAll(more);
     ProcessBuilder builder = new ProcessBuilder(command);
-    if (node.number > 1) {
-      command.addAll(List.of("--join", nodes.getFirst().host + ":" + LINK));
+    if (!node.founder) {
+      Node other = nodes.get(node.number == 1 ? 1 : 0);
+      command.addAll(List.of("--join", other.host + ":" + LINK));
       if (token != null) {
         builder.environment().put("MERIDIAN_TOKEN", token);
       }
+    }
+    if (node.clock != null) {
+      builder.environment().putAll(node.clock.environment());
     }
     builder.redirectErrorStream(true);
     builder.redirectOutput(ProcessBuilder.Redirect.appendTo(node.log().toFile()));
@@ -249,6 +333,9 @@ public final class Lab implements AutoCloseable {
   private String token(Node node) throws IOException, InterruptedException {
     HttpResponse<String> answer =
         admin(node, "POST", "/tokens", "{\"minutes\":60,\"reusable\":true}");
+    if (answer.statusCode() / 100 != 2) {
+      throw new IOException(node + " gives no token: " + answer.body());
+    }
     return JSON.readTree(answer.body()).path("token").asString();
   }
 
@@ -368,15 +455,196 @@ public final class Lab implements AutoCloseable {
     node.link.cut();
   }
 
-  /** Lets others reach it again. */
+  /** Loses what one node sends another, not what comes back; where {@link #tellsNodesApart}. */
+  public void cut(Node from, Node to) {
+    cutWays.add(new Way(from.number, to.number));
+  }
+
+  /** Loses all that a node sends and is sent; where {@link #tellsNodesApart}. */
+  public void isolate(Node node) {
+    for (Node other : nodes) {
+      if (other != node) {
+        cut(node, other);
+        cut(other, node);
+      }
+    }
+  }
+
+  /** Whether ways between two nodes can be cut here. */
+  public static boolean tellsNodesApart() {
+    return SocketOwners.known();
+  }
+
+  /** Lets a node and all others reach each other again. */
   public void heal(Node node) {
+    cutWays.removeIf(way -> way.touches(node.number));
     node.link.heal();
+    for (Node other : nodes) {
+      other.link.endAll();
+    }
+  }
+
+  /**
+   * Fills a node's disk.
+   *
+   * @param whole to the last block, and not only to less than the node's reserve
+   */
+  public void fillDisk(Node node, boolean whole) throws IOException, InterruptedException {
+    disk(node).fill(whole);
+  }
+
+  /** Makes room on it again. */
+  public void emptyDisk(Node node) throws IOException {
+    disk(node).empty();
+  }
+
+  /** Lets a node write to its disk so often a second and no more. */
+  public void slowDisk(Node node, int writesPerSecond) throws IOException, InterruptedException {
+    Process process = node.process;
+    if (process != null) {
+      disk(node).slow(process.pid(), writesPerSecond);
+    }
+  }
+
+  /** Makes it as fast as it is. */
+  public void quickDisk(Node node) throws IOException, InterruptedException {
+    Process process = node.process;
+    disk(node).quick(process == null ? 0 : process.pid());
+  }
+
+  private static Disk disk(Node node) {
+    return Objects.requireNonNull(node.disk, "this lab's nodes have no disks of their own");
+  }
+
+  /** Sets a node's clock wrong by so much; if it runs, it sees it within a second. */
+  public void skewClock(Node node, Duration by) throws IOException {
+    Objects.requireNonNull(node.clock, "this lab's nodes have no clocks of their own").skew(by);
+  }
+
+  /**
+   * Loses a node for good, its data too, and has another join in its place, at its address; returns
+   * when that one serves.
+   *
+   * @throws IOException if it cannot: no majority is left, say
+   */
+  public void replace(Node node) throws IOException, InterruptedException {
+    String id = patiently(() -> id(node));
+    kill(node);
+    patiently(
+        () -> {
+          leave(other(node), id, true);
+          return true;
+        });
+    rejoin(node);
+  }
+
+  /** Has a node leave as an operator does, and join again with nothing. */
+  public void leaveAndJoin(Node node) throws IOException, InterruptedException {
+    String id = patiently(() -> id(node));
+    patiently(
+        () -> {
+          leave(other(node), id, false);
+          return true;
+        });
+    patiently(
+        () -> {
+          if (knows(other(node), id)) {
+            throw new IOException(node + " is a member still");
+          }
+          return true;
+        });
+    stop(node);
+    rejoin(node);
+  }
+
+  /** Something that is asked of a node, which may be busy with something else. */
+  @FunctionalInterface
+  private interface Asked<T> {
+    T get() throws IOException, InterruptedException;
+  }
+
+  private static <T> T patiently(Asked<T> asked) throws IOException, InterruptedException {
+    long until = System.nanoTime() + START.toNanos();
+    while (true) {
+      try {
+        return asked.get();
+      } catch (IOException e) {
+        if (System.nanoTime() - until > 0) {
+          throw e;
+        }
+        TimeUnit.MILLISECONDS.sleep(200);
+      }
+    }
+  }
+
+  private void rejoin(Node node) throws IOException, InterruptedException {
+    String token = patiently(() -> token(other(node)));
+    if (node.disk != null) {
+      node.disk.wipe();
+    } else {
+      delete(node.data);
+    }
+    node.founder = false;
+    launch(node, token);
+    awaitReady(node);
+  }
+
+  private static void delete(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+
+  /** Another one that runs; the primary if it is another. */
+  private Node other(Node node) throws IOException, InterruptedException {
+    Node primary = primary();
+    if (primary != null && primary != node) {
+      return primary;
+    }
+    return nodes.stream()
+        .filter(one -> one != node && one.state == State.UP)
+        .findFirst()
+        .orElseThrow(() -> new IOException("no other node runs"));
+  }
+
+  private String id(Node node) throws IOException, InterruptedException {
+    JsonNode status = status(node);
+    if (status == null) {
+      throw new IOException(node + " does not say who it is");
+    }
+    return status.path("cluster").path("node").asString("");
+  }
+
+  private boolean knows(Node at, String id) throws InterruptedException {
+    JsonNode status = status(at);
+    if (status == null) {
+      return true;
+    }
+    for (JsonNode node : status.path("cluster").path("nodes")) {
+      if (node.path("id").asString("").equals(id)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Undoes everything: all nodes run, and all links carry. */
   public void healAll() throws IOException, InterruptedException {
+    cutWays.clear();
     for (Node node : nodes) {
       heal(node);
+      if (node.disk != null) {
+        emptyDisk(node);
+        quickDisk(node);
+      }
+      if (node.clock != null) {
+        skewClock(node, Duration.ZERO);
+      }
       resume(node);
       restart(node);
     }
@@ -385,16 +653,24 @@ public final class Lab implements AutoCloseable {
     }
   }
 
+  /** Ends all of it. Any thread. */
   @Override
-  public void close() throws IOException {
+  public synchronized void close() throws IOException {
+    if (closed) {
+      return;
+    }
+    closed = true;
     for (Node node : nodes) {
       Process process = node.process;
       if (process != null) {
-        process.destroyForcibly();
+        process.destroyForcibly().onExit().join();
       }
     }
     for (Node node : nodes) {
       node.link.close();
+      if (node.disk != null) {
+        node.disk.close();
+      }
     }
     http.shutdownNow();
   }

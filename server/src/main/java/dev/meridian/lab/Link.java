@@ -10,20 +10,43 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The way to a node: others reach it through here, so that it can be cut. A link that is cut takes
- * connections and carries nothing, as a network that loses all packets does; healed, it ends the
- * connections of before, and new ones work.
+ * The way to a node: others reach it through here, so that it can be cut, for all of them or for
+ * one, both ways or one. A way that is cut takes connections and carries nothing, as a network that
+ * loses all packets does; healed, it ends the connections of before, and new ones work.
  */
 final class Link implements AutoCloseable {
+  /** Who is at the other end of connections, and whom the network keeps apart. */
+  interface Network {
+    /** The number of the node that opened a connection to {@code link}, or 0 if nobody can tell. */
+    int owner(Socket connection, InetSocketAddress link);
+
+    /** Whether what one node sends the other is lost. */
+    boolean isCut(int from, int to);
+  }
+
   private static final int BUFFER_BYTES = 64 << 10;
+  private static final int LOOK_MILLIS = 20;
 
   private final ServerSocket listener = new ServerSocket();
+  private final InetSocketAddress at;
   private final InetSocketAddress to;
+  private final int node;
+  private final Network network;
   private final Set<Socket> open = ConcurrentHashMap.newKeySet();
   private volatile boolean cut;
 
-  Link(InetSocketAddress at, InetSocketAddress to) throws IOException {
+  /**
+   * Listens.
+   *
+   * @param at where others reach the node
+   * @param to where the node is
+   * @param node its number
+   */
+  Link(InetSocketAddress at, InetSocketAddress to, int node, Network network) throws IOException {
+    this.at = at;
     this.to = to;
+    this.node = node;
+    this.network = network;
     listener.setReuseAddress(true);
     listener.bind(at);
     Thread.ofVirtual().name("link").start(this::accept);
@@ -35,11 +58,20 @@ final class Link implements AutoCloseable {
 
   void heal() {
     cut = false;
+    endAll();
+  }
+
+  /** Ends the connections that there are. */
+  void endAll() {
     open.forEach(Link::end);
   }
 
   boolean isCut() {
     return cut;
+  }
+
+  private boolean isLost(int from, int to) {
+    return cut || network.isCut(from, to);
   }
 
   private void accept() {
@@ -57,15 +89,17 @@ final class Link implements AutoCloseable {
   private void carry(Socket from) {
     try (from;
         Socket onward = new Socket()) {
-      while (cut && !from.isClosed()) {
-        Thread.sleep(20);
+      int other = network.owner(from, at);
+      // A handshake needs both directions.
+      while ((isLost(other, node) || isLost(node, other)) && !from.isClosed()) {
+        Thread.sleep(LOOK_MILLIS);
       }
       onward.setTcpNoDelay(true);
       from.setTcpNoDelay(true);
       onward.connect(to, 2000);
       open.add(onward);
-      Thread back = Thread.ofVirtual().start(() -> pump(onward, from));
-      pump(from, onward);
+      Thread back = Thread.ofVirtual().start(() -> pump(onward, from, node, other));
+      pump(from, onward, other, node);
       back.join();
       open.remove(onward);
     } catch (IOException e) {
@@ -77,14 +111,14 @@ final class Link implements AutoCloseable {
     }
   }
 
-  private void pump(Socket from, Socket to) {
+  private void pump(Socket from, Socket to, int sender, int receiver) {
     byte[] buffer = new byte[BUFFER_BYTES];
     try {
       InputStream in = from.getInputStream();
       OutputStream out = to.getOutputStream();
       for (int n; (n = in.read(buffer)) > 0; ) {
-        while (cut && !from.isClosed()) {
-          Thread.sleep(20);
+        while (isLost(sender, receiver) && !from.isClosed()) {
+          Thread.sleep(LOOK_MILLIS);
         }
         out.write(buffer, 0, n);
       }
@@ -109,6 +143,6 @@ final class Link implements AutoCloseable {
   @Override
   public void close() throws IOException {
     listener.close();
-    open.forEach(Link::end);
+    endAll();
   }
 }

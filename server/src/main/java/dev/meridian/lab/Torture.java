@@ -12,14 +12,19 @@ import dev.meridian.torture.Workload;
 import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
 
 /**
  * Does things to a lab's cluster while clients use it, and then has the history of what they saw
@@ -29,7 +34,16 @@ import org.jspecify.annotations.Nullable;
 public final class Torture {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
-  /** What can be done to the cluster. Never so much that a majority is away for long. */
+  /** How long is waited for a log to be cut beyond a node that is away. */
+  private static final Duration CUT_WAIT = Duration.ofSeconds(60);
+
+  /** Entries that stay in a short log, and some more. */
+  private static final long OUT_OF_REACH = 150;
+
+  /**
+   * What can be done to the cluster. Never so much that a majority is away for long. Each is done
+   * once, in an order that follows from the seed, before any is done again.
+   */
   private enum Fault {
     KILL_PRIMARY,
     KILL_REPLICA,
@@ -37,8 +51,37 @@ public final class Torture {
     PAUSE_REPLICA,
     CUT_PRIMARY,
     CUT_REPLICA,
+    ISOLATE_PRIMARY,
+    ISOLATE_REPLICA,
+    CUT_ONE_WAY,
+    CUT_PAIR,
     RESTART_PRIMARY,
-    KILL_ALL
+    RESTART_EACH,
+    KILL_ALL,
+    FILL_DISK_OF_PRIMARY,
+    FILL_DISK_OF_REPLICA,
+    SLOW_DISK,
+    WRONG_CLOCK,
+    CLOCK_JUMPS_ON_PRIMARY,
+    CLOCK_JUMPS_ON_REPLICA,
+    LEAVE_AND_JOIN,
+    LOSE_AND_REPLACE,
+    AWAY_TOO_LONG;
+
+    /** Whether it can be done to such a cluster, here. */
+    boolean isPossible(Lab lab) {
+      Equipment equipment = lab.equipment();
+      return switch (this) {
+        case ISOLATE_PRIMARY, ISOLATE_REPLICA, CUT_ONE_WAY, CUT_PAIR -> Lab.tellsNodesApart();
+        case FILL_DISK_OF_PRIMARY, FILL_DISK_OF_REPLICA -> equipment.disks();
+        case SLOW_DISK -> equipment.slowDisks();
+        case WRONG_CLOCK, CLOCK_JUMPS_ON_PRIMARY, CLOCK_JUMPS_ON_REPLICA ->
+            equipment.clocks() != null;
+        case LEAVE_AND_JOIN, LOSE_AND_REPLACE -> lab.nodes().size() > 2;
+        case AWAY_TOO_LONG -> equipment.shortLogs() && lab.nodes().size() > 2;
+        default -> true;
+      };
+    }
   }
 
   private final Lab lab;
@@ -117,57 +160,178 @@ public final class Torture {
   }
 
   private void faults(long untilNanos) throws IOException, InterruptedException {
+    Deque<Fault> next = new ArrayDeque<>();
     rest(3000, untilNanos);
     while (System.nanoTime() - untilNanos < 0) {
-      Fault fault = Fault.values()[random.nextInt(Fault.values().length)];
-      int choice = random.nextInt(1_000_000);
-      int length = 1000 + random.nextInt(5000);
-      Lab.Node primary = lab.primary();
-      List<Lab.Node> others = lab.nodes().stream().filter(node -> node != primary).toList();
-      Lab.Node replica = others.get(choice % others.size());
-      Lab.Node target = fault.name().endsWith("PRIMARY") && primary != null ? primary : replica;
-      switch (fault) {
-        case KILL_PRIMARY, KILL_REPLICA -> {
-          note("kill -9 " + name(target, primary));
-          lab.kill(target);
-          rest(length, untilNanos);
-          note("start " + target);
-          lab.restart(target);
-          lab.awaitReady(target);
-        }
-        case PAUSE_PRIMARY, PAUSE_REPLICA -> {
-          note("pause " + name(target, primary) + " for " + length + " ms");
-          lab.pause(target);
-          rest(length, untilNanos);
-          lab.resume(target);
-        }
-        case CUT_PRIMARY, CUT_REPLICA -> {
-          note("cut the way to " + name(target, primary) + " for " + length + " ms");
-          lab.cut(target);
-          rest(length, untilNanos);
-          lab.heal(target);
-        }
-        case RESTART_PRIMARY -> {
-          note("stop and start " + name(target, primary));
-          lab.stop(target);
-          lab.restart(target);
-          lab.awaitReady(target);
-        }
-        case KILL_ALL -> {
-          note("kill -9 all nodes at once");
-          for (Lab.Node node : lab.nodes()) {
-            lab.kill(node);
-          }
-          for (Lab.Node node : lab.nodes()) {
-            lab.restart(node);
-          }
-          for (Lab.Node node : lab.nodes()) {
-            lab.awaitReady(node);
-          }
-        }
+      if (next.isEmpty()) {
+        List<Fault> all =
+            new ArrayList<>(
+                Stream.of(Fault.values()).filter(fault -> fault.isPossible(lab)).toList());
+        Collections.shuffle(all, random);
+        next.addAll(all);
       }
+      act(next.remove(), untilNanos);
       rest(1000 + random.nextInt(3000), untilNanos);
     }
+  }
+
+  private void act(Fault fault, long untilNanos) throws IOException, InterruptedException {
+    int choice = random.nextInt(1_000_000);
+    int length = 1000 + random.nextInt(5000);
+    Lab.Node primary = lab.primary();
+    List<Lab.Node> others = lab.nodes().stream().filter(node -> node != primary).toList();
+    Lab.Node replica = others.get(choice % others.size());
+    Lab.Node target = fault.name().endsWith("PRIMARY") && primary != null ? primary : replica;
+    Lab.Node any = lab.nodes().get(choice % lab.nodes().size());
+    String whose = name(target, primary);
+    switch (fault) {
+      case KILL_PRIMARY, KILL_REPLICA -> {
+        note("kill -9 " + whose);
+        lab.kill(target);
+        rest(length, untilNanos);
+        start(target);
+      }
+      case PAUSE_PRIMARY, PAUSE_REPLICA -> {
+        note("pause " + whose + " for " + length + " ms");
+        lab.pause(target);
+        rest(length, untilNanos);
+        lab.resume(target);
+      }
+      case CUT_PRIMARY, CUT_REPLICA -> {
+        note("cut the way to " + whose + " for " + length + " ms");
+        lab.cut(target);
+        rest(length, untilNanos);
+        lab.heal(target);
+      }
+      case ISOLATE_PRIMARY, ISOLATE_REPLICA -> {
+        note("cut all ways to and from " + whose + " for " + length + " ms");
+        lab.isolate(target);
+        rest(length, untilNanos);
+        lab.heal(target);
+      }
+      case CUT_ONE_WAY, CUT_PAIR -> {
+        Lab.Node other = lab.nodes().get(any.number() % lab.nodes().size());
+        boolean both = fault == Fault.CUT_PAIR;
+        note(
+            "cut the way from %s to %s%s for %d ms"
+                .formatted(
+                    name(any, primary), name(other, primary), both ? " and back" : "", length));
+        lab.cut(any, other);
+        if (both) {
+          lab.cut(other, any);
+        }
+        rest(length, untilNanos);
+        lab.heal(any);
+      }
+      case RESTART_PRIMARY -> restart(target, primary);
+      case RESTART_EACH -> {
+        for (Lab.Node node : lab.nodes()) {
+          restart(node, primary);
+        }
+      }
+      case KILL_ALL -> {
+        note("kill -9 all nodes at once");
+        for (Lab.Node node : lab.nodes()) {
+          lab.kill(node);
+        }
+        for (Lab.Node node : lab.nodes()) {
+          lab.restart(node);
+        }
+        for (Lab.Node node : lab.nodes()) {
+          lab.awaitReady(node);
+        }
+      }
+      case FILL_DISK_OF_PRIMARY, FILL_DISK_OF_REPLICA ->
+          fillDisk(target, whose, choice / 7 % 2 == 0, 3000 + length, untilNanos);
+      case SLOW_DISK -> {
+        int writes = 10 + choice / 7 % 50;
+        note(
+            "let %s write to its disk %d times a second for %d ms"
+                .formatted(name(any, primary), writes, length));
+        lab.slowDisk(any, writes);
+        rest(length, untilNanos);
+        lab.quickDisk(any);
+      }
+      case WRONG_CLOCK -> {
+        // Two nodes may be wrong in opposite directions: less than a newest write may be ahead.
+        skew(any, Duration.ofMillis(choice / 7 % 80_000 - 40_000));
+      }
+      case CLOCK_JUMPS_ON_PRIMARY, CLOCK_JUMPS_ON_REPLICA -> {
+        Duration by = Duration.ofSeconds(120 + choice / 7 % 480);
+        skew(target, choice / 3 % 2 == 0 ? by : by.negated());
+        rest(3000 + length, untilNanos);
+        skew(target, Duration.ZERO);
+      }
+      case LEAVE_AND_JOIN -> {
+        note("let " + name(any, primary) + " leave, and join again with nothing");
+        lab.leaveAndJoin(any);
+      }
+      case LOSE_AND_REPLACE -> {
+        note("lose " + name(any, primary) + " for good, and have another join in its place");
+        lab.replace(any);
+      }
+      case AWAY_TOO_LONG -> awayTooLong(replica);
+    }
+  }
+
+  private void start(Lab.Node node) throws IOException, InterruptedException {
+    note("start " + node);
+    lab.restart(node);
+    lab.awaitReady(node);
+  }
+
+  private void restart(Lab.Node node, Lab.@Nullable Node primary)
+      throws IOException, InterruptedException {
+    note("stop and start " + name(node, primary));
+    lab.stop(node);
+    lab.restart(node);
+    lab.awaitReady(node);
+  }
+
+  private void skew(Lab.Node node, Duration by) throws IOException {
+    note(
+        by.isZero()
+            ? "set the clock of " + node + " right"
+            : String.format(
+                Locale.ROOT, "set the clock of %s off by %+.3f s", node, by.toMillis() / 1000.0));
+    lab.skewClock(node, by);
+  }
+
+  private void fillDisk(Lab.Node node, String whose, boolean whole, int length, long untilNanos)
+      throws IOException, InterruptedException {
+    note(
+        "fill the disk of %s %s for %d ms"
+            .formatted(whose, whole ? "to the last block" : "to below its reserve", length));
+    lab.fillDisk(node, whole);
+    rest(length, untilNanos);
+    lab.emptyDisk(node);
+    if (whole) {
+      // A node that could not write its log has stopped, and says that it must be started anew.
+      note("make room and kill -9 " + node);
+      lab.kill(node);
+      start(node);
+    }
+  }
+
+  /** Keeps a node away until the others' log no longer reaches back to what it has. */
+  private void awayTooLong(Lab.Node node) throws IOException, InterruptedException {
+    long has = index(node, "appliedIndex");
+    note("kill -9 " + node + " until the log no longer reaches back to what it has");
+    lab.kill(node);
+    long until = System.nanoTime() + CUT_WAIT.toNanos();
+    while (System.nanoTime() - until < 0) {
+      Lab.Node primary = lab.primary();
+      if (primary != null && index(primary, "snapshotIndex") > has + OUT_OF_REACH) {
+        break;
+      }
+      Thread.sleep(200);
+    }
+    start(node);
+  }
+
+  private long index(Lab.Node node, String name) throws InterruptedException {
+    JsonNode status = lab.status(node);
+    return status == null ? -1 : status.path("shards").path(0).path(name).asLong(-1);
   }
 
   private static String name(Lab.Node node, Lab.@Nullable Node primary) {

@@ -103,7 +103,7 @@ public final class Node implements AutoCloseable {
       this.listeners = options.listeners().apply(site.current().listeners());
       Engine engine = opened(new Engine());
       ReplicaOptions replica =
-          ReplicaOptions.DEFAULT
+          logs()
               .edit()
               .peer(listeners.peer())
               .advertised(options.membership().advertised().orElse(null))
@@ -133,6 +133,17 @@ public final class Node implements AutoCloseable {
       closeAll();
       throw e;
     }
+  }
+
+  private ReplicaOptions logs() {
+    return options.shortLogs()
+        ? ReplicaOptions.DEFAULT
+            .edit()
+            .snapshots(1 << 20, 300, Duration.ofMinutes(1))
+            .entriesKept(100)
+            .segmentBytes(32 << 10)
+            .build()
+        : ReplicaOptions.DEFAULT;
   }
 
   private ClusterOptions clusterOptions(ReplicaOptions replica) {

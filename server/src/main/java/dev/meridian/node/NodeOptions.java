@@ -20,6 +20,8 @@ import java.util.function.UnaryOperator;
  *     listeners that this node gets
  * @param version of the product, for people
  * @param acceptClock whether to start although the wall clock is long past the newest write
+ * @param shortLogs whether to cut the log every few hundred entries: only for tests, where a member
+ *     that was away for seconds shall need a snapshot
  * @param membership the node's part in its cluster
  */
 public record NodeOptions(
@@ -29,6 +31,7 @@ public record NodeOptions(
     Predicate<Listeners> development,
     String version,
     boolean acceptClock,
+    boolean shortLogs,
     Membership membership) {
   /**
    * A node's part in its cluster.
@@ -62,6 +65,6 @@ public record NodeOptions(
       UnaryOperator<Listeners> listeners,
       boolean development,
       String version) {
-    this(site, data, listeners, _ -> development, version, false, Membership.ALONE);
+    this(site, data, listeners, _ -> development, version, false, false, Membership.ALONE);
   }
 }

@@ -4,9 +4,11 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.apache.ratis.thirdparty.io.grpc.HandlerRegistry;
 import org.apache.ratis.thirdparty.io.grpc.MethodDescriptor;
 import org.apache.ratis.thirdparty.io.grpc.ServerMethodDefinition;
@@ -61,6 +63,15 @@ public final class PeerService extends HandlerRegistry {
   /** Offers it no longer. */
   public void withdraw(String name) {
     methods.remove(PREFIX + name);
+  }
+
+  /**
+   * Takes no more calls, and waits until those under way are answered.
+   *
+   * @return false if that takes longer than {@code limit}
+   */
+  public boolean drain(Duration limit) throws InterruptedException {
+    return room.tryAcquire(MAX_CALLS, limit.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   private void handle(String name, Handler handler, byte[] request, StreamObserver<byte[]> answer) {

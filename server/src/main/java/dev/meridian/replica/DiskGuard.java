@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 final class DiskGuard {
   private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
+  /** With less, not even a vote can be noted; see {@link #exhaustion}. */
+  private static final long LEAST_BYTES = 8 << 20;
+
   private final Path data;
   private final FileStore disk;
   private final long reserve;
@@ -42,6 +45,24 @@ final class DiskGuard {
    */
   @Nullable String deleteRefusal() {
     return refusal(reserve / 2);
+  }
+
+  /**
+   * Why a member must stop, or start not at all, or null when it may go on. Ratis notes terms and
+   * votes by writing a new file and renaming it; on a disk without a free block it renames an empty
+   * one ({@code RaftStorageMetadataFile}, 3.3.0), and the member has forgotten whom it voted for.
+   */
+  @Nullable String exhaustion() {
+    String low = refusal(LEAST_BYTES);
+    return low == null
+        ? null
+        : "The disk of "
+            + data
+            + " has "
+            + mebibytes(free)
+            + " free; with less than "
+            + mebibytes(LEAST_BYTES)
+            + " a member of a group cannot even note whom it votes for";
   }
 
   private @Nullable String refusal(long least) {

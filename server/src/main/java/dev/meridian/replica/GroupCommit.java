@@ -77,6 +77,9 @@ final class GroupCommit implements AutoCloseable {
   /** Whether the proposer has writes that are in neither of the above. */
   private boolean proposing;
 
+  /** Whether nothing is proposed for now. */
+  private boolean held;
+
   /** Whether the timekeeper waits for {@link #busy}. */
   private boolean timekeeperRests;
 
@@ -239,7 +242,7 @@ final class GroupCommit implements AutoCloseable {
     lock.lock();
     try {
       while (true) {
-        while (stopped == null && (queue.isEmpty() || !hasRoom())) {
+        while (stopped == null && (held || queue.isEmpty() || !hasRoom())) {
           changed.await();
         }
         if (stopped != null) {
@@ -356,6 +359,27 @@ final class GroupCommit implements AutoCloseable {
     lock.lock();
     try {
       return inFlight.size();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Proposes nothing more until {@link #release}; writes wait meanwhile. */
+  void hold() {
+    lock.lock();
+    try {
+      held = true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Goes on. */
+  void release() {
+    lock.lock();
+    try {
+      held = false;
+      changed.signal();
     } finally {
       lock.unlock();
     }

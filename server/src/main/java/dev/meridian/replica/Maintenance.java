@@ -8,8 +8,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What a replica does beside its work, on one thread: snapshots, so that the log stays short, and
- * on the primary sweeps of what has expired. It wakes once in a while, looks, and sleeps again when
- * there is nothing to do.
+ * on the primary sweeps of what has expired, and a look at whether it still can write. It wakes
+ * once in a while, looks, and sleeps again when there is nothing to do.
  */
 final class Maintenance implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Maintenance.class);
@@ -24,6 +24,9 @@ final class Maintenance implements AutoCloseable {
 
     /** Takes a snapshot and cuts the log. */
     void snapshot() throws InterruptedException;
+
+    /** Lets another member be primary if this one is and can write nothing. */
+    void giveWay();
 
     /**
      * Removes some of what has expired.
@@ -71,6 +74,7 @@ final class Maintenance implements AutoCloseable {
           nextSnapshot = System.nanoTime() + options.snapshotEvery().toNanos();
         }
         if (now - nextSweep >= 0) {
+          jobs.giveWay();
           boolean more = jobs.sweep();
           nextSweep = System.nanoTime() + (more ? 0 : options.sweepEvery().toNanos());
         }

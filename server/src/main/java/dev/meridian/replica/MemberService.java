@@ -5,6 +5,7 @@ import dev.meridian.peer.PeerAuthentication;
 import dev.meridian.peer.PeerService;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
+import dev.meridian.replica.proto.FitReply;
 import dev.meridian.replica.proto.FollowerInfo;
 import dev.meridian.replica.proto.FollowersReply;
 import dev.meridian.replica.proto.NotPrimary;
@@ -29,6 +30,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.UUID;
 import org.apache.ratis.server.protocol.TermIndex;
+import org.jspecify.annotations.Nullable;
 
 /** What a group's member does for the other members, beside Raft. */
 final class MemberService implements AutoCloseable {
@@ -62,6 +64,9 @@ final class MemberService implements AutoCloseable {
     /** The group, where the primary is. */
     Group group();
 
+    /** Why it could not write if it were primary, or null. */
+    @Nullable String unfit();
+
     /** Grows when the database is replaced by another one. */
     long generation();
   }
@@ -85,6 +90,7 @@ final class MemberService implements AutoCloseable {
     service.offer(group + "/snapshot/read", this::readSnapshot);
     service.offer(group + "/members", this::setMembers);
     service.offer(group + "/followers", this::followers);
+    service.offer(group + "/fit", this::fit);
   }
 
   private byte[] write(byte[] request) throws InvalidProtocolBufferException {
@@ -164,6 +170,11 @@ final class MemberService implements AutoCloseable {
     return reply.build().toByteArray();
   }
 
+  private byte[] fit(byte[] request) {
+    String problem = member.unfit();
+    return FitReply.newBuilder().setProblem(problem == null ? "" : problem).build().toByteArray();
+  }
+
   private byte[] snapshot(byte[] request) throws IOException, InterruptedException {
     SnapshotRequest asked = SnapshotRequest.parseFrom(request);
     Snapshots.Snapshot snapshot = member.snapshot(asked.getNeededIndex());
@@ -216,5 +227,6 @@ final class MemberService implements AutoCloseable {
     service.withdraw(group + "/snapshot/read");
     service.withdraw(group + "/members");
     service.withdraw(group + "/followers");
+    service.withdraw(group + "/fit");
   }
 }

@@ -22,6 +22,11 @@ public record Membership(Map<String, String> replicas, Map<String, String> spare
     return replicas.containsKey(node) || spares.containsKey(node);
   }
 
+  /** Whether a member listens at an address. */
+  public boolean isAt(String address) {
+    return replicas.containsValue(address) || spares.containsValue(address);
+  }
+
   /** The same with a node as a replica. */
   public Membership withReplica(String node, String address) {
     Membership rest = without(node);

@@ -5,6 +5,7 @@ import dev.meridian.peer.PeerClient;
 import dev.meridian.peer.PeerException;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
+import dev.meridian.replica.proto.FitReply;
 import dev.meridian.replica.proto.FollowersReply;
 import dev.meridian.replica.proto.SetMembersReply;
 import dev.meridian.replica.proto.SetMembersRequest;
@@ -19,6 +20,7 @@ import java.time.Duration;
 import java.util.Optional;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.util.NetUtils;
+import org.jspecify.annotations.Nullable;
 
 /** A group's primary as seen from another member. Any thread may use it. */
 final class Primary {
@@ -128,6 +130,19 @@ final class Primary {
     }
     if (!reply.getProblem().isEmpty()) {
       throw new IOException(reply.getProblem());
+    }
+  }
+
+  /** Why another member could not write if it were primary; null if it could. */
+  @Nullable String unfit(String member, Duration deadline) {
+    try {
+      FitReply reply =
+          FitReply.parseFrom(
+              client.call(
+                  NetUtils.createSocketAddr(member), group + "/fit", new byte[0], deadline));
+      return reply.getProblem().isEmpty() ? null : reply.getProblem();
+    } catch (PeerException | InvalidProtocolBufferException e) {
+      return String.valueOf(e.getMessage());
     }
   }
 

@@ -47,6 +47,7 @@ public final class RaftHost implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RaftHost.class);
   private static final long GROUP_WAIT_SECONDS = 30;
+  private static final Duration DRAIN_WAIT = Duration.ofSeconds(2);
   private static final Duration STOP_WAIT = Duration.ofSeconds(20);
 
   private final Path data;
@@ -201,6 +202,15 @@ public final class RaftHost implements AutoCloseable {
     return server != null;
   }
 
+  /** Stops this node's members of all groups for good: they share the disk that failed one. */
+  void fail(Throwable cause) {
+    for (StateMachine machine : machines.values()) {
+      if (machine instanceof ShardStateMachine member) {
+        member.fail(cause);
+      }
+    }
+  }
+
   /** Makes a group's member known; when this host runs already, the group begins here, empty. */
   synchronized void register(RaftGroupId group, StateMachine machine) throws IOException {
     machines.put(group, machine);
@@ -324,12 +334,24 @@ public final class RaftHost implements AutoCloseable {
     }
   }
 
+  /** Lets the answers that other nodes wait for go out: without one they would not know. */
+  private void drain() {
+    try {
+      if (!service.drain(DRAIN_WAIT)) {
+        LOG.info("Some calls of other nodes were not answered within {}", DRAIN_WAIT);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** Stops the Raft server and gives the data folder up. Does not throw. */
   @Override
   public synchronized void close() {
     client.close();
     RaftServer running = server;
     if (running != null) {
+      drain();
       stop(running);
     }
     try {

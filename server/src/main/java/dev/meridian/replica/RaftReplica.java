@@ -91,6 +91,7 @@ final class RaftReplica implements AutoCloseable {
               fetcher,
               options.snapshotsKept(),
               onFailure,
+              host::fail,
               onApplied,
               metrics);
     } catch (StoreException e) {
@@ -100,6 +101,7 @@ final class RaftReplica implements AutoCloseable {
       LogIndex applied = machine.store().applied();
       Path log = Layout.log(host.data(), groupId.getUuid());
       checkLogExists(log, applied);
+      checkVoteKnown(log);
       LogTail.repair(log, applied);
       if (host.identity().founder()) {
         RaftFounding.found(log, host.peer(), applied.term(), applied.index());
@@ -123,6 +125,20 @@ final class RaftReplica implements AutoCloseable {
               + " is gone, but the database holds entries up to "
               + applied.index()
               + ". Put the log back, or restore a backup into an empty folder.");
+    }
+  }
+
+  /** A member that forgot its term and vote could vote twice, for two primaries. */
+  private static void checkVoteKnown(Path log) throws IOException {
+    Path meta = log.resolve(RaftFounding.META);
+    if (Files.exists(meta) && !Files.readString(meta).contains("term")) {
+      throw new IOException(
+          "The file "
+              + meta
+              + " is empty: the disk was full when this node was to note whom it votes for, and it"
+              + " cannot know any more. On another node, let it go with './meridian leave NODE"
+              + " --gone', and let it join again with an empty data folder; if it is the only node,"
+              + " restore a backup.");
     }
   }
 
@@ -178,6 +194,18 @@ final class RaftReplica implements AutoCloseable {
   /** Whether Ratis has given this member up: it will do nothing any more. */
   boolean isClosed() {
     return division().getInfo().getLifeCycleState().isClosingOrClosed();
+  }
+
+  /**
+   * Ends this member's part in the group, so that the others elect a primary if it was theirs: one
+   * that can write nothing must not keep them from it.
+   */
+  void end() {
+    try {
+      host.division(groupId).close();
+    } catch (IOException | IllegalStateException e) {
+      LOG.debug("There is nothing to end", e);
+    }
   }
 
   String notReady() {

@@ -2,7 +2,6 @@ package dev.meridian.replica;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
-import dev.meridian.document.Version;
 import dev.meridian.peer.PeerTransport;
 import dev.meridian.replica.proto.NotPrimary;
 import dev.meridian.replica.proto.WriteReply;
@@ -32,6 +31,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -64,11 +64,23 @@ public final class ReplicatedStore implements Store {
 
   private static final Duration TRANSFER_WAIT = Duration.ofSeconds(3);
 
+  /** How long a primary that hands over waits for the entries under way. */
+  private static final Duration IDLE_WAIT = Duration.ofSeconds(2);
+
+  /** How long a member may take to say whether it could be primary. */
+  private static final Duration FIT_WAIT = Duration.ofSeconds(1);
+
+  /** How often a primary that cannot write looks for another; where none can, none is better. */
+  private static final Duration GIVE_WAY_EVERY = Duration.ofSeconds(5);
+
   /** How long a new member may take to catch up. */
   private static final Duration MEMBERS_WAIT = Duration.ofMinutes(10);
 
   /** How long a write waits for an election. One takes about a second. */
   private static final Duration ELECTION_PATIENCE = Duration.ofSeconds(4);
+
+  /** A replica that waits for no longer than this for all that was written keeps up. */
+  private static final Duration KEEPS_UP = Duration.ofMillis(100);
 
   /** How long a reader waits for this replica to catch up by itself before it asks the primary. */
   private static final Duration CATCH_UP = Duration.ofMillis(5);
@@ -103,6 +115,9 @@ public final class ReplicatedStore implements Store {
   private final AtomicReference<@Nullable String> failure = new AtomicReference<>();
 
   private volatile boolean closed;
+
+  /** When it last tried to give way ({@link System#nanoTime}); of the upkeep's thread. */
+  private long gaveWay = System.nanoTime() - GIVE_WAY_EVERY.toNanos();
 
   /** Whether {@link #quiesce} was called; guarded by this. */
   private boolean quiet;
@@ -178,6 +193,10 @@ public final class ReplicatedStore implements Store {
     this.options = options;
     this.indexes = List.copyOf(indexes);
     this.disk = new DiskGuard(host.data(), options.diskReserve());
+    String exhaustion = disk.exhaustion();
+    if (exhaustion != null) {
+      throw new IOException(exhaustion + ". Make room, then start this node again.");
+    }
     this.clock = new ClockGuard(options.wallMillis(), options.uptimeMillis());
     this.metrics = new ReplicaMetrics(meters);
     this.fetch = new SnapshotFetch(host.client(), group, options.snapshotBytesPerSecond());
@@ -249,13 +268,19 @@ public final class ReplicatedStore implements Store {
     return raft.isReady() || (at != null && !at.getId().equals(host.self()));
   }
 
-  /** A member that was away has what it missed before it is asked for it. */
+  /**
+   * A member that was away has what it missed before it is asked for it, and keeps up: while others
+   * write, having caught up once says little.
+   */
   private void catchUp() {
     long until = System.nanoTime() + options.startDeadline().toNanos();
     while (true) {
+      long since = System.nanoTime();
       try {
         awaitEverything();
-        return;
+        if (System.nanoTime() - since < KEEPS_UP.toNanos() || left(until).isZero()) {
+          return;
+        }
       } catch (Unavailable e) {
         if (left(until).isZero()) {
           LOG.warn("{} has not caught up with its primary yet: {}", group, e.getMessage());
@@ -350,12 +375,16 @@ public final class ReplicatedStore implements Store {
     long until = System.nanoTime() + options.readDeadline().toNanos();
     while (true) {
       String why;
-      if (raft.isReady()) {
-        raft.awaitStrong(options.readDeadline());
-        return;
-      }
       RaftPeer at = raft.primary();
-      if (at != null && !at.getId().equals(host.self())) {
+      if (raft.isReady()) {
+        try {
+          raft.awaitStrong(left(until));
+          return;
+        } catch (Unavailable e) {
+          // Another becomes primary just now: that one tells.
+          why = e.getMessage();
+        }
+      } else if (at != null && !at.getId().equals(host.self())) {
         try {
           long index = primary.fence(at, false, left(until));
           if (awaits(() -> raft.appliedIndex() >= index, CATCH_UP)) {
@@ -498,9 +527,9 @@ public final class ReplicatedStore implements Store {
   }
 
   @Override
-  public Version newest() {
+  public SessionToken seen() {
     checkOpen();
-    return store().newest();
+    return store().seen();
   }
 
   @Override
@@ -646,6 +675,7 @@ public final class ReplicatedStore implements Store {
               () -> {
                 commits.stop(message);
                 commits.abandon(message, cause);
+                raft.end();
               });
     }
   }
@@ -699,6 +729,28 @@ public final class ReplicatedStore implements Store {
         // Most of the work, done while entries are still applied.
         store().flush();
         raft.snapshot();
+      }
+    }
+
+    @Override
+    public void giveWay() {
+      String exhaustion = raft.members() > 1 ? disk.exhaustion() : null;
+      if (exhaustion != null && failure.get() == null && !closed) {
+        host.fail(new IllegalStateException("This replica stopped: " + exhaustion));
+        return;
+      }
+      if (closed
+          || !raft.isReady()
+          || raft.members() < 2
+          || System.nanoTime() - gaveWay < GIVE_WAY_EVERY.toNanos()) {
+        return;
+      }
+      String why = unfit();
+      if (why != null) {
+        gaveWay = System.nanoTime();
+        if (handOver(false)) {
+          LOG.warn("Another member is primary of {} now, since this one cannot be: {}", group, why);
+        }
       }
     }
 
@@ -771,7 +823,7 @@ public final class ReplicatedStore implements Store {
         raft.snapshot();
         latest = raft.machine().getLatestSnapshot();
       }
-      return java.util.Objects.requireNonNull(latest);
+      return Objects.requireNonNull(latest);
     }
 
     @Override
@@ -782,6 +834,11 @@ public final class ReplicatedStore implements Store {
     @Override
     public Group group() {
       return groupHere();
+    }
+
+    @Override
+    public @Nullable String unfit() {
+      return ReplicatedStore.this.unfit();
     }
 
     @Override
@@ -806,7 +863,9 @@ public final class ReplicatedStore implements Store {
       }
       quiet = true;
     }
-    handOver();
+    if (failure.get() == null && host.isStarted() && raft.isReady() && raft.members() > 1) {
+      handOver(true);
+    }
     closed = true;
     service.close();
     commits.stop("This store was closed.");
@@ -833,22 +892,51 @@ public final class ReplicatedStore implements Store {
     metrics.close();
   }
 
-  /** Lets another member be primary before this one goes, so that nobody waits for an election. */
-  private void handOver() {
-    if (failure.get() != null || !host.isStarted() || !raft.isReady() || raft.members() < 2) {
-      return;
+  /**
+   * Lets another member be primary, so that nobody waits for an election. Writes wait meanwhile,
+   * and then go there: none is under way when the primary changes, so none becomes unknown.
+   *
+   * @param goes whether this one goes in any case, so that a member that cannot write is as good
+   * @return whether another one is primary
+   */
+  private boolean handOver(boolean goes) {
+    List<Group.Follower> others =
+        raft.followers(times, sent).stream()
+            .filter(follower -> !follower.spare())
+            .sorted(Comparator.comparingLong(follower -> -follower.index()))
+            .toList();
+    List<Group.Follower> fit =
+        others.stream().filter(other -> primary.unfit(other.address(), FIT_WAIT) == null).toList();
+    commits.hold();
+    try {
+      if (!commits.awaitIdle(IDLE_WAIT)) {
+        LOG.info("Some writes are still under way while another member becomes primary");
+      }
+      for (Group.Follower successor : fit.isEmpty() && goes ? others : fit) {
+        try {
+          raft.transfer(RaftPeerId.valueOf(successor.node()), TRANSFER_WAIT);
+          return true;
+        } catch (IOException e) {
+          LOG.info("{} did not become primary of {}: {}", successor.node(), group, e.getMessage());
+        }
+      }
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    } finally {
+      commits.release();
     }
-    raft.followers(times, sent).stream()
-        .filter(follower -> !follower.spare())
-        .max(Comparator.comparingLong(Group.Follower::index))
-        .ifPresent(
-            successor -> {
-              try {
-                raft.transfer(RaftPeerId.valueOf(successor.node()), TRANSFER_WAIT);
-              } catch (IOException e) {
-                LOG.info("No other member became primary before this one went: {}", e.getMessage());
-              }
-            });
+  }
+
+  /** Why this member cannot write, or could not if it were primary; null if it can. */
+  private @Nullable String unfit() {
+    String failed = failure.get();
+    if (failed != null || closed) {
+      return failed != null ? failed : "This store is closed.";
+    }
+    String full = disk.refusal();
+    return full != null ? full : clock.refusal(store().lastTimestamp());
   }
 
   /**

@@ -66,6 +66,7 @@ final class ShardStateMachine extends BaseStateMachine {
   private final Fetcher fetcher;
   private final Snapshots snapshots;
   private final Consumer<Throwable> onFailure;
+  private final Consumer<Throwable> onDiskFailure;
   private final Consumer<ShardStateMachine> onApplied;
   private final ReplicaMetrics metrics;
 
@@ -88,6 +89,7 @@ final class ShardStateMachine extends BaseStateMachine {
    * @param folder of the database
    * @param snapshotFolder where Ratis wants the snapshots
    * @param onFailure told once when this replica can go no further
+   * @param onDiskFailure told when the log cannot be written
    * @param onApplied called after each entry
    */
   ShardStateMachine(
@@ -97,6 +99,7 @@ final class ShardStateMachine extends BaseStateMachine {
       Fetcher fetcher,
       int snapshotsKept,
       Consumer<Throwable> onFailure,
+      Consumer<Throwable> onDiskFailure,
       Consumer<ShardStateMachine> onApplied,
       ReplicaMetrics metrics)
       throws IOException {
@@ -105,6 +108,7 @@ final class ShardStateMachine extends BaseStateMachine {
     this.fetcher = fetcher;
     this.snapshots = new Snapshots(snapshotsKept);
     this.onFailure = onFailure;
+    this.onDiskFailure = onDiskFailure;
     this.onApplied = onApplied;
     this.metrics = metrics;
     recoverFolder();
@@ -252,8 +256,8 @@ final class ShardStateMachine extends BaseStateMachine {
     return e;
   }
 
-  /** Called on any thread. */
-  private void fail(Throwable e) {
+  /** Stops this replica for good, as if it had failed itself. Any thread. */
+  void fail(Throwable e) {
     if (failure.compareAndSet(null, e)) {
       LOG.error("{}", e.getMessage(), e);
       onFailure.accept(e);
@@ -263,7 +267,7 @@ final class ShardStateMachine extends BaseStateMachine {
   /** Called on the thread that writes the log. */
   @Override
   public void notifyLogFailed(Throwable cause, @Nullable LogEntryProto entry) {
-    fail(
+    onDiskFailure.accept(
         new IllegalStateException(
             "This replica stopped: its log could not be written (" + cause.getMessage() + ")",
             cause));

@@ -555,11 +555,30 @@ public final class Cluster implements AutoCloseable {
       if (catalog().node(asked.getNode().getId(), ReadOptions.STRONG).isPresent()) {
         return refuse("there is a node '" + asked.getNode().getId() + "' already; try again");
       }
+      List<Member> there =
+          catalog().nodes(ReadOptions.STRONG).stream()
+              .filter(
+                  node ->
+                      node.state() == Member.State.IN
+                          && node.address().equals(asked.getNode().getAddress()))
+              .toList();
+      for (Member node : there) {
+        if (groups.values().stream().anyMatch(group -> group.members().contains(node.id()))) {
+          return refuse(
+              "there is a node at "
+                  + node.address()
+                  + " already; if it has lost its data, let it go first, with './meridian leave "
+                  + node.id()
+                  + " --gone'");
+        }
+      }
       if (!catalog().redeem(token, Instant.now())) {
         return refuse(
             "the token has expired, was used, or is not of this cluster; make a new one with"
                 + " ./meridian token");
       }
+      // One that holds nothing, at the same address, never got as far, or was emptied.
+      there.forEach(node -> catalog().put(node.with(Member.State.GONE)));
       catalog().put(Member.of(asked.getNode(), System.currentTimeMillis()));
       LOG.info("{} at {} joined the cluster", asked.getNode().getId(), at);
       return reply

@@ -228,7 +228,7 @@ final class Steward implements AutoCloseable {
       String group, ReplicatedStore store, List<Member> nodes, Set<String> live, Membership current)
       throws IOException {
     for (Member node : nodes) {
-      if (isCandidate(node, live) && !current.contains(node.id())) {
+      if (isCandidate(node, live, current) && !current.contains(node.id())) {
         LOG.info("{} becomes a spare of {}", node.id(), group);
         admit(group, store, node, current, current.withSpare(node.id(), node.address()));
         return true;
@@ -292,10 +292,14 @@ final class Steward implements AutoCloseable {
     return voters.stream().filter(live::contains).count() > voters.size() / 2;
   }
 
-  private boolean isCandidate(Member node, Set<String> live) {
+  private boolean isCandidate(Member node, Set<String> live, Membership current) {
     Long then = notBefore.get(node.id());
     return node.state() == Member.State.IN
         && live.contains(node.id())
+        // A node that lost its data and came back, under another id, at its address: it would be
+        // taken for the member that it was, and vote as one although it has forgotten what that one
+        // knew. So that one goes first.
+        && !current.without(node.id()).isAt(node.address())
         && (then == null || System.nanoTime() - then > 0);
   }
 
@@ -313,7 +317,8 @@ final class Steward implements AutoCloseable {
     }
     // The first of those with the fewest, so the order of joining decides among equals.
     return nodes.stream()
-        .filter(node -> isCandidate(node, live) && !current.replicas().containsKey(node.id()))
+        .filter(node -> isCandidate(node, live, current))
+        .filter(node -> !current.replicas().containsKey(node.id()))
         .min(
             Comparator.<Member>comparingInt(node -> inZone.getOrDefault(node.zone(), 0))
                 .thenComparing(node -> !current.spares().containsKey(node.id())))

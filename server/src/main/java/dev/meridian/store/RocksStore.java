@@ -299,14 +299,17 @@ public final class RocksStore implements Store {
     meta = changed;
   }
 
-  @Override
-  public Version newest() {
-    return new Version(meta.timestamp(), options.region());
-  }
-
   /** The newest entry of the log that was applied; {@link LogIndex#NONE} when there was none. */
   public LogIndex applied() {
     return meta.applied();
+  }
+
+  @Override
+  public SessionToken seen() {
+    long timestamp = lastTimestamp();
+    return timestamp == 0
+        ? SessionToken.NONE
+        : SessionToken.NONE.seen(new Version(timestamp, options.region()));
   }
 
   /** The highest timestamp applied: every version in the store is at or below it; 0 for none. */

@@ -39,6 +39,15 @@ public record SessionToken(Map<Integer, Long> timestamps) {
     return new SessionToken(merged);
   }
 
+  /** This token after its client saw all that {@code other} covers, too. */
+  public SessionToken seen(SessionToken other) {
+    SessionToken merged = this;
+    for (Map.Entry<Integer, Long> one : other.timestamps.entrySet()) {
+      merged = merged.seen(new Version(one.getValue(), one.getKey()));
+    }
+    return merged;
+  }
+
   /** The token as text: {@code region-timestamp} in hexadecimal, joined by dots; empty for none. */
   @Override
   public String toString() {

@@ -2,7 +2,6 @@ package dev.meridian.store;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
-import dev.meridian.document.Version;
 import java.util.Optional;
 
 /**
@@ -56,10 +55,10 @@ public interface Store extends AutoCloseable {
   ChangeFeed changes(ChangeQuery query);
 
   /**
-   * A version at or above that of everything that reads here have seen so far, deletes included: a
-   * client whose token has {@link SessionToken#seen} it will not see an earlier state elsewhere.
+   * A token that covers all that a read which has returned may have seen, also that something was
+   * not there: what was read tells its version, what was deleted does not.
    */
-  Version newest();
+  SessionToken seen();
 
   /** Where the change feed is now: a feed opened from here sees only later changes. */
   Position position();

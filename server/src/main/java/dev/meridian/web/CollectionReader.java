@@ -53,13 +53,13 @@ final class CollectionReader {
     // Held until the answer is sent, which the client may take its time for.
     try (ReadBudget.Lease memory = ReadBudget.PROCESS.page(query.limit())) {
       Page page = store.list(query.withBytes(memory.pageBytes()), options);
-      // What is not on the page was seen not to be there.
-      Gatekeeper.session(context, store.newest()).ifPresent(context.response().headers()::set);
+      // All of it, and not only what is on the page: what was deleted must not come back, either.
+      Gatekeeper.session(context, store.seen()).ifPresent(context.response().headers()::set);
       send(context, page, projection, position, form, memory);
     }
   }
 
-  private static void send(
+  private void send(
       RequestContext context,
       Page page,
       @Nullable Projection projection,

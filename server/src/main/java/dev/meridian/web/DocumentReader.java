@@ -35,9 +35,9 @@ final class DocumentReader {
     }
     if (found.isEmpty()) {
       Problem problem = Problem.notFound("There is no document '" + path + "', or it has expired.");
-      // That it is not there was seen, too.
+      // It may have been deleted: this client must not see it again on a node that lags.
       throw new ProblemException(
-          Gatekeeper.session(context, store.newest()).map(problem::with).orElse(problem));
+          Gatekeeper.session(context, store.seen()).map(problem::with).orElse(problem));
     }
     Document document = found.get();
     var response = context.response();

@@ -52,7 +52,9 @@ final class FrontDoor implements Filter {
 
   @Override
   public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
-    RequestContext context = new RequestContext(request, response, site.get(), System.nanoTime());
+    RequestContext context =
+        new RequestContext(
+            request, response, site.get(), System.nanoTime(), connections::isDraining);
     var connection = connections.enter(request);
     watchdog.enter(context);
     try {

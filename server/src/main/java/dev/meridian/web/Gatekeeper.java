@@ -227,9 +227,24 @@ final class Gatekeeper {
    * For an answer: what the client has seen, now that it sees {@code seen}, if it wants to know.
    */
   static Optional<Header> session(RequestContext context, Version seen) {
-    return context.request().headers().contains(Names.SESSION)
-        ? Optional.of(HeaderValues.create(Names.SESSION, token(context).seen(seen).toString()))
+    return wantsSession(context)
+        ? Optional.of(session(token(context).seen(seen)))
         : Optional.empty();
+  }
+
+  /** The same when it sees all that {@code seen} covers. */
+  static Optional<Header> session(RequestContext context, SessionToken seen) {
+    return wantsSession(context)
+        ? Optional.of(session(token(context).seen(seen)))
+        : Optional.empty();
+  }
+
+  private static boolean wantsSession(RequestContext context) {
+    return context.request().headers().contains(Names.SESSION);
+  }
+
+  private static Header session(SessionToken token) {
+    return HeaderValues.create(Names.SESSION, token.toString());
   }
 
   private static boolean isReserved(List<String> segments) {

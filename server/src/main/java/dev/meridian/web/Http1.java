@@ -2,6 +2,7 @@ package dev.meridian.web;
 
 import io.helidon.common.buffers.BufferData;
 import io.helidon.common.buffers.DataWriter;
+import io.helidon.common.concurrency.limits.Limit;
 import io.helidon.common.socket.HelidonSocket;
 import io.helidon.common.socket.PeerInfo;
 import io.helidon.webserver.ConnectionContext;
@@ -15,6 +16,7 @@ import io.helidon.webserver.http2.Http2Config;
 import io.helidon.webserver.spi.ServerConnection;
 import io.helidon.webserver.spi.ServerConnectionSelector;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -71,7 +73,33 @@ final class Http1 implements ServerConnectionSelector {
 
   @Override
   public ServerConnection connection(ConnectionContext context) {
-    return engine.connection(new Reading(context, new Http1Reader(context.dataReader())));
+    return new Draining(
+        engine.connection(new Reading(context, new Http1Reader(context.dataReader()))));
+  }
+
+  /**
+   * A connection that goes on when its listener stops. The engine would end it after the request
+   * that is being handled, without a word, so that a client's next one, already on its way, were
+   * lost. It ends with an answer that says so or when nothing came for a while ({@link
+   * OpenConnections#drain}), and at the latest when the grace is over.
+   */
+  private record Draining(ServerConnection connection) implements ServerConnection {
+    @Override
+    public void handle(Limit limit) throws InterruptedException {
+      connection.handle(limit);
+    }
+
+    @Override
+    public Duration idleTime() {
+      return connection.idleTime();
+    }
+
+    @Override
+    public void close(boolean interrupt) {
+      if (interrupt) {
+        connection.close(true);
+      }
+    }
   }
 
   /** A connection with another reader. */

@@ -30,10 +30,14 @@ final class OpenConnections implements AutoCloseable {
   private static final Duration PERIOD = Duration.ofMillis(250);
   private static final int SCARCE_DIVISOR = 10;
 
+  /** How long a connection may be without a request while the listener drains. */
+  private static final long DRAIN_IDLE_NANOS = 300_000_000;
+
   private final int places;
   private final long idleNanos;
   private final Map<SocketAddress, Connection> open = new ConcurrentHashMap<>();
   private final Thread thread;
+  private volatile boolean draining;
 
   /**
    * Watches until {@link #close}.
@@ -102,6 +106,19 @@ final class OpenConnections implements AutoCloseable {
     return open.size();
   }
 
+  /**
+   * From now on every answer is its connection's last, and says so; connections without a request
+   * are ended soon.
+   */
+  void drain() {
+    draining = true;
+  }
+
+  /** Whether it drains. */
+  boolean isDraining() {
+    return draining;
+  }
+
   private void run() {
     try {
       while (true) {
@@ -116,6 +133,9 @@ final class OpenConnections implements AutoCloseable {
   private void look(long nowNanos) {
     open.values().removeIf(connection -> !connection.channel.isOpen());
     long limit = open.size() > places / 4 * 3 ? idleNanos / SCARCE_DIVISOR : idleNanos;
+    if (draining) {
+      limit = Math.min(limit, DRAIN_IDLE_NANOS);
+    }
     for (Connection connection : open.values()) {
       if (connection.isIdle(nowNanos, limit)) {
         end(connection);

@@ -10,6 +10,7 @@ import io.helidon.webserver.http.RoutingResponse;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,16 +33,25 @@ public final class RequestContext {
   private final RoutingResponse response;
   private final @Nullable Site site;
   private final long startNanos;
+
+  /** Whether the listener stops: then each answer is the last of its connection. */
+  private final BooleanSupplier draining;
+
   private @Nullable String id;
   private final Deadline deadline;
   private Route route = Route.OTHER;
 
   RequestContext(
-      RoutingRequest request, RoutingResponse response, @Nullable Site site, long startNanos) {
+      RoutingRequest request,
+      RoutingResponse response,
+      @Nullable Site site,
+      long startNanos,
+      BooleanSupplier draining) {
     this.request = request;
     this.response = response;
     this.site = site;
     this.startNanos = startNanos;
+    this.draining = draining;
     this.deadline = new Deadline(this);
     String sent = header(Names.REQUEST_ID);
     this.id = sent != null && isHarmless(sent) ? sent : null;
@@ -58,7 +68,8 @@ public final class RequestContext {
 
   /** A request of the operator's listener, which needs no site. */
   static RequestContext admin(RoutingRequest request, RoutingResponse response) {
-    RequestContext context = new RequestContext(request, response, null, System.nanoTime());
+    RequestContext context =
+        new RequestContext(request, response, null, System.nanoTime(), () -> false);
     context.route(Route.ADMIN);
     return context;
   }
@@ -164,11 +175,12 @@ public final class RequestContext {
 
   /**
    * The answer is about to be sent. If the request's body was not read, the connection ends with
-   * it: the engine would read the rest first, for as long as the client cares to send it.
+   * it: the engine would read the rest first, for as long as the client cares to send it. So it
+   * does when the listener stops, and the client knows that its next request goes elsewhere.
    */
   void answering() {
     deadline.answering();
-    if (isHttp1() && Bodies.isUnread(request)) {
+    if (isHttp1() && (draining.getAsBoolean() || Bodies.isUnread(request))) {
       response.headers().set(HeaderValues.CONNECTION_CLOSE);
     }
   }

@@ -168,11 +168,13 @@ public final class WebTier implements AutoCloseable {
   }
 
   /**
-   * Stops taking requests, lets those in flight finish for as long as the grace allows, then cuts
-   * them off. Does not throw.
+   * Stops: takes no more connections, answers what comes on those that there are and ends them with
+   * that ({@code Connection: close}), lets requests in flight finish for as long as the grace
+   * allows, then cuts them off. Does not throw.
    */
   @Override
   public void close() {
+    connections.forEach(OpenConnections::drain);
     watches.close();
     List<Thread> stopping =
         running.stream()

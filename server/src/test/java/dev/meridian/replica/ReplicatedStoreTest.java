@@ -434,6 +434,7 @@ class ReplicatedStoreTest {
             (leader, needed, into) -> null,
             1,
             e -> {},
+            e -> {},
             m -> {},
             new ReplicaMetrics(new io.micrometer.core.instrument.simple.SimpleMeterRegistry()));
     Snapshots storage = machine.snapshots();

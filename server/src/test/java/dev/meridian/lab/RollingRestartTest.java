@@ -1,0 +1,178 @@
+package dev.meridian.lab;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.meridian.lab.PlainClient.Answer;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Nodes are restarted one after another, as for an upgrade, and no client notices. */
+@Timeout(300)
+class RollingRestartTest {
+  private static final int CLIENTS_OF_EACH = 3;
+  private static final int CLIENTS_OF_ALL = 4;
+
+  /** Each client's time to think: without, the clients alone would keep a small machine busy. */
+  private static final Duration THINK = Duration.ofMillis(10);
+
+  @TempDir Path folder;
+
+  private final ConcurrentLinkedQueue<String> lost = new ConcurrentLinkedQueue<>();
+  private final Map<String, String> written = new ConcurrentHashMap<>();
+  private final AtomicInteger answers = new AtomicInteger();
+  private final AtomicInteger refused = new AtomicInteger();
+
+  /** The node whose clients of its own rest, since it is about to stop; 0 for none. */
+  private volatile int stopping;
+
+  private volatile boolean done;
+
+  private Path site() throws IOException {
+    Path site = folder.resolve("site");
+    Files.createDirectories(site);
+    Files.writeString(
+        site.resolve("site.yaml"),
+        """
+        name: Rolling
+        domains: [rolling.test]
+        rules: {read: "true", write: "true"}
+        """);
+    return site;
+  }
+
+  @Test
+  void restartOfNodeAfterNodeLosesNoRequest() throws Exception {
+    try (Lab lab = new Lab(folder.resolve("lab"), site(), 100)) {
+      lab.start(3);
+      List<Thread> clients = new ArrayList<>();
+      for (Lab.Node node : lab.nodes()) {
+        for (int i = 0; i < CLIENTS_OF_EACH; i++) {
+          String name = "n" + node.number() + "c" + i;
+          clients.add(Thread.ofVirtual().start(() -> useOne(node, name)));
+        }
+      }
+      for (int i = 0; i < CLIENTS_OF_ALL; i++) {
+        String name = "a" + i;
+        int first = i;
+        clients.add(Thread.ofVirtual().start(() -> useAll(lab.nodes(), first, name)));
+      }
+      awaitAnswers(200);
+      for (Lab.Node node : lab.nodes()) {
+        stopping = node.number();
+        awaitAnswers(50);
+        lab.stop(node);
+        awaitAnswers(100);
+        lab.restart(node);
+        lab.awaitReady(node);
+        stopping = 0;
+        awaitAnswers(100);
+      }
+      done = true;
+      for (Thread client : clients) {
+        client.join();
+      }
+      assertThat(lost).as("of %d requests", answers.get()).isEmpty();
+      assertThat(refused).as("connections that a node which was down refused").hasPositiveValue();
+      try (PlainClient last = new PlainClient(at(lab.nodes().getFirst()))) {
+        for (Map.Entry<String, String> write : written.entrySet()) {
+          assertThat(last.send("GET", write.getKey(), "").body())
+              .as(write.getKey())
+              .isEqualTo(write.getValue());
+        }
+      }
+    }
+  }
+
+  private void awaitAnswers(int more) throws InterruptedException {
+    int wanted = answers.get() + more;
+    while (answers.get() < wanted) {
+      Thread.sleep(5);
+    }
+  }
+
+  private static InetSocketAddress at(Lab.Node node) {
+    return new InetSocketAddress(node.web().getHost(), node.web().getPort());
+  }
+
+  /** A client of one node, on one connection; it rests while its node is away. */
+  private void useOne(Lab.Node node, String name) {
+    try (PlainClient client = new PlainClient(at(node))) {
+      for (int n = 0; !done; ) {
+        if (stopping == node.number()) {
+          client.close();
+          Thread.sleep(5);
+        } else {
+          think();
+          request(client, name, n++);
+        }
+      }
+    } catch (ConnectException e) {
+      lost.add(name + ": " + node + " refuses connections, although it is up");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /**
+   * A client of all nodes, on a connection to each. When a node refuses a new one it asks the next
+   * node; whatever else happens to a request is its loss.
+   */
+  private void useAll(List<Lab.Node> nodes, int first, String name) {
+    List<PlainClient> clients = nodes.stream().map(node -> new PlainClient(at(node))).toList();
+    int at = first;
+    for (int n = 0; !done; n++) {
+      think();
+      for (int attempt = 1; ; attempt++) {
+        try {
+          request(clients.get(at++ % clients.size()), name, n);
+          break;
+        } catch (ConnectException e) {
+          refused.incrementAndGet();
+          if (attempt == clients.size()) {
+            lost.add(name + ": all nodes refuse connections");
+            return;
+          }
+        }
+      }
+    }
+    clients.forEach(PlainClient::close);
+  }
+
+  private static void think() {
+    LockSupport.parkNanos(THINK.toNanos());
+  }
+
+  /** A write of a new document, or a read of the last one. */
+  private void request(PlainClient client, String name, int n) throws ConnectException {
+    String path = "/data/rolling/" + name + "-" + n / 2;
+    boolean write = n % 2 == 0;
+    String what = (write ? "PUT " : "GET ") + path;
+    try {
+      Answer answer = client.send(write ? "PUT" : "GET", path, write ? "" + n : "");
+      answers.incrementAndGet();
+      if (answer.status() / 100 != 2) {
+        lost.add(client + ": " + what + " " + answer.status() + " " + answer.body());
+      } else if (write) {
+        written.put(path, "" + n);
+      }
+    } catch (ConnectException e) {
+      throw e;
+    } catch (IOException e) {
+      lost.add(client + ": " + what + " " + e);
+    }
+  }
+}
