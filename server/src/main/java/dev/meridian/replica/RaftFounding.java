@@ -8,8 +8,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.proto.RaftProtos.RaftConfigurationProto;
+import org.apache.ratis.proto.RaftProtos.RaftPeerProto;
 import org.apache.ratis.protocol.RaftPeer;
 
 /**
@@ -33,13 +36,54 @@ final class RaftFounding {
     if (Files.exists(log.resolve(CONFIGURATION))) {
       return;
     }
-    Files.createDirectories(log);
     if (!Files.exists(log.resolve(META))) {
-      write(
-          log.resolve(META),
-          ("term=" + term + "\nvotedFor=\n").getBytes(StandardCharsets.US_ASCII));
+      begin(log, term);
     }
     setMembers(log, List.of(only), term, index);
+  }
+
+  /**
+   * Lets a group's log begin after what its database holds: its elections count on from the term of
+   * the last entry, so that terms grow along the log, as Raft needs them to.
+   *
+   * @param log need not exist
+   */
+  static void begin(Path log, long term) throws IOException {
+    Files.createDirectories(log);
+    write(
+        log.resolve(META), ("term=" + term + "\nvotedFor=\n").getBytes(StandardCharsets.US_ASCII));
+    Folders.sync(Folders.parent(log));
+    Folders.sync(Folders.parent(Folders.parent(log)));
+  }
+
+  /**
+   * The members of a group as its log on this node names them, with where each is reached; while
+   * they change, the old and the new ones.
+   *
+   * @return by node id; empty if it names none
+   */
+  static Map<String, String> members(Path log) throws IOException {
+    LogEntryProto[] newest = {LogEntryProto.getDefaultInstance()};
+    Path stored = log.resolve(CONFIGURATION);
+    if (Files.exists(stored)) {
+      newest[0] = LogEntryProto.parseFrom(Files.readAllBytes(stored));
+    }
+    for (LogFile file : LogFile.in(log)) {
+      var unused =
+          file.read(
+              entry -> {
+                if (entry.hasConfigurationEntry() && entry.getIndex() >= newest[0].getIndex()) {
+                  newest[0] = entry;
+                }
+              });
+    }
+    Map<String, String> members = new TreeMap<>();
+    RaftConfigurationProto configuration = newest[0].getConfigurationEntry();
+    for (List<RaftPeerProto> peers :
+        List.of(configuration.getOldPeersList(), configuration.getPeersList())) {
+      peers.forEach(peer -> members.put(peer.getId().toStringUtf8(), peer.getAddress()));
+    }
+    return members;
   }
 
   /** Replaces what the group's members are said to be. */

@@ -7,6 +7,7 @@ import dev.meridian.peer.JoinGrant;
 import dev.meridian.peer.JoinToken;
 import dev.meridian.peer.NodeCertificate;
 import dev.meridian.peer.PeerClient;
+import dev.meridian.peer.PeerException;
 import dev.meridian.peer.PeerService;
 import dev.meridian.peer.PeerTls;
 import dev.meridian.peer.PeerTransport;
@@ -49,7 +50,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -67,14 +70,17 @@ public final class Cluster implements AutoCloseable {
   static final String ATTACH = "cluster/attach";
   static final String DETACH = "cluster/detach";
   static final String PING = "cluster/ping";
+  static final String RETURNED = "cluster/returned";
 
-  private static final String CATALOG = "catalog";
-  private static final String SHARD = "shards/0";
-  private static final ReadOptions EVENTUAL =
-      new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
+  static final String CATALOG = "catalog";
+  static final String SHARD = "shards/0";
+  static final ReadOptions EVENTUAL = new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
   private static final Duration CALL = Duration.ofSeconds(2);
   private static final Duration ATTACH_WAIT = Duration.ofSeconds(20);
   private static final Duration MEMBERS_EVERY = Duration.ofSeconds(1);
+  private static final Duration RETIRE_WAIT = Duration.ofSeconds(30);
+  private static final Duration RETURNED_EVERY = Duration.ofSeconds(10);
+  private static final int MOST_PRINTED = 100;
   private static final Duration RENEW_EVERY = Duration.ofHours(1);
 
   private final ClusterOptions options;
@@ -94,6 +100,14 @@ public final class Cluster implements AutoCloseable {
 
   /** Nodes that were members once and are no more: their certificates count for nothing. */
   private final Set<String> removed = ConcurrentHashMap.newKeySet();
+
+  /** Why this node takes no part any more; null while it does. */
+  private volatile @Nullable String givenUp;
+
+  private volatile @Nullable Thread retiring;
+
+  /** When ({@link System#nanoTime}) the next node that came back is worth a line. */
+  private final AtomicLong returnedNotBefore = new AtomicLong(System.nanoTime());
 
   private volatile boolean closed;
   private @Nullable Steward steward;
@@ -118,9 +132,10 @@ public final class Cluster implements AutoCloseable {
             options.replica(),
             self -> {
               made[0] = trust(data, self, options);
-              return PeerTransport.secured(made[0], Set.of(JOIN), removed::contains);
+              return PeerTransport.secured(made[0], Set.of(JOIN, RETURNED), removed::contains);
             });
     this.tls = Objects.requireNonNull(made[0]);
+    tls.onSuccessor(this::succeeded);
   }
 
   /**
@@ -226,6 +241,7 @@ public final class Cluster implements AutoCloseable {
     host.service().offer(JOIN, this::join);
     host.service().offer(ATTACH, this::attach);
     host.service().offer(DETACH, this::detach);
+    host.service().offer(RETURNED, this::returned);
     for (String group : List.of(CATALOG, SHARD)) {
       if (host.identity().founder() || host.has(group)) {
         groups.put(group, newStore(group));
@@ -260,6 +276,76 @@ public final class Cluster implements AutoCloseable {
         group.equals(SHARD)
             ? meters
             : new io.micrometer.core.instrument.simple.SimpleMeterRegistry());
+  }
+
+  /** The cluster was recovered from another node's replica: what is here is of the past. */
+  private void succeeded(UUID successor) {
+    if (givenUp == null) {
+      String why =
+          "This node was given up: its cluster was recovered on another node and goes on as cluster "
+              + successor
+              + ". What it has is of no use there; to take part, let it join with an empty data"
+              + " folder.";
+      givenUp = why;
+      LOG.error("{}", why);
+      groups.values().forEach(store -> store.giveUp(why));
+      // Not within a handshake.
+      retiring = Thread.ofPlatform().daemon().name("meridian-retiring").start(this::retire);
+    }
+  }
+
+  /** Without this node's votes, others that were given up are no majority either. */
+  private void retire() {
+    byte[] self = Joining.info(self(), options).toByteArray();
+    try (PeerClient toSuccessor =
+        PeerClient.secured(builder -> builder.sslContext(tls.successorContext()))) {
+      for (InetSocketAddress other : known()) {
+        try {
+          toSuccessor.call(other, RETURNED, self, CALL);
+        } catch (PeerException e) {
+          LOG.debug("{} is not told that this node came back", other, e);
+        }
+      }
+    }
+    host.retire();
+  }
+
+  /** Where the other members of the groups are, as this node knew them. */
+  private Set<InetSocketAddress> known() {
+    Set<InetSocketAddress> known = new HashSet<>();
+    for (ReplicatedStore store : groups.values()) {
+      store
+          .members()
+          .forEach(
+              (id, address) -> {
+                if (!id.equals(self())) {
+                  known.add(Member.address(address));
+                }
+              });
+    }
+    return known;
+  }
+
+  /** A node that was given up says that it came back. It has no certificate that counts here. */
+  private byte[] returned(byte[] request) throws IOException {
+    NodeInfo node = NodeInfo.parseFrom(request);
+    long now = System.nanoTime();
+    long next = returnedNotBefore.get();
+    if (now - next >= 0 && returnedNotBefore.compareAndSet(next, now + RETURNED_EVERY.toNanos())) {
+      LOG.warn(
+          "A node was refused that says it is {} at {}, of the cluster that this one was recovered"
+              + " from: it was started with its old data, and has stopped. Delete that data; to take"
+              + " part, let it join with an empty data folder",
+          printable(node.getId()),
+          printable(node.getAddress()));
+    }
+    return new byte[0];
+  }
+
+  /** Anybody may have sent it. */
+  private static String printable(String text) {
+    String known = text.replaceAll("[^A-Za-z0-9.:_\\[\\]-]", "?");
+    return known.substring(0, Math.min(known.length(), MOST_PRINTED));
   }
 
   /** Waits to be given replicas. A node that is one too many waits until it is needed. */
@@ -599,6 +685,17 @@ public final class Cluster implements AutoCloseable {
     }
   }
 
+  private void awaitRetired() {
+    Thread thread = retiring;
+    try {
+      if (thread != null && !thread.join(RETIRE_WAIT)) {
+        LOG.warn("Not every node could be told that this one came back");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** Whether the data folder is a node's already: then nothing is joined or founded. */
   public static boolean isNode(Path data) {
     return Identity.exists(data) && Files.isDirectory(Joining.trust(data));
@@ -623,6 +720,7 @@ public final class Cluster implements AutoCloseable {
         thread.interrupt();
       }
     }
+    awaitRetired();
     groups.values().forEach(ReplicatedStore::quiesce);
     host.close();
     groups.values().forEach(Store::close);
