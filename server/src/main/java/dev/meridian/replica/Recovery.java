@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 
@@ -69,6 +70,9 @@ public final class Recovery implements AutoCloseable {
   private final Path folder;
   private final Map<String, RocksStore> stores = new LinkedHashMap<>();
   private final List<Replica> replicas = new ArrayList<>();
+
+  /** What is written here follows the logs' own time: the clock of this machine may be wrong. */
+  private final AtomicLong millis = new AtomicLong();
 
   private Recovery(Path data, DataLock lock) throws IOException {
     this.data = data;
@@ -169,7 +173,7 @@ public final class Recovery implements AutoCloseable {
 
   private Replica build(String group, Map<String, String> members, RocksStore.Options options)
       throws IOException {
-    RocksStore store = openNewest(group, options);
+    RocksStore store = openNewest(group, options.withClock(millis::get));
     stores.put(group, store);
     LogIndex committed = store.applied();
     Instant committedTime = newestWrite(store);
@@ -181,6 +185,8 @@ public final class Recovery implements AutoCloseable {
               + " on this node is empty: it had not got the data yet. Recover from another node, or"
               + " restore a backup.");
     }
+    // The first millisecond above all timestamps.
+    millis.accumulateAndGet(newestWrite(store).toEpochMilli() + 1, Math::max);
     Verification checked = store.verify();
     if (!checked.passed()) {
       throw new IOException(

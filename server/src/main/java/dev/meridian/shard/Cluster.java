@@ -53,6 +53,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -102,7 +103,7 @@ public final class Cluster implements AutoCloseable {
   private final Set<String> removed = ConcurrentHashMap.newKeySet();
 
   /** Why this node takes no part any more; null while it does. */
-  private volatile @Nullable String givenUp;
+  private final AtomicReference<@Nullable String> givenUp = new AtomicReference<>();
 
   private volatile @Nullable Thread retiring;
 
@@ -280,13 +281,12 @@ public final class Cluster implements AutoCloseable {
 
   /** The cluster was recovered from another node's replica: what is here is of the past. */
   private void succeeded(UUID successor) {
-    if (givenUp == null) {
-      String why =
-          "This node was given up: its cluster was recovered on another node and goes on as cluster "
-              + successor
-              + ". What it has is of no use there; to take part, let it join with an empty data"
-              + " folder.";
-      givenUp = why;
+    String why =
+        "This node was given up: its cluster was recovered on another node and goes on as cluster "
+            + successor
+            + ". What it has is of no use there; to take part, let it join with an empty data"
+            + " folder.";
+    if (givenUp.compareAndSet(null, why)) {
       LOG.error("{}", why);
       groups.values().forEach(store -> store.giveUp(why));
       // Not within a handshake.
@@ -296,10 +296,12 @@ public final class Cluster implements AutoCloseable {
 
   /** Without this node's votes, others that were given up are no majority either. */
   private void retire() {
+    Set<InetSocketAddress> others = known();
+    host.retire();
     byte[] self = Joining.info(self(), options).toByteArray();
     try (PeerClient toSuccessor =
         PeerClient.secured(builder -> builder.sslContext(tls.successorContext()))) {
-      for (InetSocketAddress other : known()) {
+      for (InetSocketAddress other : others) {
         try {
           toSuccessor.call(other, RETURNED, self, CALL);
         } catch (PeerException e) {
@@ -307,7 +309,6 @@ public final class Cluster implements AutoCloseable {
         }
       }
     }
-    host.retire();
   }
 
   /** Where the other members of the groups are, as this node knew them. */
@@ -355,6 +356,10 @@ public final class Cluster implements AutoCloseable {
       while (groups.size() < 2) {
         if (closed) {
           throw new IOException("this node was stopped while it waited for a replica");
+        }
+        String why = givenUp.get();
+        if (why != null) {
+          throw new IOException(why);
         }
         if (attached.awaitNanos(ATTACH_WAIT.toNanos()) <= 0) {
           LOG.info(
@@ -602,8 +607,9 @@ public final class Cluster implements AutoCloseable {
     }
     lock.lock();
     try {
-      if (closed) {
-        throw new IOException("This node is stopping");
+      String why = closed ? "This node is stopping" : givenUp.get();
+      if (why != null) {
+        throw new IOException(why);
       }
       if (!groups.containsKey(group)) {
         groups.put(group, newStore(group));
