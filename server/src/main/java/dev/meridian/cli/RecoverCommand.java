@@ -131,6 +131,14 @@ final class RecoverCommand implements Callable<Integer> {
         "Missing, maybe: whatever the other nodes acknowledged after the ends above, so writes after "
             + newest
             + ", and earlier ones if this node was cut off from the others before.");
+    for (Recovery.Replica replica : recovery.replicas()) {
+      if (!replica.members().containsKey(recovery.before().node())) {
+        out.println(
+            "Beware: by its log this node is no member of "
+                + replica.group()
+                + " any more, or not yet: the others went on without it.");
+      }
+    }
     out.println(
         "Void: join tokens, and positions of change feeds; those who follow changes are told to"
             + " begin anew.");
@@ -155,7 +163,9 @@ final class RecoverCommand implements Callable<Integer> {
   }
 
   private static String text(LogIndex at, Instant time) {
-    return "entry " + at.index() + ", term " + at.term() + ", " + time;
+    return at.equals(LogIndex.NONE)
+        ? "nothing"
+        : "entry " + at.index() + ", term " + at.term() + ", " + time;
   }
 
   private boolean isAgreed() throws IOException {

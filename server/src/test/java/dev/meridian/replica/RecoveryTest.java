@@ -8,9 +8,15 @@ import static dev.meridian.replica.Fixture.read;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.meridian.document.DocumentPath;
 import dev.meridian.store.Batch;
+import dev.meridian.store.ChangeQuery;
+import dev.meridian.store.ChangeScope;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Position;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.SessionToken;
+import dev.meridian.store.StoreException.PositionLost;
 import dev.meridian.store.StoreException.Unavailable;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -129,6 +135,38 @@ class RecoveryTest {
       try (ReplicatedStore store = Fixture.open(cut)) {
         assertThat(read(store, "items/a")).isEqualTo("{\"n\":1}");
         assertThat(read(store, "items/b")).isEqualTo("{\"n\":2}");
+      }
+    }
+  }
+
+  @Test
+  void whatOnlyTheLostNodesHadIsGoneAndNobodyIsToldOtherwise() throws Exception {
+    try (Members members = start(UnaryOperator.identity())) {
+      Members.Node left = members.replica();
+      left.store().write(Batch.of(put("items/a", "{\"n\":1}")));
+      assertThat(read(left.store(), "items/a")).isNotNull();
+      left.stop();
+      Batch late = keyed("late", put("items/late", "{\"n\":2}"));
+      Commit lost = members.primary().store().write(late);
+      Position position = members.primary().store().position();
+      members.close();
+
+      recover(left.data);
+      try (ReplicatedStore store = Fixture.open(left.data)) {
+        // Who has seen the lost write is answered, and sees what is written next.
+        ReadOptions session = ReadOptions.session(SessionToken.NONE.seen(lost.version()));
+        assertThat(store.get(DocumentPath.parse("items/late"), session)).isEmpty();
+        assertThat(store.get(DocumentPath.parse("items/a"), session)).isPresent();
+        Commit next = store.write(Batch.of(put("items/b", "{\"n\":3}")));
+        assertThat(next.version().timestamp()).isGreaterThan(lost.version().timestamp());
+        // Its key was not used here.
+        assertThat(store.write(late).replayed()).isFalse();
+        assertThatThrownBy(
+                () ->
+                    store
+                        .changes(new ChangeQuery(new ChangeScope.Everything(), position, true))
+                        .close())
+            .isInstanceOf(PositionLost.class);
       }
     }
   }
