@@ -22,6 +22,7 @@ import picocli.CommandLine.Help.Ansi;
  * @param out standard output: what was asked for
  * @param err standard error: progress, errors
  * @param environment variables
+ * @param inIsTerminal whether a person types standard input
  * @param outIsTerminal whether a person reads standard output
  * @param errIsTerminal whether a person reads standard error
  */
@@ -30,6 +31,7 @@ record Console(
     PrintStream out,
     PrintStream err,
     Map<String, String> environment,
+    boolean inIsTerminal,
     boolean outIsTerminal,
     boolean errIsTerminal) {
   private static final int DEFAULT_WIDTH = 100;
@@ -41,6 +43,7 @@ record Console(
         new Output(new FileOutputStream(FileDescriptor.out)),
         System.err,
         System.getenv(),
+        isTerminal(0),
         isTerminal(1),
         isTerminal(2));
   }

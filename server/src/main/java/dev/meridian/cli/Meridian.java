@@ -37,6 +37,7 @@ import picocli.CommandLine.TypeConversionException;
       DataCommand.class,
       BackupCommand.class,
       RestoreCommand.class,
+      RecoverCommand.class,
       KeyCommand.class,
       DnsCommand.class,
       VersionCommand.class,

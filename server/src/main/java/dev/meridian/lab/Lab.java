@@ -210,14 +210,14 @@ public final class Lab implements AutoCloseable {
   public void start(int number) throws IOException, InterruptedException {
     Node first = new Node(1);
     nodes.add(first);
-    launch(first, null);
+    launch(first, null, first);
     awaitReady(first);
     if (number > 1) {
       String token = token(first);
       for (int i = 2; i <= number; i++) {
         Node next = new Node(i);
         nodes.add(next);
-        launch(next, token);
+        launch(next, token, first);
         awaitReady(next);
       }
     }
@@ -236,7 +236,7 @@ public final class Lab implements AutoCloseable {
     Node next = new Node(nodes.size() + 1);
     String token = token(from);
     nodes.add(next);
-    launch(next, token);
+    launch(next, token, from);
     return next;
   }
 
@@ -270,7 +270,12 @@ public final class Lab implements AutoCloseable {
     return key;
   }
 
-  private void launch(Node node, @Nullable String token) throws IOException {
+  /** Another node, to join the cluster by. */
+  private Node via(Node node) {
+    return node.founder ? node : nodes.get(node.number == 1 ? 1 : 0);
+  }
+
+  private void launch(Node node, @Nullable String token, Node via) throws IOException {
     List<String> command = new ArrayList<>(java);
     command.add("up");
     if (node.founder) {
@@ -292,8 +297,7 @@ public final class Lab implements AutoCloseable {
     command.addAll(more);
     ProcessBuilder builder = new ProcessBuilder(command);
     if (!node.founder) {
-      Node other = nodes.get(node.number == 1 ? 1 : 0);
-      command.addAll(List.of("--join", other.host + ":" + LINK));
+      command.addAll(List.of("--join", via.host + ":" + LINK));
       if (token != null) {
         builder.environment().put("MERIDIAN_TOKEN", token);
       }
@@ -422,8 +426,32 @@ public final class Lab implements AutoCloseable {
   /** Starts a node that is down. */
   public void restart(Node node) throws IOException {
     if (node.state == State.DOWN) {
-      launch(node, null);
+      launch(node, null, via(node));
     }
+  }
+
+  /** Whether a node's process is there. */
+  public boolean isRunning(Node node) {
+    Process process = node.process;
+    return process != null && process.isAlive();
+  }
+
+  /**
+   * Has a node that is down begin a new cluster with what it has; {@link #restart} starts it.
+   *
+   * @return what the command wrote
+   * @throws IOException if it failed; what it wrote is the message
+   */
+  public String recover(Node node) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(java);
+    command.addAll(
+        List.of("recover", "--from-this-replica", "--yes", "--data", node.data.toString()));
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    if (process.waitFor() != 0) {
+      throw new IOException(said);
+    }
+    return said;
   }
 
   /** Stops a node's process where it stands (SIGSTOP). */
@@ -585,7 +613,7 @@ public final class Lab implements AutoCloseable {
       delete(node.data);
     }
     node.founder = false;
-    launch(node, token);
+    launch(node, token, other(node));
     awaitReady(node);
   }
 

@@ -119,7 +119,8 @@ public final class Node implements AutoCloseable {
                   indexes(site.current()),
                   metrics));
       this.store = cluster.store();
-      opened(new SiteShare(cluster, site.current().folder(), !isFetched()));
+      // A recovered node begins its cluster with the copy it has: from now on it is edited there.
+      opened(new SiteShare(cluster, site.current().folder(), cluster.isFounder() || !isFetched()));
       this.access = Access.open(store, options.data().resolve("operator.key"));
       this.seeding = opened(Seeding.start(store, site.current(), cluster.isFounder()));
       this.web = startWeb();

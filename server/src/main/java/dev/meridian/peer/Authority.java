@@ -84,13 +84,31 @@ public final class Authority {
 
   /** A new authority with a new key. */
   public static Authority create(UUID cluster, Instant now) {
-    KeyPair keys = Keys.create();
+    return create(cluster, Keys.create(), now.minus(SKEW), now);
+  }
+
+  /**
+   * The authority of the cluster that takes the place of this one's. It has the same key and begins
+   * later, by which {@link TrustedAuthorities#successor} knows it; to those who trust this one it
+   * is another cluster's like any.
+   */
+  public Authority successor(UUID next, Instant now) {
+    Instant from = now.minus(SKEW);
+    Instant after = certificate.getNotBefore().toInstant().plusSeconds(1);
+    return create(
+        next,
+        new KeyPair(certificate.getPublicKey(), key),
+        from.isBefore(after) ? after : from,
+        now);
+  }
+
+  private static Authority create(UUID cluster, KeyPair keys, Instant from, Instant now) {
     // A name of its own, so that old and new can be told apart while one follows the other.
     byte[] random = new byte[4];
     RANDOM.nextBytes(random);
     X500Name name = name(cluster, "authority-" + HexFormat.of().formatHex(random));
     X509v3CertificateBuilder builder =
-        builder(name, name, keys.getPublic(), now.minus(SKEW), now.plus(VALIDITY));
+        builder(name, name, keys.getPublic(), from, now.plus(VALIDITY));
     try {
       JcaX509ExtensionUtils ids = new JcaX509ExtensionUtils();
       builder

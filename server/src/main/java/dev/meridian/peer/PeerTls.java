@@ -4,6 +4,7 @@ import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.InstantSource;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.apache.ratis.grpc.GrpcTlsConfig;
 import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,7 @@ public final class PeerTls {
   private final InstantSource clock;
   private final PeerKeyManager keys;
   private volatile TrustedAuthorities trusted;
+  private volatile Consumer<UUID> onSuccessor = _ -> {};
 
   /**
    * TLS with this certificate; it may have expired, to be renewed.
@@ -56,6 +58,15 @@ public final class PeerTls {
   public synchronized void trust(TrustedAuthorities authorities) {
     checkFits(certificate(), authorities);
     trusted = authorities;
+  }
+
+  /**
+   * Has {@code listener} told, maybe more than once, when a peer turns out to be of the cluster
+   * that took this one's place ({@link TrustedAuthorities#successor}). It is called within
+   * handshakes, so it must not wait.
+   */
+  public void onSuccessor(Consumer<UUID> listener) {
+    onSuccessor = listener;
   }
 
   private static void checkFits(NodeCertificate own, TrustedAuthorities trusted) {
@@ -105,6 +116,24 @@ public final class PeerTls {
   }
 
   /**
+   * For gRPC clients that talk to nodes of the cluster that took this one's place, and to no
+   * others; they show no certificate.
+   */
+  public SslContext successorContext() {
+    return Tls.client(
+        null,
+        new ChainTrustManager() {
+          @Override
+          void check(X509Certificate[] chain, TrustedAuthorities.Purpose purpose)
+              throws CertificateException {
+            if (trusted.successor(chain).isEmpty()) {
+              throw new CertificateException("The peer is not of a cluster that followed this one");
+            }
+          }
+        });
+  }
+
+  /**
    * For Ratis, as a client and as a server. Its servers would demand certificates of all clients:
    * where nodes join on the same port, its customizer puts {@link #serverContext} in place.
    *
@@ -131,7 +160,9 @@ public final class PeerTls {
     @Override
     void check(X509Certificate[] chain, TrustedAuthorities.Purpose purpose)
         throws CertificateException {
-      String node = trusted.check(chain, purpose, clock.instant());
+      TrustedAuthorities authorities = trusted;
+      authorities.successor(chain).ifPresent(onSuccessor);
+      String node = authorities.check(chain, purpose, clock.instant());
       if (expected != null && !node.equals(expected)) {
         throw new CertificateException(
             "The peer is " + node + ", where " + expected + " was to be");

@@ -18,6 +18,7 @@ import java.util.Collection;
 import java.util.Date;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
@@ -163,6 +164,37 @@ public final class TrustedAuthorities {
     X509Certificate authority = signer(leaf, subject.name(), now);
     checkTime("The certificate of the cluster's authority", authority, now);
     return subject.name();
+  }
+
+  /**
+   * The cluster that took this one's place, if a peer shows that it is a node of it: its authority
+   * has the key of one of these, for another cluster, and began later ({@link
+   * Authority#successor}).
+   */
+  Optional<UUID> successor(X509Certificate[] chain) {
+    if (chain.length < 2) {
+      return Optional.empty();
+    }
+    X509Certificate leaf = chain[0];
+    X509Certificate authority = chain[1];
+    try {
+      UUID other = Subject.of(authority.getSubjectX500Principal()).cluster();
+      if (other.equals(cluster)
+          || !other.equals(Subject.of(leaf.getSubjectX500Principal()).cluster())) {
+        return Optional.empty();
+      }
+      for (X509Certificate own : certificates) {
+        if (own.getPublicKey().equals(authority.getPublicKey())
+            && own.getNotBefore().before(authority.getNotBefore())) {
+          authority.verify(own.getPublicKey());
+          leaf.verify(own.getPublicKey());
+          return Optional.of(other);
+        }
+      }
+    } catch (GeneralSecurityException e) {
+      // It only claims to be one.
+    }
+    return Optional.empty();
   }
 
   /** Authorities sign nodes' certificates themselves: what else a peer shows is not looked at. */

@@ -75,15 +75,19 @@ final class Folders {
   static void link(Path from, Path to) throws IOException {
     Files.createDirectories(to);
     for (Path file : files(from)) {
-      Path target = to.resolve(file.getFileName().toString());
-      try {
-        Files.createLink(target, file);
-      } catch (IOException | UnsupportedOperationException e) {
-        Files.copy(file, target, StandardCopyOption.REPLACE_EXISTING);
-        sync(target);
-      }
+      linkFile(file, to.resolve(file.getFileName().toString()));
     }
     sync(to);
+  }
+
+  /** Links a file; copies it when it cannot be linked. */
+  static void linkFile(Path file, Path target) throws IOException {
+    try {
+      Files.createLink(target, file);
+    } catch (IOException | UnsupportedOperationException e) {
+      Files.copy(file, target, StandardCopyOption.REPLACE_EXISTING);
+      sync(target);
+    }
   }
 
   /** The regular files directly in a folder, by name. */

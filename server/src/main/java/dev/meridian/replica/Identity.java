@@ -15,8 +15,9 @@ import java.util.UUID;
 
 /**
  * Which cluster a node belongs to, and which node of it it is. Chosen at random when its data
- * folder is made: a restored backup is another cluster, and a node that lost its disk another node,
- * for a log that forgot what it acknowledged must not vote under its old name.
+ * folder is made: a restored backup is another cluster, as is what {@link Recovery} begins, and a
+ * node that lost its disk another node, for a log that forgot what it acknowledged must not vote
+ * under its old name.
  *
  * @param cluster the cluster's id
  * @param node this node's id: {@code n} and hexadecimal digits

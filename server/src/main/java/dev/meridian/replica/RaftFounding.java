@@ -8,8 +8,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.proto.RaftProtos.RaftConfigurationProto;
+import org.apache.ratis.proto.RaftProtos.RaftPeerProto;
 import org.apache.ratis.protocol.RaftPeer;
 
 /**
@@ -30,7 +33,7 @@ final class RaftFounding {
    * @param index of the last entry that the database holds, -1 for none
    */
   static void found(Path log, RaftPeer only, long term, long index) throws IOException {
-    begin(log, List.of(only), List.of(), term, index);
+    found(log, List.of(only), List.of(), term, index);
   }
 
   /**
@@ -38,20 +41,17 @@ final class RaftFounding {
    * until the group's log tells it what it is, it must not stand for election.
    */
   static void listen(Path log, RaftPeer self) throws IOException {
-    begin(log, List.of(), List.of(self), 0, 0);
+    found(log, List.of(), List.of(self), 0, 0);
   }
 
-  private static void begin(
+  private static void found(
       Path log, List<RaftPeer> members, List<RaftPeer> listeners, long term, long index)
       throws IOException {
     if (Files.exists(log.resolve(CONFIGURATION))) {
       return;
     }
-    Files.createDirectories(log);
     if (!Files.exists(log.resolve(META))) {
-      write(
-          log.resolve(META),
-          ("term=" + term + "\nvotedFor=\n").getBytes(StandardCharsets.US_ASCII));
+      begin(log, term);
     }
     RaftConfigurationProto.Builder configuration = RaftConfigurationProto.newBuilder();
     members.forEach(member -> configuration.addPeers(member.getRaftPeerProto()));
@@ -66,6 +66,54 @@ final class RaftFounding {
             .toByteArray());
     Folders.sync(Folders.parent(log));
     Folders.sync(Folders.parent(Folders.parent(log)));
+  }
+
+  /**
+   * Lets a group's log begin after what its database holds: its elections count on from the term of
+   * the last entry, so that terms grow along the log, as Raft needs them to.
+   *
+   * @param log need not exist
+   */
+  static void begin(Path log, long term) throws IOException {
+    Files.createDirectories(log);
+    write(
+        log.resolve(META), ("term=" + term + "\nvotedFor=\n").getBytes(StandardCharsets.US_ASCII));
+    Folders.sync(Folders.parent(log));
+    Folders.sync(Folders.parent(Folders.parent(log)));
+  }
+
+  /**
+   * The members of a group as its log on this node names them, with where each is reached; while
+   * they change, the old and the new ones.
+   *
+   * @return by node id; empty if it names none
+   */
+  static Map<String, String> members(Path log) throws IOException {
+    LogEntryProto[] newest = {LogEntryProto.getDefaultInstance()};
+    Path stored = log.resolve(CONFIGURATION);
+    if (Files.exists(stored)) {
+      newest[0] = LogEntryProto.parseFrom(Files.readAllBytes(stored));
+    }
+    for (LogFile file : LogFile.in(log)) {
+      var unused =
+          file.read(
+              entry -> {
+                if (entry.hasConfigurationEntry() && entry.getIndex() >= newest[0].getIndex()) {
+                  newest[0] = entry;
+                }
+              });
+    }
+    Map<String, String> members = new TreeMap<>();
+    RaftConfigurationProto configuration = newest[0].getConfigurationEntry();
+    for (List<RaftPeerProto> peers :
+        List.of(
+            configuration.getOldListenersList(),
+            configuration.getListenersList(),
+            configuration.getOldPeersList(),
+            configuration.getPeersList())) {
+      peers.forEach(peer -> members.put(peer.getId().toStringUtf8(), peer.getAddress()));
+    }
+    return members;
   }
 
   private static void write(Path file, byte[] content) throws IOException {

@@ -94,6 +94,9 @@ public final class RaftHost implements AutoCloseable {
     DataLock lock = DataLock.acquire(data);
     try {
       Restore.checkFinished(data);
+      if (Recovery.finishLocked(data)) {
+        LOG.info("Finished the recovery of {}, which had been cut off", data);
+      }
       Identity identity = identity(data);
       return new RaftHost(data, lock, identity, options, transport.of(identity));
     } catch (IOException | RuntimeException | Error e) {
@@ -345,15 +348,23 @@ public final class RaftHost implements AutoCloseable {
     }
   }
 
-  /** Stops the Raft server and gives the data folder up. Does not throw. */
-  @Override
-  public synchronized void close() {
-    client.close();
+  /**
+   * Takes no part in any group any more; the data folder stays this node's until {@link #close}.
+   * Does not throw.
+   */
+  public void retire() {
     RaftServer running = server;
     if (running != null) {
       drain();
       stop(running);
     }
+  }
+
+  /** Stops the Raft server and gives the data folder up. Does not throw. */
+  @Override
+  public synchronized void close() {
+    client.close();
+    retire();
     try {
       lock.close();
     } catch (IOException e) {

@@ -17,6 +17,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.ratis.proto.RaftProtos.RaftPeerRole;
@@ -218,10 +219,11 @@ final class RaftReplica implements AutoCloseable {
   /**
    * Waits until this is the primary, or knows another one.
    *
-   * @return false when that took too long: a majority of the group may be away
+   * @param inVain whether there is no more need to wait
+   * @return false when there was none in time: a majority of the group may be away
    * @throws IOException if this member stopped
    */
-  boolean awaitPrimary(Duration deadline) throws IOException {
+  boolean awaitPrimary(Duration deadline, BooleanSupplier inVain) throws IOException {
     long until = System.nanoTime() + deadline.toNanos();
     while (true) {
       RaftPeer primary = primary();
@@ -232,7 +234,7 @@ final class RaftReplica implements AutoCloseable {
         throw new IOException(
             "The replica in " + folder + " stopped while it started; see the log.");
       }
-      if (System.nanoTime() - until > 0) {
+      if (System.nanoTime() - until > 0 || inVain.getAsBoolean()) {
         return false;
       }
       LockSupport.parkNanos(500_000);

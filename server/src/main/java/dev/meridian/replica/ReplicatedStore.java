@@ -244,7 +244,12 @@ public final class ReplicatedStore implements Store {
     if (wrong != null && !options.acceptClock()) {
       throw new IOException(wrong);
     }
-    if (!raft.awaitPrimary(options.startDeadline())) {
+    boolean found = raft.awaitPrimary(options.startDeadline(), () -> failure.get() != null);
+    String failed = failure.get();
+    if (failed != null) {
+      throw new IOException(failed);
+    }
+    if (!found) {
       if (raft.members() <= 1) {
         throw new IOException(
             "The replica in "
@@ -663,9 +668,21 @@ public final class ReplicatedStore implements Store {
 
   /** Called once, on a thread of Ratis, when this replica can go no further. */
   private void fail(Throwable cause) {
-    String message =
+    stop(
         cause.getMessage()
-            + ". Mend the cause (free disk, a healthy disk), then restart this node.";
+            + ". Mend the cause (free disk, a healthy disk), then restart this node.",
+        cause);
+  }
+
+  /**
+   * Takes no part any more, and says why to every caller: for good, until it is closed. Does not
+   * wait.
+   */
+  public void giveUp(String why) {
+    stop(why, new IllegalStateException(why));
+  }
+
+  private void stop(String message, Throwable cause) {
     if (failure.compareAndSet(null, message)) {
       // Not on this thread: it may be the one that the callers wait for.
       Thread.ofPlatform()

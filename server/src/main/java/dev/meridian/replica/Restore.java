@@ -134,7 +134,7 @@ final class Restore {
     beginHistory(database, manifest, storeOptions);
     Identity identity = Identity.create();
     identity.write(folder);
-    beginLog(Layout.log(folder, identity.group(Layout.FIRST_SHARD)), manifest.term());
+    RaftFounding.begin(Layout.log(folder, identity.group(Layout.FIRST_SHARD)), manifest.term());
     for (Path dir : List.of(shard, Folders.parent(shard), folder)) {
       Folders.sync(dir);
     }
@@ -158,28 +158,18 @@ final class Restore {
         throw new IOException(
             "The archive's database does not agree with itself: " + checked.problems().getFirst());
       }
-      // The manifest's epoch was read before the copy was made: what is restored decides.
-      if (!store.position().equals(Position.START)) {
-        store.beginHistory(new SecureRandom().nextLong(1, Long.MAX_VALUE));
-      }
+      beginHistory(store);
       store.flush();
     } catch (StoreException e) {
       throw new IOException("The archive's database is damaged: " + e.getMessage(), e);
     }
   }
 
-  /**
-   * Lets the new group's log begin after what the database holds: its elections count on from the
-   * term of the last entry, so that terms grow along the log, as Raft needs them to.
-   */
-  private static void beginLog(Path log, long term) throws IOException {
-    Files.createDirectories(log);
-    try (OutputStream out = new SyncedFile(log.resolve("raft-meta"))) {
-      out.write(("term=" + term + "\nvotedFor=\n").getBytes(StandardCharsets.US_ASCII));
+  /** Lets those who followed the changes of another history notice that this is not it. */
+  static void beginHistory(RocksStore store) {
+    if (!store.position().equals(Position.START)) {
+      store.beginHistory(new SecureRandom().nextLong(1, Long.MAX_VALUE));
     }
-    Folders.sync(log);
-    Folders.sync(Folders.parent(log));
-    Folders.sync(Folders.parent(Folders.parent(log)));
   }
 
   /** Streams an archive to its target and checks all of it. */

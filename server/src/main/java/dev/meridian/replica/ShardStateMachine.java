@@ -387,8 +387,8 @@ final class ShardStateMachine extends BaseStateMachine {
 
   /** Puts a snapshot in the database's place: built beside it, then swapped by two renames. */
   private void install(Path snapshot) throws IOException {
-    Path next = sibling(".next");
-    Path previous = sibling(".previous");
+    Path next = sibling(folder, ".next");
+    Path previous = sibling(folder, ".previous");
     Folders.delete(next);
     Folders.delete(previous);
     Folders.link(snapshot, next);
@@ -399,17 +399,26 @@ final class ShardStateMachine extends BaseStateMachine {
 
   /** Finishes what a crash within {@link #install} left. */
   private void recoverFolder() throws IOException {
-    Path next = sibling(".next");
-    Path previous = sibling(".previous");
-    if (!Files.exists(folder) && Files.exists(previous)) {
-      // The old one is moved away only when the new one is complete.
-      Folders.move(Files.exists(next) ? next : previous, folder);
+    Path whole = whole(folder);
+    if (!whole.equals(folder)) {
+      Folders.move(whole, folder);
     }
-    Folders.delete(next);
-    Folders.delete(previous);
+    Folders.delete(sibling(folder, ".next"));
+    Folders.delete(sibling(folder, ".previous"));
   }
 
-  private Path sibling(String suffix) {
+  /** Where the database is whole: a crash within {@link #install} leaves it beside its place. */
+  static Path whole(Path folder) {
+    Path next = sibling(folder, ".next");
+    Path previous = sibling(folder, ".previous");
+    if (Files.exists(folder) || !Files.exists(previous)) {
+      return folder;
+    }
+    // The old one is moved away only when the new one is complete.
+    return Files.exists(next) ? next : previous;
+  }
+
+  private static Path sibling(Path folder, String suffix) {
     return folder.resolveSibling(folder.getFileName() + suffix);
   }
 

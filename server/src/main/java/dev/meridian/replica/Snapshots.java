@@ -84,7 +84,12 @@ final class Snapshots implements StateMachineStorage {
 
   /** Looks again: another member's snapshot may have been installed. */
   synchronized void find() throws IOException {
-    latest = all().stream().findFirst().orElse(null);
+    latest = newest(folder());
+  }
+
+  /** The newest snapshot in a folder, which need not exist; or null. */
+  static @Nullable Snapshot newest(Path folder) throws IOException {
+    return Files.isDirectory(folder) ? all(folder).stream().findFirst().orElse(null) : null;
   }
 
   private Path folder() {
@@ -96,8 +101,8 @@ final class Snapshots implements StateMachineStorage {
   }
 
   /** Newest first. */
-  private List<Snapshot> all() throws IOException {
-    try (Stream<Path> entries = Files.list(folder())) {
+  private static List<Snapshot> all(Path folder) throws IOException {
+    try (Stream<Path> entries = Files.list(folder)) {
       return entries
           .flatMap(entry -> Stream.ofNullable(parse(entry)))
           .sorted(Comparator.comparing(Snapshot::at).reversed())
@@ -190,7 +195,7 @@ final class Snapshots implements StateMachineStorage {
   /** Drops all but the newest few; one that cannot be dropped now is dropped next time. */
   synchronized void removeOld() {
     try {
-      for (Snapshot old : all().stream().skip(kept).toList()) {
+      for (Snapshot old : all(folder()).stream().skip(kept).toList()) {
         if (!isPinned(old)) {
           Folders.delete(old.folder());
         }

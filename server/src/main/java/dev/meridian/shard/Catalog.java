@@ -84,6 +84,19 @@ final class Catalog {
         .collect(Collectors.toUnmodifiableSet());
   }
 
+  /** Forgets all nodes, and the tokens with which others could join. */
+  void forgetNodes() {
+    for (CollectionPath collection : List.of(NODES, GRANTS)) {
+      List<Document> found;
+      while (!(found = store.list(Query.of(collection, MOST_NODES), ReadOptions.STRONG).documents())
+          .isEmpty()) {
+        for (Document document : found) {
+          store.write(Batch.of(new Write.Delete(document.path(), Condition.NONE)));
+        }
+      }
+    }
+  }
+
   private void put(DocumentPath path, Json value, Expiry expiry) {
     store.write(Batch.of(new Write.Put(path, value.toBytes(), Condition.NONE, expiry)));
   }

@@ -44,17 +44,20 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Comparator;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -70,11 +73,11 @@ public final class Cluster implements AutoCloseable {
   static final String ATTACH = "cluster/attach";
   static final String DETACH = "cluster/detach";
   static final String PING = "cluster/ping";
+  static final String RETURNED = "cluster/returned";
 
-  private static final String CATALOG = "catalog";
-  private static final String SHARD = "shards/0";
-  private static final ReadOptions EVENTUAL =
-      new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
+  static final String CATALOG = "catalog";
+  static final String SHARD = "shards/0";
+  static final ReadOptions EVENTUAL = new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
   private static final Duration CALL = Duration.ofSeconds(2);
   private static final Duration ATTACH_WAIT = Duration.ofSeconds(20);
   private static final Duration LOOK_EVERY = Duration.ofMillis(20);
@@ -83,6 +86,9 @@ public final class Cluster implements AutoCloseable {
   /** So often is asked whether this node is still a member. */
   private static final int STANDING_ROUNDS = 3;
 
+  private static final Duration RETIRE_WAIT = Duration.ofSeconds(30);
+  private static final Duration RETURNED_EVERY = Duration.ofSeconds(10);
+  private static final int MOST_PRINTED = 100;
   private static final Duration RENEW_EVERY = Duration.ofHours(1);
 
   private final ClusterOptions options;
@@ -103,11 +109,19 @@ public final class Cluster implements AutoCloseable {
   /** Nodes that were members once and are no more: their certificates count for nothing. */
   private volatile Set<String> removed = Set.of();
 
-  /** Where the nodes are, as far as was known last. */
-  private volatile Set<String> known = Set.of();
+  /** Where the other nodes are, as far as was known last. */
+  private volatile Set<InetSocketAddress> lastKnown = Set.of();
 
-  /** Open until this node is told that it is one of them. */
+  /** Open until this node is told that it is one of them, or that its cluster is no more. */
   private final CountDownLatch member = new CountDownLatch(1);
+
+  /** Why this node takes no part any more; null while it does. */
+  private final AtomicReference<@Nullable String> givenUp = new AtomicReference<>();
+
+  private volatile @Nullable Thread retiring;
+
+  /** When ({@link System#nanoTime}) the next node that came back is worth a line. */
+  private final AtomicLong returnedNotBefore = new AtomicLong(System.nanoTime());
 
   private volatile boolean closed;
   private @Nullable Steward steward;
@@ -132,9 +146,11 @@ public final class Cluster implements AutoCloseable {
             options.replica(),
             self -> {
               made[0] = trust(data, self, options);
-              return PeerTransport.secured(made[0], Set.of(JOIN), id -> removed.contains(id));
+              return PeerTransport.secured(
+                  made[0], Set.of(JOIN, RETURNED), id -> removed.contains(id));
             });
     this.tls = Objects.requireNonNull(made[0]);
+    tls.onSuccessor(this::succeeded);
   }
 
   /**
@@ -240,6 +256,7 @@ public final class Cluster implements AutoCloseable {
     host.service().offer(JOIN, this::join);
     host.service().offer(ATTACH, this::attach);
     host.service().offer(DETACH, this::detach);
+    host.service().offer(RETURNED, this::returned);
     for (String group : List.of(CATALOG, SHARD)) {
       if (host.identity().founder() || host.has(group)) {
         groups.put(group, newStore(group));
@@ -286,6 +303,10 @@ public final class Cluster implements AutoCloseable {
     long until = System.nanoTime() + options.replica().startDeadline().toNanos();
     while (!groups.values().stream().allMatch(ReplicatedStore::knowsPrimary)
         && System.nanoTime() - until < 0) {
+      String why = givenUp.get();
+      if (why != null) {
+        throw new IOException(why);
+      }
       if (groups.containsKey(CATALOG) && isRemoved()) {
         throw new IOException(removal());
       }
@@ -295,19 +316,13 @@ public final class Cluster implements AutoCloseable {
 
   /** Whether any other node says that this one was removed; one that knows it as one says no. */
   private boolean isRemoved() {
-    // As the group's log has them: after a crash the catalog is empty until the log is applied.
-    Membership members = group(CATALOG).members();
-    Set<String> addresses = new LinkedHashSet<>(members.replicas().values());
-    addresses.addAll(members.spares().values());
-    if (addresses.size() > 1) {
-      known = addresses;
+    Set<InetSocketAddress> others = known();
+    if (!others.isEmpty()) {
+      lastKnown = others;
     }
-    for (String other : known) {
-      if (Member.address(other).equals(options.replica().reachableAt())) {
-        continue;
-      }
+    for (InetSocketAddress other : lastKnown) {
       try {
-        host.client().call(Member.address(other), PING, new byte[0], CALL);
+        host.client().call(other, PING, new byte[0], CALL);
         return false;
       } catch (PeerException e) {
         if (e.denied()) {
@@ -327,22 +342,102 @@ public final class Cluster implements AutoCloseable {
   }
 
   /**
-   * Waits until this node is removed from the cluster.
+   * Waits until this node is removed from the cluster, or the cluster went on without it.
    *
    * @return what that means, and what to do
    */
   public String awaitRemoval() throws InterruptedException {
     member.await();
-    return removal();
+    String why = givenUp.get();
+    return why != null ? why : removal();
   }
 
-  /** Waits to be given replicas. */
+  /** The cluster was recovered from another node's replica: what is here is of the past. */
+  private void succeeded(UUID successor) {
+    String why =
+        "This node was given up: its cluster was recovered on another node and goes on as cluster "
+            + successor
+            + ". What it has is of no use there; to take part, let it join with an empty data"
+            + " folder.";
+    if (givenUp.compareAndSet(null, why)) {
+      LOG.error("{}", why);
+      groups.values().forEach(store -> store.giveUp(why));
+      // Not within a handshake.
+      retiring = Thread.ofPlatform().daemon().name("meridian-retiring").start(this::retire);
+    }
+  }
+
+  /** Without this node's votes, others that were given up are no majority either. */
+  private void retire() {
+    Set<InetSocketAddress> others = known();
+    host.retire();
+    byte[] self = Joining.info(self(), options).toByteArray();
+    try (PeerClient toSuccessor =
+        PeerClient.secured(builder -> builder.sslContext(tls.successorContext()))) {
+      for (InetSocketAddress other : others) {
+        try {
+          toSuccessor.call(other, RETURNED, self, CALL);
+        } catch (PeerException e) {
+          LOG.debug("{} is not told that this node came back", other, e);
+        }
+      }
+    } finally {
+      member.countDown();
+    }
+  }
+
+  /**
+   * Where the other members of the groups are, as their logs have it: after a crash the catalog is
+   * empty until its log is applied, for which it needs them.
+   */
+  private Set<InetSocketAddress> known() {
+    Membership members = new Membership(Map.of(), Map.of());
+    for (ReplicatedStore store : groups.values()) {
+      Membership its = store.members();
+      for (Map<String, String> some : List.of(its.replicas(), its.spares())) {
+        for (Map.Entry<String, String> member : some.entrySet()) {
+          members = members.withReplica(member.getKey(), member.getValue());
+        }
+      }
+    }
+    return members.without(self()).replicas().values().stream()
+        .map(Member::address)
+        .collect(Collectors.toSet());
+  }
+
+  /** A node that was given up says that it came back. It has no certificate that counts here. */
+  private byte[] returned(byte[] request) throws IOException {
+    NodeInfo node = NodeInfo.parseFrom(request);
+    long now = System.nanoTime();
+    long next = returnedNotBefore.get();
+    if (now - next >= 0 && returnedNotBefore.compareAndSet(next, now + RETURNED_EVERY.toNanos())) {
+      LOG.warn(
+          "A node was refused that says it is {} at {}, of the cluster that this one was recovered"
+              + " from: it was started with its old data, and has stopped. Delete that data; to take"
+              + " part, let it join with an empty data folder",
+          printable(node.getId()),
+          printable(node.getAddress()));
+    }
+    return new byte[0];
+  }
+
+  /** Anybody may have sent it. */
+  private static String printable(String text) {
+    String known = text.replaceAll("[^A-Za-z0-9.:_\\[\\]-]", "?");
+    return known.substring(0, Math.min(known.length(), MOST_PRINTED));
+  }
+
+  /** Waits to be given replicas. A node that is one too many waits until it is needed. */
   private void awaitAttached() throws IOException {
     lock.lock();
     try {
       while (groups.size() < 2) {
         if (closed) {
           throw new IOException("this node was stopped while it waited for a replica");
+        }
+        String why = givenUp.get();
+        if (why != null) {
+          throw new IOException(why);
         }
         if (attached.awaitNanos(ATTACH_WAIT.toNanos()) <= 0) {
           LOG.info(
@@ -608,8 +703,9 @@ public final class Cluster implements AutoCloseable {
     }
     lock.lock();
     try {
-      if (closed) {
-        throw new IOException("This node is stopping");
+      String why = closed ? "This node is stopping" : givenUp.get();
+      if (why != null) {
+        throw new IOException(why);
       }
       if (!groups.containsKey(group)) {
         groups.put(group, newStore(group));
@@ -688,6 +784,17 @@ public final class Cluster implements AutoCloseable {
     }
   }
 
+  private void awaitRetired() {
+    Thread thread = retiring;
+    try {
+      if (thread != null && !thread.join(RETIRE_WAIT)) {
+        LOG.warn("Not every node could be told that this one came back");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** Whether the data folder is a node's already: then nothing is joined or founded. */
   public static boolean isNode(Path data) {
     return Identity.exists(data) && Files.isDirectory(Joining.trust(data));
@@ -712,6 +819,7 @@ public final class Cluster implements AutoCloseable {
         thread.interrupt();
       }
     }
+    awaitRetired();
     groups.values().forEach(ReplicatedStore::quiesce);
     host.close();
     groups.values().forEach(Store::close);

@@ -223,8 +223,8 @@ final class Feed implements ChangeFeed {
     return new PositionLost(
         "Position "
             + position()
-            + " belongs to another history of this data (before a restore, or of another store);"
-            + " copy everything anew, from the start.");
+            + " belongs to another history of this data (before a restore or a recovery, or of another"
+            + " store); copy everything anew, from the start.");
   }
 
   @Override

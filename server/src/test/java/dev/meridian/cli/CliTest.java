@@ -154,6 +154,7 @@ class CliTest {
         "data export",
         "backup",
         "restore",
+        "recover",
         "key",
         "key create",
         "key list",
@@ -433,6 +434,7 @@ class CliTest {
             new Console.Output(full),
             new PrintStream(err, true, StandardCharsets.UTF_8),
             Map.of(),
+            false,
             false,
             false);
     assertThat(Meridian.run(console, reaching("data", "export", "notes")))

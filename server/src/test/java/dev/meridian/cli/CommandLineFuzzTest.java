@@ -55,6 +55,7 @@ class CommandLineFuzzTest {
           "key list --json",
           "key revoke abc",
           "status --json",
+          "recover --from-this-replica --yes --data NEW",
           "dns lookup cli.test MX --tcp",
           "check FILE",
           "check NEW",

@@ -45,6 +45,7 @@ record Ran(int code, String out, String err) {
             new PrintStream(err, true, StandardCharsets.UTF_8),
             Map.of(),
             false,
+            false,
             false);
     int code = Meridian.run(console, args);
     return new Ran(

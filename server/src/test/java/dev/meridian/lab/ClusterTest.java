@@ -2,8 +2,10 @@ package dev.meridian.lab;
 
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.meridian.torture.TortureReport;
+import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -151,6 +153,61 @@ class ClusterTest {
 
   private static List<String> roles(Lab lab, Lab.Node at) throws Exception {
     return ids(lab, at).values().stream().sorted().toList();
+  }
+
+  @Test
+  void lastNodeGoesOnAndGrowsAgainWhenTheMajorityIsLostForGood() throws Exception {
+    try (Lab lab = new Lab(folder.resolve("lab"), site(), 150)) {
+      lab.start(3);
+      Lab.Node first = lab.nodes().getFirst();
+      Lab.Node last = lab.nodes().getLast();
+      for (int i = 0; i < 60; i++) {
+        assertThat(send(lab.nodes().get(i % 3), "PUT", "/data/t/" + i, "" + i).statusCode())
+            .isEqualTo(201);
+      }
+      // What only the others have is lost with them; so the last node has it, too.
+      while (!send(last, "GET", "/data/t/59", "").body().equals("59")) {
+        Thread.sleep(50);
+      }
+      Map<String, String> before = ids(lab, last);
+      assertThatThrownBy(() -> lab.recover(last))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("in use by process");
+      lab.kill(first);
+      lab.kill(lab.nodes().get(1));
+      lab.kill(last);
+
+      assertThat(lab.recover(last)).contains(before.keySet()).contains("must never be started");
+      lab.restart(last);
+      lab.awaitReady(last);
+      for (int i = 0; i < 60; i++) {
+        assertThat(send(last, "GET", "/data/t/" + i, "").body()).isEqualTo("" + i);
+      }
+      assertThat(send(last, "PUT", "/data/t/new", "1").statusCode()).isEqualTo(201);
+      assertThat(send(last, "GET", "/hello.txt", "").body()).isEqualTo("hello");
+
+      // One of the lost ones with its old data ends, and says so on both sides.
+      lab.restart(first);
+      while (lab.isRunning(first)) {
+        Thread.sleep(50);
+      }
+      assertThat(Files.readString(first.log())).contains("This node was given up");
+      assertThat(Files.readString(last.log())).contains("A node was refused");
+      assertThat(ids(lab, last))
+          .hasSize(1)
+          .doesNotContainKeys(before.keySet().toArray(String[]::new));
+      assertThat(send(last, "PUT", "/data/t/new", "2").statusCode()).isEqualTo(204);
+
+      Lab.Node joined = lab.add();
+      lab.awaitReady(joined);
+      assertThat(send(joined, "GET", "/data/t/new", "").body()).isEqualTo("2");
+      assertThat(send(joined, "PUT", "/data/t/newer", "3").statusCode()).isEqualTo(201);
+      // The site is edited where the cluster began anew.
+      Files.writeString(folder.resolve("lab/node3/site/public/hello.txt"), "hello again");
+      while (!send(joined, "GET", "/hello.txt", "").body().equals("hello again")) {
+        Thread.sleep(50);
+      }
+    }
   }
 
   /** Each node's role, by its id, as one node sees it. */

@@ -74,6 +74,60 @@ class AuthorityTest {
   }
 
   @Test
+  void successorIsKnownByThoseWhoTrustItsPredecessorOnly() {
+    UUID next = UUID.randomUUID();
+    Authority successor = authority.successor(next, NOW.plus(DAY));
+    X509Certificate[] chain = chain(successor, "alice");
+    TrustedAuthorities trusted = trusting(authority);
+    assertThat(trusted.successor(chain)).contains(next);
+    assertThat(trusting(successor).successor(chain(authority, "bob"))).isEmpty();
+    assertThat(trusted.successor(chain(authority, "bob"))).isEmpty();
+    // To both the other is another cluster, whatever they know of it.
+    assertThatThrownBy(() -> trusted.check(chain, TrustedAuthorities.Purpose.CLIENT, NOW.plus(DAY)))
+        .hasMessageContaining("another cluster");
+    assertThatThrownBy(
+            () ->
+                trusting(successor)
+                    .check(chain(authority, "bob"), TrustedAuthorities.Purpose.SERVER, NOW))
+        .hasMessageContaining("another cluster");
+    // A clock that went back does not make it the older one; and it may have one itself.
+    Authority early = authority.successor(next, NOW.minus(DAY.multipliedBy(400)));
+    assertThat(trusted.successor(chain(early, "alice"))).contains(next);
+    UUID last = UUID.randomUUID();
+    Authority second = successor.successor(last, NOW.plus(DAY));
+    assertThat(trusted.successor(chain(second, "alice"))).contains(last);
+    assertThat(trusting(successor).successor(chain(second, "alice"))).contains(last);
+  }
+
+  @Test
+  void strangersAreNoSuccessors() {
+    Authority stranger = Authority.create(UUID.randomUUID(), NOW.plus(DAY));
+    TrustedAuthorities trusted = trusting(authority);
+    assertThat(trusted.successor(chain(stranger, "eve"))).isEmpty();
+    assertThat(trusted.successor(new X509Certificate[0])).isEmpty();
+    // With the certificate of a successor, but not its key.
+    Authority successor = authority.successor(stranger.cluster(), NOW.plus(DAY));
+    assertThat(
+            trusted.successor(
+                new X509Certificate[] {chain(stranger, "eve")[0], successor.certificate()}))
+        .isEmpty();
+  }
+
+  private static TrustedAuthorities trusting(Authority of) {
+    return TrustedAuthorities.of(List.of(of.certificate()));
+  }
+
+  private static X509Certificate[] chain(Authority of, String node) {
+    return of.issue(
+            NodeCertificate.request(NodeCertificate.newKey()),
+            node,
+            List.of("10.0.0.7"),
+            DAY,
+            NOW.plus(DAY))
+        .toArray(X509Certificate[]::new);
+  }
+
+  @Test
   void requestDecidesNeitherTheNameNorTheRights() throws Exception {
     KeyPair key = NodeCertificate.newKey();
     Extensions wishes =
