@@ -160,8 +160,6 @@ final class ImportCommand implements Callable<Integer> {
       if (kept != null) {
         kept.check(target, input);
         state = kept;
-        console.note(
-            "going on after " + Meter.count(kept.records()) + " records; --restart begins anew");
       }
     }
     Counted counted = new Counted(in);

@@ -14,6 +14,8 @@ import org.slf4j.LoggerFactory;
 final class Maintenance implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Maintenance.class);
 
+  private static final Duration LOOK_EVERY = Duration.ofMillis(500);
+
   /** The jobs. */
   interface Jobs {
     /** Log since the newest snapshot. */
@@ -27,6 +29,9 @@ final class Maintenance implements AutoCloseable {
 
     /** Lets another member be primary if this one is and can write nothing. */
     void giveWay();
+
+    /** Looks at how the replica is; often. */
+    void look();
 
     /**
      * Removes some of what has expired.
@@ -67,6 +72,7 @@ final class Maintenance implements AutoCloseable {
     long nextSnapshot = System.nanoTime() + options.snapshotEvery().toNanos();
     while (!closed) {
       try {
+        jobs.look();
         long now = System.nanoTime();
         if (isSnapshotDue(jobs.bytesSinceSnapshot(), jobs.entriesSinceSnapshot())
             || (now - nextSnapshot >= 0 && jobs.bytesSinceSnapshot() > 0)) {
@@ -81,7 +87,7 @@ final class Maintenance implements AutoCloseable {
         if (now - nextSnapshot >= 0) {
           nextSnapshot = System.nanoTime() + options.snapshotEvery().toNanos();
         }
-        long wait = nextSweep - System.nanoTime();
+        long wait = Math.min(LOOK_EVERY.toNanos(), nextSweep - System.nanoTime());
         if (wait > 0 && !closed) {
           LockSupport.parkNanos(wait);
         }

@@ -446,6 +446,22 @@ final class RaftReplica implements AutoCloseable {
     return followers;
   }
 
+  /** Notes as of when this member has everything. */
+  void note(Freshness freshness) {
+    long now = System.nanoTime();
+    if (isReady()) {
+      freshness.primary(now);
+      return;
+    }
+    // In this order: what was safe is asked for after when that was heard.
+    RoleInfoProto role = division().getInfo().getRoleInfoProto();
+    if (role.hasFollowerInfo() && primary() != null) {
+      long silent = role.getFollowerInfo().getLeaderInfo().getLastRpcElapsedTimeMs();
+      freshness.follows(
+          committedIndex(), appliedIndex(), now - TimeUnit.MILLISECONDS.toNanos(silent));
+    }
+  }
+
   long term() {
     return division().getInfo().getCurrentTerm();
   }

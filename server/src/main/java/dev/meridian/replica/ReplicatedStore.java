@@ -98,6 +98,7 @@ public final class ReplicatedStore implements Store {
   private final AppliedSignal applied = new AppliedSignal();
   private final CommitTimes times = new CommitTimes();
   private final SnapshotsSent sent = new SnapshotsSent();
+  private final Freshness freshness = new Freshness(System.nanoTime());
   private final SnapshotFetch fetch;
   private final Primary primary;
   private final RaftReplica raft;
@@ -538,6 +539,12 @@ public final class ReplicatedStore implements Store {
   }
 
   @Override
+  public Optional<Duration> stale() {
+    Duration age = Duration.ofMillis(freshness.millis(System.nanoTime()));
+    return age.compareTo(MAX_AGE) > 0 ? Optional.of(age) : Optional.empty();
+  }
+
+  @Override
   public Position position() {
     checkOpen();
     return store().position();
@@ -730,6 +737,11 @@ public final class ReplicatedStore implements Store {
   }
 
   private final class Upkeep implements Maintenance.Jobs {
+    @Override
+    public void look() {
+      raft.note(freshness);
+    }
+
     @Override
     public long bytesSinceSnapshot() {
       return raft.machine().bytesSinceSnapshot();

@@ -2,6 +2,7 @@ package dev.meridian.store;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
+import java.time.Duration;
 import java.util.Optional;
 
 /**
@@ -12,6 +13,9 @@ import java.util.Optional;
  * {@link StoreException} and nothing else for what can go wrong at run time.
  */
 public interface Store extends AutoCloseable {
+  /** How old what is read may be without being marked: the bound of {@code EVENTUAL} reads. */
+  Duration MAX_AGE = Duration.ofSeconds(5);
+
   /**
    * The document at {@code path}, or empty when there is none or it has expired.
    *
@@ -59,6 +63,15 @@ public interface Store extends AutoCloseable {
    * not there: what was read tells its version, what was deleted does not.
    */
   SessionToken seen();
+
+  /**
+   * How old what is read here may be, when that is more than {@link #MAX_AGE}: this replica has not
+   * heard from the primary for so long, or has not caught up. Empty as a rule. Strong reads, and what
+   * session reads promise, are not affected.
+   */
+  default Optional<Duration> stale() {
+    return Optional.empty();
+  }
 
   /** Where the change feed is now: a feed opened from here sees only later changes. */
   Position position();

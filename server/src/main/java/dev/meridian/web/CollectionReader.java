@@ -53,6 +53,7 @@ final class CollectionReader {
     // Held until the answer is sent, which the client may take its time for.
     try (ReadBudget.Lease memory = ReadBudget.PROCESS.page(query.limit())) {
       Page page = store.list(query.withBytes(memory.pageBytes()), options);
+      Gatekeeper.stale(store, options).ifPresent(context.response().headers()::set);
       // All of it, and not only what is on the page: what was deleted must not come back, either.
       Gatekeeper.session(context, store.seen()).ifPresent(context.response().headers()::set);
       send(context, page, projection, position, form, memory);

@@ -43,6 +43,7 @@ final class DocumentReader {
     var response = context.response();
     var headers = response.headers();
     headers.set(Names.VARY);
+    Gatekeeper.stale(store, options).ifPresent(headers::set);
     headers.set(Names.NO_CACHE);
     if (document.expiresAtMillis() != Document.NEVER) {
       headers.set(

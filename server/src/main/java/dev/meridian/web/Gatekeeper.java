@@ -239,6 +239,15 @@ final class Gatekeeper {
         : Optional.empty();
   }
 
+  /** For an answer that was read with {@code options}: whether it may be older than the bound. */
+  static Optional<Header> stale(Store store, ReadOptions options) {
+    return options.consistency() == Consistency.STRONG
+        ? Optional.empty()
+        : store
+            .stale()
+            .map(age -> HeaderValues.create(Names.STALE, Long.toString(age.toSeconds())));
+  }
+
   private static boolean wantsSession(RequestContext context) {
     return context.request().headers().contains(Names.SESSION);
   }

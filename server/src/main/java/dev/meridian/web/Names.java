@@ -13,6 +13,9 @@ final class Names {
   /** What the client has seen, and has seen now: a {@code SessionToken}. */
   static final HeaderName SESSION = HeaderNames.create("Meridian-Session");
 
+  /** How many seconds old the answer may be, when that is more than the bound. */
+  static final HeaderName STALE = HeaderNames.create("Meridian-Stale");
+
   /** The read's promise: strong, session or eventual. */
   static final HeaderName CONSISTENCY = HeaderNames.create("Meridian-Consistency");
 

@@ -127,7 +127,7 @@ class ClusterTest {
 
   @Test
   void nodeThatLeavesEndsAndANodeThatIsSilentForTooLongIsReplaced() throws Exception {
-    try (Lab lab = new Lab(folder.resolve("lab"), site(), 90)) {
+    try (Lab lab = new Lab(folder.resolve("lab"), site(), 160)) {
       lab.upWith("--replace-after", "3 s");
       lab.start(4);
       Lab.Node first = lab.nodes().getFirst();

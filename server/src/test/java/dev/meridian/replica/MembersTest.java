@@ -220,6 +220,7 @@ class MembersTest {
               Unavailable.class,
               e -> assertThat(e.outcome()).isEqualTo(Unavailable.Outcome.NOT_DONE));
       assertThat(left.store().get(DocumentPath.parse("items/a"), EVENTUAL)).isPresent();
+      awaitTrue(() -> left.store().stale().isPresent());
       members.nodes.get(1).start();
       awaitTrue(
           () -> {
@@ -231,6 +232,7 @@ class MembersTest {
             }
           });
       assertThat(read(left.store(), "items/a")).isEqualTo("{\"n\":3}");
+      awaitTrue(() -> left.store().stale().isEmpty());
     }
   }
 
