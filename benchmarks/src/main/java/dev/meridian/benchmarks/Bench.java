@@ -30,11 +30,12 @@ public final class Bench {
 
       Runs Meridian and its peers in turns on this machine, on loopback and on the disk of the
       temporary folder, and writes the medians to benchmarks/RESULTS.md. Peers that are not installed
-      are left out with a word. Names: get, put, dns, import.
+      are left out with a word. Names: get, put, dns, import, cluster.
 
         --only NAME,...  these benchmarks only; RESULTS.md is then left alone
         --runs N         counted runs of each contender (default 5, after one that does not count)
         --seconds S      length of a run (default 5)
+        --kills N        kills of the cluster's primary (default 20)
         --no-save        print only
       """;
   private static final int DOCUMENT_BYTES = 256;
@@ -64,10 +65,11 @@ public final class Bench {
   /** Runs what the arguments ask for; the first is the checkout's folder. */
   static void main(String[] args) throws IOException {
     Path home = Path.of(args[0]).toAbsolutePath();
-    Set<String> only = new LinkedHashSet<>(List.of("get", "put", "dns", "import"));
+    Set<String> only = new LinkedHashSet<>(List.of("get", "put", "dns", "import", "cluster"));
     Set<String> known = Set.copyOf(only);
     int runs = 5;
     int seconds = 5;
+    int kills = 20;
     boolean save = true;
     for (int i = 1; i < args.length; i++) {
       switch (args[i]) {
@@ -77,6 +79,7 @@ public final class Bench {
         }
         case "--runs" -> runs = Integer.parseInt(value(args, ++i));
         case "--seconds" -> seconds = Integer.parseInt(value(args, ++i));
+        case "--kills" -> kills = Integer.parseInt(value(args, ++i));
         case "--no-save" -> save = false;
         case "-h", "--help" -> {
           System.out.print(HELP);
@@ -86,7 +89,7 @@ public final class Bench {
       }
     }
     if (!known.containsAll(only)) {
-      usage("--only takes get, put, dns and import");
+      usage("--only takes get, put, dns, import and cluster");
     }
     Path scratch = Files.createTempDirectory("meridian-bench");
     scratch.toFile().setExecutable(true, false); // PostgreSQL runs as another user
@@ -103,6 +106,9 @@ public final class Bench {
       }
       if (only.contains("import")) {
         bench.importCities();
+      }
+      if (only.contains("cluster")) {
+        bench.cluster(kills);
       }
       System.out.println();
       System.out.print(bench.report.plain());
@@ -431,6 +437,26 @@ public final class Bench {
             null,
             String.format(Locale.ROOT, "under " + unit, target),
             median < target));
+  }
+
+  // --- Cluster -----------------------------------------------------------------------------------
+
+  private void cluster(int kills) {
+    List<Trio> trios = new ArrayList<>();
+    Path folder = scratch.resolve("cluster");
+    try {
+      Path site = site();
+      zone(site);
+      trios.add(new MeridianTrio(home, folder, site));
+      if (Tools.installed("etcd")) {
+        trios.add(new EtcdTrio(folder));
+      } else {
+        report.skip("a cluster beside etcd (not installed)");
+      }
+      new ClusterBench(trios, document(), runs, seconds, report, out).run(kills);
+    } finally {
+      trios.forEach(Trio::close);
+    }
   }
 
   // --- What they share ---------------------------------------------------------------------------

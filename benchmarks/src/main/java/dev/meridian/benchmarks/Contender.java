@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -22,16 +23,24 @@ final class Contender implements AutoCloseable {
 
   /** Starts a server in the foreground; its output goes to {@code log}. */
   static Contender start(String name, int port, Path log, List<String> command) {
+    return start(name, port, log, command, Map.of());
+  }
+
+  /** The same, with more in its environment. */
+  static Contender start(
+      String name, int port, Path log, List<String> command, Map<String, String> environment) {
     try {
       Files.createDirectories(log.toAbsolutePath().getParent());
-      return new Contender(
-          name,
-          port,
+      ProcessBuilder builder =
           new ProcessBuilder(command)
               .redirectErrorStream(true)
               .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
-              .redirectInput(Path.of("/dev/null").toFile())
-              .start());
+              .redirectInput(Path.of("/dev/null").toFile());
+      builder.environment().putAll(environment);
+      Process started = builder.start();
+      // Whatever ends the benchmark ends what it started.
+      Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(started::destroyForcibly));
+      return new Contender(name, port, started);
     } catch (IOException e) {
       throw new IllegalStateException("Cannot start " + name, e);
     }
@@ -81,6 +90,13 @@ final class Contender implements AutoCloseable {
       // It ended meanwhile.
     }
     return 0;
+  }
+
+  /** Ends it as a power cut does. */
+  void kill() {
+    List<ProcessHandle> all = tree().toList();
+    all.forEach(ProcessHandle::destroyForcibly);
+    process.onExit().join();
   }
 
   /** Ends it, gently first. */
