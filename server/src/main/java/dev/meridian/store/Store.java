@@ -66,8 +66,8 @@ public interface Store extends AutoCloseable {
 
   /**
    * How old what is read here may be, when that is more than {@link #MAX_AGE}: this replica has not
-   * heard from the primary for so long, or has not caught up. Empty as a rule. Strong reads, and what
-   * session reads promise, are not affected.
+   * heard from the primary for so long, or has not caught up. Empty as a rule. Strong reads, and
+   * what session reads promise, are not affected.
    */
   default Optional<Duration> stale() {
     return Optional.empty();
