@@ -66,6 +66,9 @@ public final class RaftHost implements AutoCloseable {
   /** Set by {@link #start}. */
   private volatile @Nullable RaftServer server;
 
+  /** Guarded by this. */
+  private boolean closed;
+
   private RaftHost(
       Path data,
       DataLock lock,
@@ -363,6 +366,10 @@ public final class RaftHost implements AutoCloseable {
   /** Stops the Raft server and gives the data folder up. Does not throw. */
   @Override
   public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     client.close();
     retire();
     try {

@@ -74,7 +74,8 @@ public final class AdminListener implements AutoCloseable {
                 Http1.create(
                     "admin",
                     Http1Config.builder().sendKeepAliveHeader(false).build(),
-                    List.of(http2)))
+                    List.of(http2),
+                    _ -> true))
             .addProtocol(http2)
             .directHandlers(direct.build())
             .routing(HttpRouting.builder().addFilter(new Door()))

@@ -21,6 +21,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
+import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 
 /**
  * The engine's HTTP/1.1 behind an {@link Http1Reader}, and for every connection that is not HTTP/2,
@@ -34,20 +36,28 @@ final class Http1 implements ServerConnectionSelector {
   private static final byte[] HTTP2 = "PRI * HTTP/2.0\r\n".getBytes(StandardCharsets.US_ASCII);
 
   private final ServerConnectionSelector engine;
+  private final Predicate<PeerInfo> endsAtOnce;
 
-  private Http1(ServerConnectionSelector engine) {
+  private Http1(ServerConnectionSelector engine, Predicate<PeerInfo> endsAtOnce) {
     this.engine = engine;
+    this.endsAtOnce = endsAtOnce;
   }
 
   /**
    * HTTP/1.1 of a listener.
    *
    * @param upgrades what a connection may be upgraded to
+   * @param endsAtOnce whether a client's connection is ended by the engine when the listener stops
    */
-  static Http1 create(String listener, Http1Config config, List<Http2Config> upgrades) {
+  static Http1 create(
+      String listener,
+      Http1Config config,
+      List<Http2Config> upgrades,
+      Predicate<PeerInfo> endsAtOnce) {
     return new Http1(
         new Http1ConnectionProvider()
-            .create(listener, config, ProtocolConfigs.create(List.copyOf(upgrades))));
+            .create(listener, config, ProtocolConfigs.create(List.copyOf(upgrades))),
+        endsAtOnce);
   }
 
   @Override
@@ -74,16 +84,19 @@ final class Http1 implements ServerConnectionSelector {
   @Override
   public ServerConnection connection(ConnectionContext context) {
     return new Draining(
-        engine.connection(new Reading(context, new Http1Reader(context.dataReader()))));
+        engine.connection(new Reading(context, new Http1Reader(context.dataReader()))),
+        () -> endsAtOnce.test(context.remotePeer()));
   }
 
   /**
    * A connection that goes on when its listener stops. The engine would end it after the request
    * that is being handled, without a word, so that a client's next one, already on its way, were
    * lost. It ends with an answer that says so or when nothing came for a while ({@link
-   * OpenConnections#drain}), and at the latest when the grace is over.
+   * OpenConnections#drain}), and at the latest when the grace is over. HTTP/2 says by itself which
+   * requests it will still answer.
    */
-  private record Draining(ServerConnection connection) implements ServerConnection {
+  private record Draining(ServerConnection connection, BooleanSupplier endsAtOnce)
+      implements ServerConnection {
     @Override
     public void handle(Limit limit) throws InterruptedException {
       connection.handle(limit);
@@ -96,8 +109,8 @@ final class Http1 implements ServerConnectionSelector {
 
     @Override
     public void close(boolean interrupt) {
-      if (interrupt) {
-        connection.close(true);
+      if (interrupt || endsAtOnce.getAsBoolean()) {
+        connection.close(interrupt);
       }
     }
   }

@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import io.helidon.common.socket.PeerInfo;
 import io.helidon.common.socket.SocketOptions;
 import io.helidon.webserver.http.ServerRequest;
 import java.io.IOException;
@@ -30,8 +31,11 @@ final class OpenConnections implements AutoCloseable {
   private static final Duration PERIOD = Duration.ofMillis(250);
   private static final int SCARCE_DIVISOR = 10;
 
-  /** How long a connection may be without a request while the listener drains. */
-  private static final long DRAIN_IDLE_NANOS = 300_000_000;
+  /**
+   * How long a connection may be without a request while the listener drains: longer than a client
+   * that is at work takes between two, or the next would meet a closed connection.
+   */
+  private static final long DRAIN_IDLE_NANOS = 1_000_000_000;
 
   private final int places;
   private final long idleNanos;
@@ -59,6 +63,9 @@ final class OpenConnections implements AutoCloseable {
     private int requests;
 
     private long idleSince = System.nanoTime();
+
+    /** Whether it speaks HTTP/2: it tells its client by itself when it ends. */
+    private volatile boolean http2;
 
     /** Whether its input was ended; of the watching thread alone. */
     private boolean ended;
@@ -90,9 +97,17 @@ final class OpenConnections implements AutoCloseable {
     SocketAddress address = request.remotePeer().address();
     Connection connection = address == null ? null : open.get(address);
     if (connection != null) {
+      connection.http2 = request.prologue().protocolVersion().startsWith("2");
       connection.enter();
     }
     return connection;
+  }
+
+  /** Whether the connection of a client was upgraded to HTTP/2. */
+  boolean isHttp2(PeerInfo client) {
+    SocketAddress address = client.address();
+    Connection connection = address == null ? null : open.get(address);
+    return connection != null && connection.http2;
   }
 
   void leave(@Nullable Connection connection) {
