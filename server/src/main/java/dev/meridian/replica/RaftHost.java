@@ -69,6 +69,9 @@ public final class RaftHost implements AutoCloseable {
   /** Guarded by this. */
   private boolean closed;
 
+  /** Whether {@link #retire} was called; guarded by this. */
+  private boolean retired;
+
   private RaftHost(
       Path data,
       DataLock lock,
@@ -355,9 +358,10 @@ public final class RaftHost implements AutoCloseable {
    * Takes no part in any group any more; the data folder stays this node's until {@link #close}.
    * Does not throw.
    */
-  public void retire() {
+  public synchronized void retire() {
     RaftServer running = server;
-    if (running != null) {
+    if (running != null && !retired) {
+      retired = true;
       drain();
       stop(running);
     }
