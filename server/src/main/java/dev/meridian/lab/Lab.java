@@ -33,6 +33,10 @@ import tools.jackson.databind.json.JsonMapper;
 public final class Lab implements AutoCloseable {
   private static final JsonMapper JSON = JsonMapper.builder().build();
   private static final Duration START = Duration.ofSeconds(90);
+
+  /** How much of a node's log belongs into a message. */
+  private static final int LAST_LINES = 15;
+
   private static final int HTTP = 8080;
   private static final int ADMIN = 8081;
   private static final int DNS = 5353;
@@ -314,21 +318,26 @@ public final class Lab implements AutoCloseable {
   /** Waits until a node is ready to serve. */
   public void awaitReady(Node node) throws IOException, InterruptedException {
     long until = System.nanoTime() + START.toNanos();
+    String said = "nothing";
     while (true) {
       try {
         HttpResponse<String> answer = admin(node, "GET", "/health/ready", "");
         if (answer.statusCode() == 200) {
           return;
         }
+        said = answer.body();
       } catch (IOException e) {
-        // Not yet.
+        said = String.valueOf(e.getMessage());
       }
       Process process = node.process;
       if (process != null && !process.isAlive()) {
         throw new IOException(node + " ended at its start; see " + node.log());
       }
       if (System.nanoTime() - until > 0) {
-        throw new IOException(node + " is not ready after " + START + "; see " + node.log());
+        signal(node, "-QUIT"); // writes what its threads do to its log
+        throw new IOException(
+            "%s is not ready after %s and says %s; see %s%n%s"
+                .formatted(node, START, said, node.log(), lastLines(node.log())));
       }
       TimeUnit.MILLISECONDS.sleep(100);
     }
@@ -397,6 +406,7 @@ public final class Lab implements AutoCloseable {
       resume(node);
       process.destroy();
       if (!process.waitFor(40, TimeUnit.SECONDS)) {
+        signal(node, "-QUIT");
         process.destroyForcibly().waitFor();
       }
       node.process = null;
@@ -466,6 +476,11 @@ public final class Lab implements AutoCloseable {
     if (node.state == State.PAUSED && signal(node, "-CONT")) {
       node.state = State.UP;
     }
+  }
+
+  private static String lastLines(Path log) throws IOException {
+    List<String> lines = Files.readAllLines(log);
+    return String.join("\n", lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size()));
   }
 
   private static boolean signal(Node node, String signal) throws InterruptedException {

@@ -131,13 +131,26 @@ public final class Torture {
                     Thread.currentThread().interrupt();
                   }
                 });
+    IOException broken = null;
     try {
       faults(System.nanoTime() + time.toNanos());
-    } finally {
+    } catch (IOException e) {
+      // What follows would fail, too, and this is what it began with.
+      broken = e;
+      note("failed: " + e.getMessage());
+    }
+    try {
       note("heal everything");
       lab.healAll();
+    } catch (IOException e) {
+      broken = broken == null ? e : broken;
+    } finally {
       workload.stop();
       clients.join(PATIENCE);
+    }
+    if (broken != null) {
+      throw new IOException(
+          broken.getMessage() + "\n" + String.join("\n", schedule), broken.getCause());
     }
     FinalState end = workload.readFinal(PATIENCE);
     if (historyFile != null) {

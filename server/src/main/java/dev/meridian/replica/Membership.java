@@ -22,6 +22,12 @@ public record Membership(Map<String, String> replicas, Map<String, String> spare
     return replicas.containsKey(node) || spares.containsKey(node);
   }
 
+  /** Whether these are the same nodes, wherever they listen. */
+  boolean isOf(Membership other) {
+    return replicas.keySet().equals(other.replicas.keySet())
+        && spares.keySet().equals(other.spares.keySet());
+  }
+
   /** Whether a member listens at an address. */
   public boolean isAt(String address) {
     return replicas.containsValue(address) || spares.containsValue(address);

@@ -8,6 +8,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,9 +25,11 @@ import org.apache.ratis.protocol.RaftGroup;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
+import org.apache.ratis.server.DivisionInfo;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.storage.RaftStorage;
 import org.apache.ratis.statemachine.StateMachine;
+import org.apache.ratis.util.LifeCycle;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -329,9 +332,13 @@ public final class RaftHost implements AutoCloseable {
             .start(
                 () -> {
                   try {
+                    List<DivisionInfo> members = members(running);
                     running.close();
+                    awaitClosed(members);
                   } catch (IOException | RuntimeException e) {
                     LOG.warn("Ratis reported an error on closing: {}", e.getMessage(), e);
+                  } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
                   }
                 });
     try {
@@ -340,6 +347,28 @@ public final class RaftHost implements AutoCloseable {
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private static List<DivisionInfo> members(RaftServer running) throws IOException {
+    List<DivisionInfo> members = new ArrayList<>();
+    for (RaftGroupId group : running.getGroupIds()) {
+      members.add(running.getDivision(group).getInfo());
+    }
+    return members;
+  }
+
+  /**
+   * A member that failed closes itself, on a thread of its own; Ratis does not wait for that one,
+   * and until it is done the folder of its log is locked.
+   */
+  private static void awaitClosed(List<DivisionInfo> members) throws InterruptedException {
+    long until = System.nanoTime() + STOP_WAIT.toNanos();
+    for (DivisionInfo member : members) {
+      while (member.getLifeCycleState() != LifeCycle.State.CLOSED
+          && System.nanoTime() - until < 0) {
+        Thread.sleep(10);
+      }
     }
   }
 

@@ -44,6 +44,9 @@ final class RaftReplica implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RaftReplica.class);
   private static final Duration SNAPSHOT_WAIT = Duration.ofMinutes(5);
 
+  /** How long an answer may take to come when it should be there. */
+  private static final Duration LAST_WORD = Duration.ofSeconds(1);
+
   private final RaftHost host;
   private final Path folder;
   private final RaftGroupId groupId;
@@ -367,7 +370,7 @@ final class RaftReplica implements AutoCloseable {
    * @throws IOException if it was not done, or nobody knows: ask {@link #membership}
    */
   void setMembers(Membership expected, Membership wanted, Duration deadline) throws IOException {
-    await(
+    CompletableFuture<RaftClientReply> reply =
         host.server()
             .setConfigurationAsync(
                 new SetConfigurationRequest(
@@ -381,8 +384,24 @@ final class RaftReplica implements AutoCloseable {
                         .setServersInNewConf(peers(wanted.replicas()))
                         .setListenersInNewConf(peers(wanted.spares()))
                         .setMode(SetConfigurationRequest.Mode.COMPARE_AND_SET)
-                        .build())),
-        deadline);
+                        .build()));
+    // Ratis may never answer a primary that lost its place meanwhile.
+    long until = System.nanoTime() + deadline.toNanos();
+    while (!reply.isDone() && isReady() && System.nanoTime() - until < 0) {
+      pause(reply);
+    }
+    await(reply, LAST_WORD);
+  }
+
+  private static void pause(CompletableFuture<RaftClientReply> reply) throws IOException {
+    try {
+      var unused = reply.get(LAST_WORD.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      // The caller looks.
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
   }
 
   private static List<RaftPeer> peers(Map<String, String> addresses) {

@@ -857,7 +857,7 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public void setMembers(Membership expected, Membership wanted) throws IOException {
-      raft.setMembers(expected, wanted, MEMBERS_WAIT);
+      changeMembers(expected, wanted, MEMBERS_WAIT);
     }
 
     @Override
@@ -971,20 +971,34 @@ public final class ReplicatedStore implements Store {
   /**
    * Makes {@code wanted} the members of the group, if they are {@code expected} now. A new one must
    * have attached to the group before; it has caught up when this returns. At most one replica at a
-   * time should come or go, so that a majority is never at stake.
+   * time should come or go, so that a majority is never at stake. The primary itself does not go:
+   * it hands over instead, and the next one is to be asked.
    *
-   * @throws IOException if it was not done, or is not known to be
+   * @throws IOException if it was not done, or is not known to be; another member may be primary
    */
   public void setMembers(Membership expected, Membership wanted, Duration deadline)
       throws IOException {
     if (isPrimary()) {
-      raft.setMembers(expected, wanted, deadline);
+      changeMembers(expected, wanted, deadline);
       return;
     }
     try {
       primary.setMembers(elsewhere(), expected, wanted, deadline);
     } catch (Primary.NotThere e) {
       throw new IOException(e.getMessage(), e);
+    }
+  }
+
+  private void changeMembers(Membership expected, Membership wanted, Duration deadline)
+      throws IOException {
+    if (wanted.replicas().containsKey(host.identity().node())) {
+      raft.setMembers(expected, wanted, deadline);
+    } else if (!raft.membership().isOf(expected)) {
+      throw new IOException("its members are others than expected");
+    } else if (handOver(true)) {
+      throw new IOException("another member is its primary now");
+    } else {
+      throw new IOException("no other member can be its primary");
     }
   }
 

@@ -359,6 +359,25 @@ class MembersTest {
   }
 
   @Test
+  void primaryThatIsToLeaveHandsOverAndTheNextOneLetsItGo() throws Exception {
+    try (Members members = start(3)) {
+      Members.Node leaving = members.primary();
+      leaving.store().write(Batch.of(put("items/a", "{\"n\":1}")));
+      Membership now = leaving.store().members();
+      assertThatThrownBy(
+              () -> leaving.store().setMembers(now, now.without(leaving.id()), Members.LONG))
+          .hasMessageContaining("another member is its primary now");
+      Members.Node next = members.primary();
+      assertThat(next).isNotSameAs(leaving);
+      // It does not matter whom one asks.
+      leaving.store().setMembers(now, now.without(leaving.id()), Members.LONG);
+      assertThat(next.store().members()).isEqualTo(now.without(leaving.id()));
+      next.store().write(Batch.of(put("items/a", "{\"n\":2}")));
+      assertThat(read(next.store(), "items/a")).isEqualTo("{\"n\":2}");
+    }
+  }
+
+  @Test
   void changeOfMembersIsRefusedWhenTheyAreOthersThanExpected() throws Exception {
     try (Members members = start(2)) {
       Members.Node primary = members.primary();
