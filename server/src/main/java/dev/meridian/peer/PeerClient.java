@@ -3,6 +3,7 @@ package dev.meridian.peer;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -15,6 +16,7 @@ import org.apache.ratis.thirdparty.io.grpc.Status;
 import org.apache.ratis.thirdparty.io.grpc.StatusRuntimeException;
 import org.apache.ratis.thirdparty.io.grpc.netty.NettyChannelBuilder;
 import org.apache.ratis.thirdparty.io.grpc.stub.ClientCalls;
+import org.apache.ratis.thirdparty.io.grpc.stub.StreamObserver;
 
 /**
  * Calls what other nodes offer as {@link PeerService}. Any thread may call, at best a virtual one:
@@ -51,31 +53,73 @@ public final class PeerClient implements AutoCloseable {
   public byte[] call(InetSocketAddress to, String method, byte[] request, Duration deadline)
       throws PeerException {
     AtomicBoolean sent = new AtomicBoolean();
-    CallOptions options =
-        CallOptions.DEFAULT
-            .withDeadlineAfter(Math.max(1, deadline.toMillis()), TimeUnit.MILLISECONDS)
-            .withMaxInboundMessageSize(MAX_ANSWER_BYTES)
-            .withStreamTracerFactory(new Sent(sent));
     try {
       return ClientCalls.blockingUnaryCall(
-          channel(to), PeerService.method(method), options, request);
+          channel(to), PeerService.method(method), options(deadline, sent), request);
     } catch (StatusRuntimeException e) {
-      Status.Code code = e.getStatus().getCode();
-      // What the other side refused before it looked at the request.
-      boolean refused =
-          code == Status.Code.UNIMPLEMENTED
-              // Our own word for it: gRPC has the same code for answers that are too large.
-              || (code == Status.Code.RESOURCE_EXHAUSTED
-                  && PeerService.BUSY.equals(e.getStatus().getDescription()))
-              || code == Status.Code.UNAUTHENTICATED
-              || code == Status.Code.PERMISSION_DENIED;
-      String why = e.getStatus().getDescription();
-      throw new PeerException(
-          sent.get() && !refused,
-          code == Status.Code.PERMISSION_DENIED,
-          "Node " + to.getHostString() + ":" + to.getPort() + ": " + (why != null ? why : code),
-          e);
+      throw problem(to, sent, e);
     }
+  }
+
+  /**
+   * Calls a method of the node at {@code to}; the answer, or a {@link PeerException}, comes later,
+   * on a thread that must not be blocked.
+   */
+  public CompletableFuture<byte[]> callLater(
+      InetSocketAddress to, String method, byte[] request, Duration deadline) {
+    AtomicBoolean sent = new AtomicBoolean();
+    CompletableFuture<byte[]> answer = new CompletableFuture<>();
+    ManagedChannel channel;
+    try {
+      channel = channel(to);
+    } catch (PeerException e) {
+      return CompletableFuture.failedFuture(e);
+    }
+    ClientCalls.asyncUnaryCall(
+        channel.newCall(PeerService.method(method), options(deadline, sent)),
+        request,
+        new StreamObserver<byte[]>() {
+          @Override
+          public void onNext(byte[] value) {
+            answer.complete(value);
+          }
+
+          @Override
+          public void onError(Throwable e) {
+            answer.completeExceptionally(problem(to, sent, e));
+          }
+
+          @Override
+          public void onCompleted() {
+            // A unary call has its answer by now.
+          }
+        });
+    return answer;
+  }
+
+  private static CallOptions options(Duration deadline, AtomicBoolean sent) {
+    return CallOptions.DEFAULT
+        .withDeadlineAfter(Math.max(1, deadline.toMillis()), TimeUnit.MILLISECONDS)
+        .withMaxInboundMessageSize(MAX_ANSWER_BYTES)
+        .withStreamTracerFactory(new Sent(sent));
+  }
+
+  private static PeerException problem(InetSocketAddress to, AtomicBoolean sent, Throwable e) {
+    Status status = Status.fromThrowable(e);
+    Status.Code code = status.getCode();
+    String why = status.getDescription();
+    // What the other side refused before it looked at the request.
+    boolean refused =
+        code == Status.Code.UNIMPLEMENTED
+            // Our own word for it: gRPC has the same code for answers that are too large.
+            || (code == Status.Code.RESOURCE_EXHAUSTED && PeerService.BUSY.equals(why))
+            || code == Status.Code.UNAUTHENTICATED
+            || code == Status.Code.PERMISSION_DENIED;
+    return new PeerException(
+        sent.get() && !refused,
+        code == Status.Code.PERMISSION_DENIED,
+        "Node " + to.getHostString() + ":" + to.getPort() + ": " + (why != null ? why : code),
+        e);
   }
 
   private ManagedChannel channel(InetSocketAddress to) throws PeerException {

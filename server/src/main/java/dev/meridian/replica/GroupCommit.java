@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -97,11 +98,11 @@ final class GroupCommit implements AutoCloseable {
   }
 
   /**
-   * Proposes a command and waits for its outcome, at most {@code deadline}.
+   * Proposes a command; the current thread is to wait for its outcome, at most {@code deadline}.
    *
-   * @throws StoreException what is known when there is no outcome
+   * @throws StoreException if it cannot be taken; it was not done
    */
-  Outcome commit(Command command, Duration deadline) {
+  PendingWrite submit(Command command, Duration deadline) {
     PendingWrite write = new PendingWrite(command, deadline);
     if (write.bytes() > ReplicaOptions.MAX_ENTRY_BYTES) {
       throw new StoreException.Rejected(
@@ -113,7 +114,26 @@ final class GroupCommit implements AutoCloseable {
               + " can be written at once. Split it.");
     }
     enqueue(write);
-    return write.await();
+    return write;
+  }
+
+  /**
+   * Proposes a command and waits for its outcome, at most {@code deadline}.
+   *
+   * @throws StoreException what is known when there is no outcome
+   */
+  Outcome commit(Command command, Duration deadline) {
+    return submit(command, deadline).await();
+  }
+
+  /** Lets what is submitted meanwhile share an entry, as far as there is room in one. */
+  <T> T together(Supplier<T> submissions) {
+    lock.lock();
+    try {
+      return submissions.get();
+    } finally {
+      lock.unlock();
+    }
   }
 
   private void enqueue(PendingWrite write) {

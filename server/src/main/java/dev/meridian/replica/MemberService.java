@@ -17,9 +17,9 @@ import dev.meridian.replica.proto.SnapshotReply;
 import dev.meridian.replica.proto.SnapshotRequest;
 import dev.meridian.replica.proto.WriteReply;
 import dev.meridian.replica.proto.WriteRequest;
-import dev.meridian.store.LogCodec;
+import dev.meridian.replica.proto.WritesReply;
+import dev.meridian.replica.proto.WritesRequest;
 import dev.meridian.store.StoreException;
-import dev.meridian.store.proto.Command;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -28,6 +28,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import java.util.UUID;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.jspecify.annotations.Nullable;
@@ -47,8 +49,8 @@ final class MemberService implements AutoCloseable {
     /** Why not, for people. */
     String notPrimary();
 
-    /** Writes as the primary. */
-    WriteReply write(Command command, Duration deadline);
+    /** Writes as the primary; the replies are in the order of the writes. */
+    List<WriteReply> write(List<WriteRequest> writes);
 
     /** The newest entry applied here, once it is sure that this is the primary still. */
     long fence(boolean hurry);
@@ -84,7 +86,7 @@ final class MemberService implements AutoCloseable {
     this.group = group;
     this.member = member;
     this.sent = sent;
-    service.offer(group + "/write", this::write);
+    service.offer(group + "/writes", this::writes);
     service.offer(group + "/fence", this::fence);
     service.offer(group + "/snapshot", this::snapshot);
     service.offer(group + "/snapshot/read", this::readSnapshot);
@@ -93,22 +95,14 @@ final class MemberService implements AutoCloseable {
     service.offer(group + "/fit", this::fit);
   }
 
-  private byte[] write(byte[] request) throws InvalidProtocolBufferException {
-    WriteRequest write = WriteRequest.parseFrom(request);
-    return writeAsPrimary(write).toByteArray();
-  }
-
-  private WriteReply writeAsPrimary(WriteRequest write) {
-    if (!member.isPrimary()) {
-      return WriteReply.newBuilder().setNotPrimary(no()).build();
-    }
-    try {
-      LogCodec.check(write.getCommand());
-      return member.write(
-          write.getCommand(), Duration.ofMillis(Integer.toUnsignedLong(write.getDeadlineMillis())));
-    } catch (StoreException e) {
-      return WriteReply.newBuilder().setFailure(Wire.failure(e)).build();
-    }
+  private byte[] writes(byte[] request) throws InvalidProtocolBufferException {
+    List<WriteRequest> writes = WritesRequest.parseFrom(request).getWritesList();
+    List<WriteReply> replies =
+        member.isPrimary()
+            ? member.write(writes)
+            : Collections.nCopies(
+                writes.size(), WriteReply.newBuilder().setNotPrimary(no()).build());
+    return WritesReply.newBuilder().addAllReplies(replies).build().toByteArray();
   }
 
   private NotPrimary no() {
@@ -221,7 +215,7 @@ final class MemberService implements AutoCloseable {
 
   @Override
   public void close() {
-    service.withdraw(group + "/write");
+    service.withdraw(group + "/writes");
     service.withdraw(group + "/fence");
     service.withdraw(group + "/snapshot");
     service.withdraw(group + "/snapshot/read");

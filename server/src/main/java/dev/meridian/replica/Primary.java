@@ -1,6 +1,7 @@
 package dev.meridian.replica;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Parser;
 import dev.meridian.peer.PeerClient;
 import dev.meridian.peer.PeerException;
 import dev.meridian.replica.proto.FenceReply;
@@ -11,13 +12,20 @@ import dev.meridian.replica.proto.SetMembersReply;
 import dev.meridian.replica.proto.SetMembersRequest;
 import dev.meridian.replica.proto.WriteReply;
 import dev.meridian.replica.proto.WriteRequest;
+import dev.meridian.replica.proto.WritesReply;
+import dev.meridian.replica.proto.WritesRequest;
 import dev.meridian.store.Commit;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.proto.Command;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.util.NetUtils;
 import org.jspecify.annotations.Nullable;
@@ -33,8 +41,31 @@ final class Primary {
     }
   }
 
+  /** Calls with writes that are under way at once: as many as entries of the log. */
+  private static final int WRITE_CALLS = 4;
+
+  /** How long a request waits for its turn; then its caller looks who is primary now. */
+  private static final Duration TURN = Duration.ofMillis(250);
+
+  private static final int MAX_WRITES = 1024;
+  private static final long MAX_WRITES_BYTES = 4L << 20;
+
+  /** How much longer than its writes a call may take. */
+  private static final Duration LAST_WORD = Duration.ofMillis(500);
+
+  private static final int FENCE_CALLS = 2;
+  private static final Duration FENCE_WAIT = Duration.ofSeconds(5);
+
+  /** A write on its way, and until when its caller waits ({@link System#nanoTime}). */
+  private record Forwarded(Command command, long dueNanos) {}
+
   private final PeerClient client;
   private final String group;
+
+  /** By the address of the node that is, or was, primary. */
+  private final Map<String, SharedCalls<Forwarded, WriteReply>> writes = new ConcurrentHashMap<>();
+
+  private final Map<String, SharedCalls<Boolean, FenceReply>> fences = new ConcurrentHashMap<>();
 
   Primary(PeerClient client, String group) {
     this.client = client;
@@ -52,32 +83,23 @@ final class Primary {
    * @throws dev.meridian.store.StoreException as {@link dev.meridian.store.Store#write}
    */
   Commit write(RaftPeer primary, Command command, Duration deadline) throws NotThere {
-    WriteRequest request =
-        WriteRequest.newBuilder()
-            .setCommand(command)
-            .setDeadlineMillis((int) Math.min(deadline.toMillis(), Integer.MAX_VALUE))
-            .build();
+    Forwarded write = new Forwarded(command, System.nanoTime() + deadline.toNanos());
     WriteReply reply;
     try {
-      // A little longer, so that the primary's own word on what became of the write arrives.
       reply =
-          WriteReply.parseFrom(
-              client.call(
-                  address(primary),
-                  group + "/write",
-                  request.toByteArray(),
-                  deadline.plusMillis(500)));
+          writes
+              .computeIfAbsent(primary.getAddress(), this::writesTo)
+              .ask(write, command.getSerializedSize(), deadline.plus(LAST_WORD));
+    } catch (SharedCalls.NotSent e) {
+      throw new NotThere("The primary does not answer: " + e.getMessage());
     } catch (PeerException e) {
       if (!e.reached()) {
         throw new NotThere(String.valueOf(e.getMessage()));
       }
-      throw new Unavailable(
-          Unavailable.Outcome.UNKNOWN,
-          "The connection to the primary broke while it wrote; the write may have been done, or may"
-              + " yet be. Read the document again, or repeat the write with the same idempotency"
-              + " key.",
-          e);
-    } catch (InvalidProtocolBufferException e) {
+      throw unknown("The connection to the primary broke while it wrote", e);
+    } catch (TimeoutException e) {
+      throw unknown("The primary did not answer in time", e);
+    } catch (IllegalStateException e) {
       throw new Unavailable(Unavailable.Outcome.UNKNOWN, "The primary's answer cannot be read.", e);
     }
     return switch (reply.getOutcomeCase()) {
@@ -97,21 +119,84 @@ final class Primary {
    * @param hurry whether the reader waits for it already
    */
   long fence(RaftPeer primary, boolean hurry, Duration deadline) throws NotThere {
+    FenceReply reply;
     try {
-      FenceReply reply =
-          FenceReply.parseFrom(
-              client.call(
-                  address(primary),
-                  group + "/fence",
-                  FenceRequest.newBuilder().setHurry(hurry).build().toByteArray(),
-                  deadline));
-      if (reply.hasNotPrimary()) {
-        throw new NotThere(reply.getNotPrimary().getMessage());
-      }
-      return reply.getIndex();
-    } catch (PeerException | InvalidProtocolBufferException e) {
-      throw new NotThere(String.valueOf(e.getMessage()));
+      reply = fences.computeIfAbsent(primary.getAddress(), this::fencesAt).ask(hurry, 0, deadline);
+    } catch (SharedCalls.NotSent | PeerException | TimeoutException | IllegalStateException e) {
+      throw new NotThere("The primary does not answer: " + e.getMessage());
     }
+    if (reply.hasNotPrimary()) {
+      throw new NotThere(reply.getNotPrimary().getMessage());
+    }
+    return reply.getIndex();
+  }
+
+  private SharedCalls<Forwarded, WriteReply> writesTo(String address) {
+    return new SharedCalls<>(
+        TURN,
+        WRITE_CALLS,
+        MAX_WRITES,
+        MAX_WRITES_BYTES,
+        requests -> {
+          long now = System.nanoTime();
+          long longest = 0;
+          WritesRequest.Builder all = WritesRequest.newBuilder();
+          for (Forwarded write : requests) {
+            long millis = Math.max(0, TimeUnit.NANOSECONDS.toMillis(write.dueNanos - now));
+            longest = Math.max(longest, millis);
+            all.addWrites(
+                WriteRequest.newBuilder()
+                    .setCommand(write.command)
+                    .setDeadlineMillis((int) Math.min(millis, Integer.MAX_VALUE)));
+          }
+          // A little longer, so that the primary's own word on what became of them arrives.
+          return client
+              .callLater(
+                  NetUtils.createSocketAddr(address),
+                  group + "/writes",
+                  all.build().toByteArray(),
+                  Duration.ofMillis(longest).plus(LAST_WORD))
+              .thenApply(answer -> parse(answer, WritesReply.parser()).getRepliesList());
+        });
+  }
+
+  /** One fence does for all that wait for it when it is asked for. */
+  private SharedCalls<Boolean, FenceReply> fencesAt(String address) {
+    return new SharedCalls<>(
+        TURN,
+        FENCE_CALLS,
+        Integer.MAX_VALUE,
+        Long.MAX_VALUE,
+        hurried ->
+            client
+                .callLater(
+                    NetUtils.createSocketAddr(address),
+                    group + "/fence",
+                    FenceRequest.newBuilder()
+                        .setHurry(hurried.contains(true))
+                        .build()
+                        .toByteArray(),
+                    FENCE_WAIT)
+                .thenApply(
+                    answer ->
+                        Collections.nCopies(hurried.size(), parse(answer, FenceReply.parser()))));
+  }
+
+  private static <M> M parse(byte[] answer, Parser<M> parser) {
+    try {
+      return parser.parseFrom(answer);
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException(e.getMessage(), e);
+    }
+  }
+
+  private static Unavailable unknown(String what, Exception cause) {
+    return new Unavailable(
+        Unavailable.Outcome.UNKNOWN,
+        what
+            + "; the write may have been done, or may yet be. Read the document again, or repeat"
+            + " the write with the same idempotency key.",
+        cause);
   }
 
   /**

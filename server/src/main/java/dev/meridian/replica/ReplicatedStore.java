@@ -5,6 +5,7 @@ import dev.meridian.document.DocumentPath;
 import dev.meridian.peer.PeerTransport;
 import dev.meridian.replica.proto.NotPrimary;
 import dev.meridian.replica.proto.WriteReply;
+import dev.meridian.replica.proto.WriteRequest;
 import dev.meridian.store.Batch;
 import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
@@ -19,6 +20,7 @@ import dev.meridian.store.ReadOptions;
 import dev.meridian.store.RocksStore;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Store;
+import dev.meridian.store.StoreException;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Verification;
 import dev.meridian.store.proto.Command;
@@ -38,6 +40,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
 import org.jspecify.annotations.Nullable;
@@ -487,7 +490,7 @@ public final class ReplicatedStore implements Store {
   /** Writes here, if this is the primary, or there. */
   private Commit attempt(Command command, Duration deadline) throws Primary.NotThere {
     if (raft.isReady()) {
-      return switch (commitHere(command, deadline)) {
+      return switch (here(() -> submit(command, deadline).await())) {
         case Outcome.Done(Commit commit) -> commit;
         // A new exception would tell the caller where it was thrown; nobody needs that here.
         case Outcome.Failed failed -> throw failed.problem();
@@ -499,18 +502,24 @@ public final class ReplicatedStore implements Store {
     return commit;
   }
 
-  private Outcome commitHere(Command command, Duration deadline) throws Primary.NotThere {
+  private PendingWrite submit(Command command, Duration deadline) {
     String full = deletes(command) ? disk.deleteRefusal() : disk.refusal();
     if (full != null) {
       throw notDone(full);
     }
+    return commits.submit(command, deadline);
+  }
+
+  /** What becomes of a write here, as long as this is the primary. */
+  private Outcome here(Supplier<Outcome> write) throws Primary.NotThere {
     try {
-      return commits.commit(command, deadline);
+      return write.get();
     } catch (Unavailable e) {
-      if (e.outcome() == Unavailable.Outcome.NOT_DONE && failure.get() == null && !closed) {
-        if (!raft.isReady()) {
-          throw new Primary.NotThere(String.valueOf(e.getMessage()));
-        }
+      if (e.outcome() == Unavailable.Outcome.NOT_DONE
+          && failure.get() == null
+          && !closed
+          && !raft.isReady()) {
+        throw new Primary.NotThere(String.valueOf(e.getMessage()));
       }
       throw e;
     }
@@ -816,18 +825,40 @@ public final class ReplicatedStore implements Store {
     }
 
     @Override
-    public WriteReply write(Command command, Duration deadline) {
+    public List<WriteReply> write(List<WriteRequest> writes) {
+      List<Supplier<Outcome>> outcomes =
+          commits.together(() -> writes.stream().map(this::begin).toList());
+      return outcomes.stream().map(this::reply).toList();
+    }
+
+    private Supplier<Outcome> begin(WriteRequest write) {
+      try {
+        LogCodec.check(write.getCommand());
+        return submit(
+                write.getCommand(),
+                Duration.ofMillis(Integer.toUnsignedLong(write.getDeadlineMillis())))
+            ::await;
+      } catch (StoreException e) {
+        return () -> {
+          throw e;
+        };
+      }
+    }
+
+    private WriteReply reply(Supplier<Outcome> outcome) {
       String why;
       try {
-        return Wire.encode(commitHere(command, deadline));
+        return Wire.encode(here(outcome));
       } catch (Primary.NotThere e) {
         why = String.valueOf(e.getMessage());
       } catch (Unavailable e) {
         // One that is stopping has not done it, and another will.
         if (e.outcome() != Unavailable.Outcome.NOT_DONE || isPrimary()) {
-          throw e;
+          return WriteReply.newBuilder().setFailure(Wire.failure(e)).build();
         }
         why = String.valueOf(e.getMessage());
+      } catch (StoreException e) {
+        return WriteReply.newBuilder().setFailure(Wire.failure(e)).build();
       }
       return WriteReply.newBuilder().setNotPrimary(NotPrimary.newBuilder().setMessage(why)).build();
     }

@@ -1,0 +1,223 @@
+package dev.meridian.replica;
+
+import dev.meridian.peer.PeerException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Calls of another node that requests share: those that come while calls are under way go together
+ * with the next one, so that many cost little more than one, and one alone waits for nobody. Every
+ * call is made after the requests in it came. Any thread may use it.
+ *
+ * @param <Q> a request
+ * @param <A> its answer
+ */
+final class SharedCalls<Q, A> {
+  /** Requests that wait for their turn at once, at most. */
+  private static final int MAX_WAITING = 10_000;
+
+  /** One call for several requests. */
+  interface Call<Q, A> {
+    /** Makes it; the answers are in the order of the requests. */
+    CompletableFuture<List<A>> of(List<Q> requests);
+  }
+
+  /** The request was not sent, and will not be. */
+  static final class NotSent extends Exception {
+    private static final long serialVersionUID = 1;
+
+    NotSent(String message) {
+      super(message, null, false, false);
+    }
+  }
+
+  private static final class Waiting<Q, A> {
+    final Q request;
+    final int bytes;
+    final CompletableFuture<A> answer = new CompletableFuture<>();
+    private final AtomicBoolean claimed = new AtomicBoolean();
+
+    Waiting(Q request, int bytes) {
+      this.request = request;
+      this.bytes = bytes;
+    }
+
+    /** One of two does: the call that takes it, or the caller that gives it up. */
+    boolean claim() {
+      return claimed.compareAndSet(false, true);
+    }
+  }
+
+  private final Duration turn;
+  private final int atOnce;
+  private final int most;
+  private final long mostBytes;
+  private final Call<Q, A> call;
+  private final ReentrantLock lock = new ReentrantLock();
+
+  /** Both are guarded by {@link #lock}. */
+  private final Queue<Waiting<Q, A>> queue = new ArrayDeque<>();
+
+  private int underWay;
+
+  /**
+   * Begins with none.
+   *
+   * @param turn how long a request waits for its turn
+   * @param atOnce calls under way at once
+   * @param most requests that share a call
+   * @param mostBytes of requests that share a call; a larger one goes alone
+   */
+  SharedCalls(Duration turn, int atOnce, int most, long mostBytes, Call<Q, A> call) {
+    this.turn = turn;
+    this.atOnce = atOnce;
+    this.most = most;
+    this.mostBytes = mostBytes;
+    this.call = call;
+  }
+
+  /**
+   * Sends a request and waits for its answer.
+   *
+   * @param bytes its size
+   * @throws NotSent if its turn did not come; nothing was done
+   * @throws PeerException if the call failed
+   * @throws TimeoutException if there is no answer in time, or this thread was interrupted
+   */
+  A ask(Q request, int bytes, Duration limit) throws NotSent, PeerException, TimeoutException {
+    Waiting<Q, A> waiting = new Waiting<>(request, bytes);
+    lock.lock();
+    try {
+      if (queue.size() >= MAX_WAITING) {
+        throw new NotSent("too many requests to it wait");
+      }
+      queue.add(waiting);
+    } finally {
+      lock.unlock();
+    }
+    send();
+    long until = System.nanoTime() + limit.toNanos();
+    try {
+      return waiting.answer.get(Math.min(turn.toNanos(), limit.toNanos()), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      if (giveUp(waiting)) {
+        throw new NotSent("earlier requests to it are not answered");
+      }
+    } catch (InterruptedException e) {
+      throw interrupted(waiting);
+    } catch (ExecutionException e) {
+      throw problem(e.getCause());
+    }
+    try {
+      return waiting.answer.get(Math.max(0, until - System.nanoTime()), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      throw interrupted(waiting);
+    } catch (ExecutionException e) {
+      throw problem(e.getCause());
+    }
+  }
+
+  private TimeoutException interrupted(Waiting<Q, A> waiting) throws NotSent {
+    Thread.currentThread().interrupt();
+    if (giveUp(waiting)) {
+      throw new NotSent("it was interrupted");
+    }
+    return new TimeoutException("it was interrupted");
+  }
+
+  private boolean giveUp(Waiting<Q, A> waiting) {
+    if (!waiting.claim()) {
+      return false;
+    }
+    lock.lock();
+    try {
+      queue.remove(waiting);
+    } finally {
+      lock.unlock();
+    }
+    return true;
+  }
+
+  private static PeerException problem(@Nullable Throwable cause) {
+    return switch (cause) {
+      case PeerException e -> e;
+      case null, default ->
+          throw new IllegalStateException("an answer could not be read: " + cause, cause);
+    };
+  }
+
+  private void send() {
+    for (List<Waiting<Q, A>> next; !(next = take()).isEmpty(); ) {
+      List<Waiting<Q, A>> requests = next;
+      CompletableFuture<List<A>> answers;
+      try {
+        answers = call.of(requests.stream().map(waiting -> waiting.request).toList());
+      } catch (RuntimeException | Error e) {
+        answers = CompletableFuture.failedFuture(e);
+      }
+      var unused =
+          answers.whenComplete(
+              (given, error) -> {
+                settle(requests, given, error);
+                lock.lock();
+                try {
+                  underWay--;
+                } finally {
+                  lock.unlock();
+                }
+                send();
+              });
+    }
+  }
+
+  /** The requests of the next call, which is under way from now on; empty when there is none. */
+  private List<Waiting<Q, A>> take() {
+    lock.lock();
+    try {
+      List<Waiting<Q, A>> taken = new ArrayList<>();
+      long bytes = 0;
+      for (Waiting<Q, A> next; underWay < atOnce && (next = queue.peek()) != null; ) {
+        if (!taken.isEmpty() && (taken.size() == most || bytes + next.bytes > mostBytes)) {
+          break;
+        }
+        queue.remove();
+        if (next.claim()) {
+          taken.add(next);
+          bytes += next.bytes;
+        }
+      }
+      if (!taken.isEmpty()) {
+        underWay++;
+      }
+      return taken;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void settle(
+      List<Waiting<Q, A>> requests, @Nullable List<A> given, @Nullable Throwable error) {
+    Throwable why = error instanceof CompletionException e ? e.getCause() : error;
+    if (why == null && (given == null || given.size() != requests.size())) {
+      why = new IllegalStateException("there are not as many answers as requests");
+    }
+    for (int i = 0; i < requests.size(); i++) {
+      if (why != null || given == null) {
+        requests.get(i).answer.completeExceptionally(why);
+      } else {
+        requests.get(i).answer.complete(given.get(i));
+      }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+package dev.meridian.replica;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.Test;
+
+class SharedCallsTest {
+  private static final Duration LONG = Duration.ofSeconds(60);
+
+  /** A call that was made and is answered when the test says so. */
+  private record Made(List<String> requests, CompletableFuture<List<String>> answers) {
+    void answer() {
+      answers.complete(requests.stream().map(request -> "re " + request).toList());
+    }
+  }
+
+  private final BlockingQueue<Made> made = new LinkedBlockingQueue<>();
+
+  private SharedCalls<String, String> calls(Duration turn, int most, long mostBytes) {
+    return new SharedCalls<>(
+        turn,
+        1,
+        most,
+        mostBytes,
+        requests -> {
+          Made call = new Made(requests, new CompletableFuture<>());
+          made.add(call);
+          return call.answers;
+        });
+  }
+
+  private static Future<String> ask(SharedCalls<String, String> calls, String request, int bytes)
+      throws Exception {
+    FutureTask<String> task = new FutureTask<>(() -> calls.ask(request, bytes, LONG));
+    Thread asker = Thread.ofVirtual().start(task);
+    // In the order in which the test asks.
+    while (asker.getState() != Thread.State.TIMED_WAITING && asker.isAlive()) {
+      Thread.sleep(1);
+    }
+    return task;
+  }
+
+  @Test
+  void oneAloneGoesAtOnceAndThoseThatComeMeanwhileShareTheNext() throws Exception {
+    SharedCalls<String, String> calls = calls(LONG, 100, 1000);
+    Future<String> first = ask(calls, "a", 1);
+    Made alone = made.take();
+    assertThat(alone.requests).containsExactly("a");
+    Future<String> second = ask(calls, "b", 1);
+    Future<String> third = ask(calls, "c", 1);
+    assertThat(made).isEmpty();
+    alone.answer();
+    assertThat(first.get()).isEqualTo("re a");
+    Made shared = made.take();
+    assertThat(shared.requests).containsExactly("b", "c");
+    shared.answer();
+    assertThat(second.get()).isEqualTo("re b");
+    assertThat(third.get()).isEqualTo("re c");
+  }
+
+  @Test
+  void callIsBoundedInNumberAndBytesAndALargerRequestGoesAlone() throws Exception {
+    SharedCalls<String, String> calls = calls(LONG, 3, 10);
+    List<Future<String>> asked = new ArrayList<>();
+    asked.add(ask(calls, "first", 1));
+    for (int bytes : List.of(1, 1, 1, 1, 50, 5, 5, 5)) {
+      asked.add(ask(calls, bytes + "", bytes));
+    }
+    List<List<String>> seen = new ArrayList<>();
+    for (int answered = 0; answered < asked.size(); ) {
+      Made call = made.take();
+      seen.add(call.requests);
+      answered += call.requests.size();
+      call.answer();
+    }
+    assertThat(seen)
+        .containsExactly(
+            List.of("first"),
+            List.of("1", "1", "1"),
+            List.of("1"),
+            List.of("50"),
+            List.of("5", "5"),
+            List.of("5"));
+    for (Future<String> one : asked) {
+      assertThat(one.get()).startsWith("re ");
+    }
+  }
+
+  @Test
+  void requestWhoseTurnDoesNotComeIsGivenBackAndNeverSent() throws Exception {
+    SharedCalls<String, String> calls = calls(Duration.ofMillis(50), 100, 1000);
+    Future<String> first = ask(calls, "a", 1);
+    Made stuck = made.take();
+    assertThatThrownBy(() -> calls.ask("b", 1, LONG)).isInstanceOf(SharedCalls.NotSent.class);
+    stuck.answer();
+    assertThat(first.get()).isEqualTo("re a");
+    assertThat(made).isEmpty();
+    // The way is free again.
+    Future<String> next = ask(calls, "c", 1);
+    Made call = made.take();
+    assertThat(call.requests).containsExactly("c");
+    call.answer();
+    assertThat(next.get()).isEqualTo("re c");
+  }
+
+  @Test
+  void requestThatWasSentIsWaitedForAsLongAsItMay() {
+    SharedCalls<String, String> calls = calls(LONG, 100, 1000);
+    assertThatThrownBy(() -> calls.ask("a", 1, Duration.ofMillis(400)))
+        .isInstanceOf(TimeoutException.class);
+    assertThat(made).hasSize(1);
+  }
+
+  @Test
+  void failureIsThatOfAllWhoShareTheCallAndOthersGoOn() throws Exception {
+    SharedCalls<String, String> calls = calls(LONG, 100, 1000);
+    Future<String> first = ask(calls, "a", 1);
+    Future<String> second = ask(calls, "b", 1);
+    Future<String> third = ask(calls, "c", 1);
+    made.take().answers.complete(List.of());
+    assertThatThrownBy(first::get)
+        .isInstanceOf(ExecutionException.class)
+        .hasMessageContaining("not as many answers");
+    made.take().answers.completeExceptionally(new IllegalStateException("broken"));
+    for (Future<String> one : List.of(second, third)) {
+      assertThatThrownBy(one::get).hasMessageContaining("broken");
+    }
+    Future<String> next = ask(calls, "d", 1);
+    made.take().answer();
+    assertThat(next.get()).isEqualTo("re d");
+  }
+}
