@@ -157,7 +157,7 @@ class ClusterTest {
 
   @Test
   void lastNodeGoesOnAndGrowsAgainWhenTheMajorityIsLostForGood() throws Exception {
-    try (Lab lab = new Lab(folder.resolve("lab"), site(), 150)) {
+    try (Lab lab = new Lab(folder.resolve("lab"), site(), 170)) {
       lab.start(3);
       Lab.Node first = lab.nodes().getFirst();
       Lab.Node last = lab.nodes().getLast();
