@@ -41,13 +41,6 @@ public final class Bench {
   private static final int DOCUMENT_BYTES = 256;
   private static final int DOCUMENTS = 100_000;
 
-  /** Warm when so many runs in a row were not faster than the best by more than this. */
-  private static final int STEADY_RUNS = 3;
-
-  private static final double STEADY = 0.02;
-
-  private static final int MAX_WARM_UPS = 15;
-
   private final Path home;
   private final Path scratch;
   private final int runs;
@@ -482,15 +475,13 @@ public final class Bench {
     }
   }
 
-  /** Until it becomes no faster: each contender as it is after minutes of work, not seconds. */
   private void warmUp(String what, String name, IntFunction<Sample> contender) {
-    double best = 0;
-    for (int warmup = 0, stale = 0; warmup < MAX_WARM_UPS && stale < STEADY_RUNS; warmup++) {
-      double rate = contender.apply(seconds).rate();
-      out.printf(Locale.ROOT, "%s: warming up %s: %,.0f/s%n", what, name, rate);
-      stale = rate > best * (1 + STEADY) ? 0 : stale + 1;
-      best = Math.max(best, rate);
-    }
+    WarmUp.until(
+        () -> {
+          double rate = contender.apply(seconds).rate();
+          out.printf(Locale.ROOT, "%s: warming up %s: %,.0f/s%n", what, name, rate);
+          return rate;
+        });
   }
 
   private void own(String what, Series own) {

@@ -28,9 +28,6 @@ final class ClusterBench {
   private static final int DOCUMENTS = 10_000;
   private static final int MANY = 256;
 
-  /** Runs that do not count. The paths are long, and JVMs compile them while all cores are busy. */
-  private static final int WARMUPS = 4;
-
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   /** How often a client tries after a kill, and how long an attempt may take. */
@@ -99,10 +96,11 @@ final class ClusterBench {
       String what, Operation operation, int clients, boolean atPrimary, double target) {
     List<Series> all = trios.stream().map(trio -> new Series(trio.name())).toList();
     for (Trio trio : trios) {
-      for (int warmup = 0; warmup < WARMUPS; warmup++) {
-        out.printf("%s: warming up %s%n", what, trio.name());
-        var _ = measure(trio, operation, clients, atPrimary);
-      }
+      WarmUp.until(
+          () -> {
+            out.printf("%s: warming up, ", what);
+            return measure(trio, operation, clients, atPrimary).rate();
+          });
     }
     for (int run = 0; run < runs; run++) {
       for (int i = 0; i < trios.size(); i++) {

@@ -41,8 +41,8 @@ final class Primary {
     }
   }
 
-  /** Calls with writes that are under way at once: as many as entries of the log. */
-  private static final int WRITE_CALLS = 4;
+  /** Calls with writes that are under way at once. More would carry fewer writes each. */
+  private static final int WRITE_CALLS = 2;
 
   /** How long a request waits for its turn; then its caller looks who is primary now. */
   private static final Duration TURN = Duration.ofMillis(250);
@@ -53,7 +53,7 @@ final class Primary {
   /** How much longer than its writes a call may take. */
   private static final Duration LAST_WORD = Duration.ofMillis(500);
 
-  private static final int FENCE_CALLS = 2;
+  private static final int FENCE_CALLS = 1;
   private static final Duration FENCE_WAIT = Duration.ofSeconds(5);
 
   /** A write on its way, and until when its caller waits ({@link System#nanoTime}). */

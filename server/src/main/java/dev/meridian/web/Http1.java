@@ -47,7 +47,8 @@ final class Http1 implements ServerConnectionSelector {
    * HTTP/1.1 of a listener.
    *
    * @param upgrades what a connection may be upgraded to
-   * @param endsAtOnce whether a client's connection is ended by the engine when the listener stops
+   * @param endsAtOnce asked when the listener has stopped listening: whether the engine ends a
+   *     client's connection
    */
   static Http1 create(
       String listener,

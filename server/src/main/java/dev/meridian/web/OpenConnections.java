@@ -104,7 +104,7 @@ final class OpenConnections implements AutoCloseable {
   }
 
   /** Whether the connection of a client was upgraded to HTTP/2. */
-  boolean isHttp2(PeerInfo client) {
+  private boolean isHttp2(PeerInfo client) {
     SocketAddress address = client.address();
     Connection connection = address == null ? null : open.get(address);
     return connection != null && connection.http2;
@@ -127,6 +127,16 @@ final class OpenConnections implements AutoCloseable {
    */
   void drain() {
     draining = true;
+  }
+
+  /**
+   * Told of each connection that there is, when the listener has stopped listening and drains.
+   *
+   * @return whether the engine is to end this client's connection, as only it can
+   */
+  boolean drain(PeerInfo client) {
+    drain();
+    return isHttp2(client);
   }
 
   /** Whether it drains. */

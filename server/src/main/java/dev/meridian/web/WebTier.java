@@ -38,6 +38,9 @@ public final class WebTier implements AutoCloseable {
   /** Idle connections are ended by {@link OpenConnections}; the engine's own clock is stopped. */
   static final Duration NO_ENGINE_IDLE = Duration.ofDays(365);
 
+  /** How long the engine takes to stop listening, at most. */
+  private static final Duration STOPS_LISTENING = Duration.ofMillis(200);
+
   private final List<WebServer> running = new ArrayList<>();
   private final List<OpenConnections> connections = new ArrayList<>();
   private final Watchdog watchdog = new Watchdog();
@@ -155,7 +158,7 @@ public final class WebTier implements AutoCloseable {
             .connectionOptions(open.watching(SocketOptions.builder().tcpNoDelay(true).build()))
             .idleConnectionTimeout(NO_ENGINE_IDLE)
             .protocolsDiscoverServices(false)
-            .addConnectionSelector(Http1.create(name, http1, List.of(http2), open::isHttp2))
+            .addConnectionSelector(Http1.create(name, http1, List.of(http2), open::drain))
             .addProtocol(http2)
             .directHandlers(direct.build())
             .routing(routing);
@@ -174,13 +177,18 @@ public final class WebTier implements AutoCloseable {
    */
   @Override
   public void close() {
-    connections.forEach(OpenConnections::drain);
     watches.close();
     List<Thread> stopping =
         running.stream()
             .map(server -> Thread.ofVirtual().name("web-stop").start(server::stop))
             .toList();
     try {
+      // Not before the engine has stopped listening: clients whose connections are ended come again
+      // at once, and would find one that is accepted by the kernel and by nobody else.
+      if (!stopping.isEmpty()) {
+        stopping.getFirst().join(STOPS_LISTENING);
+      }
+      connections.forEach(OpenConnections::drain);
       for (Thread thread : stopping) {
         thread.join();
       }
