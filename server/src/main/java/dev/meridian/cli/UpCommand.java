@@ -21,6 +21,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
+import org.slf4j.bridge.SLF4JBridgeHandler;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -192,6 +193,9 @@ final class UpCommand implements Callable<Integer> {
     System.setProperty("meridian.log.form", json ? "json" : "text");
     System.setProperty("meridian.log.level", "INFO");
     System.setProperty("meridian.log.access", "on".equals(accessLog) ? "INFO" : "WARN");
+    // Libraries that log in the JDK's own way would write lines of another form, past the levels.
+    SLF4JBridgeHandler.removeHandlersForRootLogger();
+    SLF4JBridgeHandler.install();
     NodeOptions options =
         new NodeOptions(
             siteFolder(),
