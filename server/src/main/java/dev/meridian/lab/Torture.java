@@ -131,26 +131,11 @@ public final class Torture {
                     Thread.currentThread().interrupt();
                   }
                 });
-    IOException broken = null;
     try {
-      faults(System.nanoTime() + time.toNanos());
-    } catch (IOException e) {
-      // What follows would fail, too, and this is what it began with.
-      broken = e;
-      note("failed: " + e.getMessage());
-    }
-    try {
-      note("heal everything");
-      lab.healAll();
-    } catch (IOException e) {
-      broken = broken == null ? e : broken;
+      faultsAndHealing(time);
     } finally {
       workload.stop();
       clients.join(PATIENCE);
-    }
-    if (broken != null) {
-      throw new IOException(
-          broken.getMessage() + "\n" + String.join("\n", schedule), broken.getCause());
     }
     FinalState end = workload.readFinal(PATIENCE);
     if (historyFile != null) {
@@ -163,6 +148,30 @@ public final class Torture {
     verdicts.put("session guarantees", SessionChecker.check(operations));
     verdicts.put("nothing acknowledged is lost", FinalChecker.check(operations, end));
     return new TortureReport(seed, schedule, operations, verdicts);
+  }
+
+  /** What fails first is told: what follows from it would hide it. */
+  private void faultsAndHealing(Duration time) throws IOException, InterruptedException {
+    IOException broken = null;
+    try {
+      faults(System.nanoTime() + time.toNanos());
+    } catch (IOException e) {
+      broken = e;
+      note("failed: " + e.getMessage());
+    }
+    note("heal everything");
+    try {
+      lab.healAll();
+    } catch (IOException e) {
+      if (broken == null) {
+        broken = e;
+      } else {
+        broken.addSuppressed(e);
+      }
+    }
+    if (broken != null) {
+      throw new IOException(broken.getMessage() + "\n" + String.join("\n", schedule), broken);
+    }
   }
 
   private void note(String what) {

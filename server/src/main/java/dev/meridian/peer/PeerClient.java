@@ -20,7 +20,8 @@ import org.apache.ratis.thirdparty.io.grpc.stub.StreamObserver;
 
 /**
  * Calls what other nodes offer as {@link PeerService}. Any thread may call, at best a virtual one:
- * calls block. One connection a node, opened when it is first called and again after it broke.
+ * calls block, unless it is said that the answer comes later. One connection a node, opened when it
+ * is first called and again after it broke.
  */
 public final class PeerClient implements AutoCloseable {
   /** Largest answer. */

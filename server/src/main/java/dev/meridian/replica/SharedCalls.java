@@ -27,6 +27,9 @@ final class SharedCalls<Q, A> {
   /** Requests that wait for their turn at once, at most. */
   private static final int MAX_WAITING = 10_000;
 
+  /** Their bytes; one alone may be larger. */
+  private static final long MAX_WAITING_BYTES = 64L << 20;
+
   /** One call for several requests. */
   interface Call<Q, A> {
     /** Makes it; the answers are in the order of the requests. */
@@ -66,9 +69,10 @@ final class SharedCalls<Q, A> {
   private final Call<Q, A> call;
   private final ReentrantLock lock = new ReentrantLock();
 
-  /** Both are guarded by {@link #lock}. */
+  /** All are guarded by {@link #lock}. */
   private final Queue<Waiting<Q, A>> queue = new ArrayDeque<>();
 
+  private long queuedBytes;
   private int underWay;
 
   /**
@@ -91,7 +95,7 @@ final class SharedCalls<Q, A> {
    * Sends a request and waits for its answer.
    *
    * @param bytes its size
-   * @throws NotSent if its turn did not come; nothing was done
+   * @throws NotSent if its turn did not come, or too many wait already; nothing was done
    * @throws PeerException if the call failed
    * @throws TimeoutException if there is no answer in time, or this thread was interrupted
    */
@@ -99,10 +103,12 @@ final class SharedCalls<Q, A> {
     Waiting<Q, A> waiting = new Waiting<>(request, bytes);
     lock.lock();
     try {
-      if (queue.size() >= MAX_WAITING) {
+      if (queue.size() >= MAX_WAITING
+          || (!queue.isEmpty() && queuedBytes + bytes > MAX_WAITING_BYTES)) {
         throw new NotSent("too many requests to it wait");
       }
       queue.add(waiting);
+      queuedBytes += bytes;
     } finally {
       lock.unlock();
     }
@@ -142,7 +148,9 @@ final class SharedCalls<Q, A> {
     }
     lock.lock();
     try {
-      queue.remove(waiting);
+      if (queue.remove(waiting)) {
+        queuedBytes -= waiting.bytes;
+      }
     } finally {
       lock.unlock();
     }
@@ -192,6 +200,7 @@ final class SharedCalls<Q, A> {
           break;
         }
         queue.remove();
+        queuedBytes -= next.bytes;
         if (next.claim()) {
           taken.add(next);
           bytes += next.bytes;

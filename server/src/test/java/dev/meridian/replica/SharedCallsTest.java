@@ -115,6 +115,27 @@ class SharedCallsTest {
   }
 
   @Test
+  void bytesThatWaitAreBoundedAndRoomComesBack() throws Exception {
+    SharedCalls<String, String> calls = calls(LONG, 100, 1000);
+    Future<String> first = ask(calls, "a", 1);
+    Made stuck = made.take();
+    // Whatever its size, one may wait; then no more than there is room for.
+    Future<String> large = ask(calls, "large", 100 << 20);
+    assertThatThrownBy(() -> calls.ask("b", 1, LONG))
+        .isInstanceOf(SharedCalls.NotSent.class)
+        .hasMessageContaining("too many");
+    stuck.answer();
+    assertThat(first.get()).isEqualTo("re a");
+    Made next = made.take();
+    assertThat(next.requests).containsExactly("large");
+    Future<String> again = ask(calls, "c", 60 << 20);
+    next.answer();
+    assertThat(large.get()).isEqualTo("re large");
+    made.take().answer();
+    assertThat(again.get()).isEqualTo("re c");
+  }
+
+  @Test
   void requestThatWasSentIsWaitedForAsLongAsItMay() {
     SharedCalls<String, String> calls = calls(LONG, 100, 1000);
     assertThatThrownBy(() -> calls.ask("a", 1, Duration.ofMillis(400)))
