@@ -50,6 +50,12 @@ final class Primary {
   private static final int MAX_WRITES = 1024;
   private static final long MAX_WRITES_BYTES = 4L << 20;
 
+  /**
+   * What a document whose new value is asked for counts, in bytes: an answer that 32 documents of
+   * the largest size share is still taken, and one that cannot be taken leaves all unknown.
+   */
+  private static final int VALUE_WEIGHT = (int) (MAX_WRITES_BYTES / 32);
+
   /** How much longer than its writes a call may take. */
   private static final Duration LAST_WORD = Duration.ofMillis(500);
 
@@ -89,7 +95,7 @@ final class Primary {
       reply =
           writes
               .computeIfAbsent(primary.getAddress(), this::writesTo)
-              .ask(write, command.getSerializedSize(), deadline.plus(LAST_WORD));
+              .ask(write, weight(command), deadline.plus(LAST_WORD));
     } catch (SharedCalls.NotSent e) {
       throw new NotThere("The primary does not answer: " + e.getMessage());
     } catch (PeerException e) {
@@ -129,6 +135,11 @@ final class Primary {
       throw new NotThere(reply.getNotPrimary().getMessage());
     }
     return reply.getIndex();
+  }
+
+  private static int weight(Command command) {
+    int values = command.getBatch().getReturnValues() ? command.getBatch().getWritesCount() : 0;
+    return command.getSerializedSize() + values * VALUE_WEIGHT;
   }
 
   private SharedCalls<Forwarded, WriteReply> writesTo(String address) {
