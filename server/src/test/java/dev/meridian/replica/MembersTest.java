@@ -28,8 +28,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
@@ -114,28 +112,6 @@ class MembersTest {
         assertThat(again.version()).isEqualTo(once.version());
         assertThat(read(node.store(), "items/a")).isEqualTo("{\"n\":6}");
       }
-    }
-  }
-
-  /** Forwarded together, their answers would be larger than one that is taken. */
-  @Test
-  void manyForwardedWritesThatAskForLargeValuesAreAllAnswered() throws Exception {
-    int writers = 80;
-    try (Members members = start(3)) {
-      Members.Node replica = members.replica();
-      String filler = "x".repeat(900 << 10);
-      replica.store().write(Batch.of(put("items/a", "{\"n\":0,\"filler\":\"" + filler + "\"}")));
-      try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
-        List<Future<Commit>> all = new ArrayList<>();
-        for (int i = 0; i < writers; i++) {
-          Batch asks = new Batch(List.of(increment("items/a", "n", 1)), null, true);
-          all.add(threads.submit(() -> replica.store().write(asks)));
-        }
-        for (var one : all) {
-          one.get();
-        }
-      }
-      assertThat(read(replica.store(), "items/a")).startsWith("{\"n\":" + writers + ",");
     }
   }
 
