@@ -193,7 +193,8 @@ record LogFile(Path path, long first, long last) {
             + offset
             + " ("
             + what
-            + "): the disk lost acknowledged writes. Restore a backup; on a node with peers, start it"
-            + " with an empty folder and it copies the data from them.");
+            + "): the disk lost acknowledged writes. If this node has peers, let it go on one of them"
+            + " with './meridian leave NODE --gone', and let it join again with an empty data folder;"
+            + " if it is the only node, restore a backup.");
   }
 }

@@ -9,9 +9,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -68,6 +70,7 @@ final class RaftReplica implements AutoCloseable {
    *
    * @param group the group's name, which is also its folder's
    * @param onFailure told once when it can go no further
+   * @param onDamage told when files of the database turn out to be damaged, on any thread
    * @param onApplied called after each entry of the log
    */
   static RaftReplica attach(
@@ -77,6 +80,7 @@ final class RaftReplica implements AutoCloseable {
       ShardStateMachine.Opener opener,
       ShardStateMachine.Fetcher fetcher,
       Consumer<Throwable> onFailure,
+      Consumer<Unavailable> onDamage,
       Consumer<ShardStateMachine> onApplied,
       ReplicaMetrics metrics)
       throws IOException {
@@ -85,25 +89,26 @@ final class RaftReplica implements AutoCloseable {
     Files.createDirectories(folder);
     Folders.sync(Folders.parent(folder));
     Folders.sync(host.data());
-    ShardStateMachine machine;
-    try {
-      machine =
-          new ShardStateMachine(
-              Layout.database(folder),
-              Layout.snapshots(host.data(), groupId.getUuid()),
-              opener,
-              fetcher,
-              options.snapshotsKept(),
-              onFailure,
-              host::fail,
-              onApplied,
-              metrics);
-    } catch (StoreException e) {
-      throw new IOException(e.getMessage(), e);
-    }
+    Path log = Layout.log(host.data(), groupId.getUuid());
+    Path snapshots = Layout.snapshots(host.data(), groupId.getUuid());
+    ShardStateMachine machine =
+        open(
+            new Rebuild(folder, log, snapshots, host.peer(), fetcher),
+            options.startDeadline(),
+            () ->
+                new ShardStateMachine(
+                    Layout.database(folder),
+                    snapshots,
+                    opener,
+                    fetcher,
+                    options.snapshotsKept(),
+                    onFailure,
+                    onDamage,
+                    host::fail,
+                    onApplied,
+                    metrics));
     try {
       LogIndex applied = machine.store().applied();
-      Path log = Layout.log(host.data(), groupId.getUuid());
       checkLogExists(log, applied);
       checkVoteKnown(log);
       LogTail.repair(log, applied);
@@ -117,6 +122,37 @@ final class RaftReplica implements AutoCloseable {
     } catch (IOException | RuntimeException | Error e) {
       machine.close();
       throw e;
+    }
+  }
+
+  private interface Opening {
+    ShardStateMachine open() throws IOException;
+  }
+
+  /** Opens the database; one that is damaged or gone is replaced by another member's first. */
+  private static ShardStateMachine open(Rebuild rebuild, Duration limit, Opening opening)
+      throws IOException {
+    try {
+      String why = rebuild.marked();
+      if (why == null) {
+        try {
+          ShardStateMachine machine = opening.open();
+          why = rebuild.gap(machine.store().applied().index());
+          if (why == null) {
+            return machine;
+          }
+          machine.close();
+        } catch (Unavailable e) {
+          if (!e.isDamage()) {
+            throw e;
+          }
+          why = String.valueOf(e.getMessage());
+        }
+      }
+      rebuild.run(why, limit);
+      return opening.open();
+    } catch (StoreException e) {
+      throw new IOException(e.getMessage(), e);
     }
   }
 
@@ -347,6 +383,20 @@ final class RaftReplica implements AutoCloseable {
     Collection<RaftPeer> current = division().getRaftConf().getCurrentPeers();
     Collection<RaftPeer> previous = division().getRaftConf().getPreviousPeers();
     return Math.max(current.size(), previous.size());
+  }
+
+  /** Whether the group has other members, voting or not. Also before the host has started. */
+  boolean hasOthers() throws IOException {
+    Set<String> members = new HashSet<>();
+    try {
+      Membership known = membership();
+      members.addAll(known.replicas().keySet());
+      members.addAll(known.spares().keySet());
+    } catch (IllegalStateException | Unavailable e) {
+      members.addAll(RaftFounding.members(Layout.log(host.data(), groupId.getUuid())).keySet());
+    }
+    members.remove(host.self().toString());
+    return !members.isEmpty();
   }
 
   /** The members of the group as this one knows them. */

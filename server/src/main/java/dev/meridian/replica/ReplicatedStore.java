@@ -35,6 +35,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -117,6 +118,8 @@ public final class ReplicatedStore implements Store {
 
   /** Why this replica can go no further; null while it can. */
   private final AtomicReference<@Nullable String> failure = new AtomicReference<>();
+
+  private final AtomicBoolean toldOfDamage = new AtomicBoolean();
 
   private volatile boolean closed;
 
@@ -219,6 +222,7 @@ public final class ReplicatedStore implements Store {
                   RocksStore.open(folder, storeOptions.withClock(clock::wallMillis), this.indexes),
               fetch,
               this::fail,
+              this::damaged,
               this::applied,
               metrics);
     } catch (IOException | RuntimeException | Error e) {
@@ -691,6 +695,34 @@ public final class ReplicatedStore implements Store {
   }
 
   /**
+   * Called on any thread that finds files of the database damaged. Where others have the data, this
+   * replica ends, and copies theirs when it is started again; the only one goes on with what is
+   * whole.
+   */
+  private void damaged(Unavailable damage) {
+    // Null while the replica is being opened, which tells by itself.
+    @Nullable RaftReplica here = raft;
+    if (here == null || failure.get() != null) {
+      return;
+    }
+    String why = String.valueOf(damage.getMessage());
+    try {
+      if (!here.hasOthers()) {
+        if (toldOfDamage.compareAndSet(false, true)) {
+          LOG.error("{}", why);
+        }
+        return;
+      }
+    } catch (IOException | RuntimeException e) {
+      // Whoever reads there again finds it again.
+      LOG.warn("{} Whether others have the data is not known: {}", why, e.getMessage());
+      return;
+    }
+    Rebuild.mark(here.folder(), why);
+    stop(why, damage);
+  }
+
+  /**
    * Takes no part any more, and says why to every caller: for good, until it is closed. Does not
    * wait.
    */
@@ -711,6 +743,11 @@ public final class ReplicatedStore implements Store {
                 raft.end();
               });
     }
+  }
+
+  /** Leaves nothing in memory alone. */
+  void flushForTest() {
+    store().flush();
   }
 
   /** Takes the database away, as a failing disk would: applying the next entry fails. */

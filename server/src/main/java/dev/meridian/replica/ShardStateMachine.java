@@ -3,6 +3,7 @@ package dev.meridian.replica;
 import dev.meridian.store.LogIndex;
 import dev.meridian.store.Outcome;
 import dev.meridian.store.RocksStore;
+import dev.meridian.store.StoreException.Unavailable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,6 +67,7 @@ final class ShardStateMachine extends BaseStateMachine {
   private final Fetcher fetcher;
   private final Snapshots snapshots;
   private final Consumer<Throwable> onFailure;
+  private final Consumer<Unavailable> onDamage;
   private final Consumer<Throwable> onDiskFailure;
   private final Consumer<ShardStateMachine> onApplied;
   private final ReplicaMetrics metrics;
@@ -89,6 +91,7 @@ final class ShardStateMachine extends BaseStateMachine {
    * @param folder of the database
    * @param snapshotFolder where Ratis wants the snapshots
    * @param onFailure told once when this replica can go no further
+   * @param onDamage told when files of the database turn out to be damaged, on any thread
    * @param onDiskFailure told when the log cannot be written
    * @param onApplied called after each entry
    */
@@ -99,6 +102,7 @@ final class ShardStateMachine extends BaseStateMachine {
       Fetcher fetcher,
       int snapshotsKept,
       Consumer<Throwable> onFailure,
+      Consumer<Unavailable> onDamage,
       Consumer<Throwable> onDiskFailure,
       Consumer<ShardStateMachine> onApplied,
       ReplicaMetrics metrics)
@@ -108,6 +112,7 @@ final class ShardStateMachine extends BaseStateMachine {
     this.fetcher = fetcher;
     this.snapshots = new Snapshots(snapshotsKept);
     this.onFailure = onFailure;
+    this.onDamage = onDamage;
     this.onDiskFailure = onDiskFailure;
     this.onApplied = onApplied;
     this.metrics = metrics;
@@ -123,13 +128,19 @@ final class ShardStateMachine extends BaseStateMachine {
    */
   private RocksStore openNewest() throws IOException {
     Snapshots.Snapshot newest = snapshots.getLatestSnapshot();
-    RocksStore opened = opener.open(folder);
+    RocksStore opened = open();
     if (newest == null || opened.applied().index() >= newest.at().getIndex()) {
       return opened;
     }
     opened.close();
-    install(newest.folder());
-    return opener.open(folder);
+    install(newest.folder(), folder);
+    return open();
+  }
+
+  private RocksStore open() throws IOException {
+    RocksStore opened = opener.open(folder);
+    opened.onDamage(onDamage);
+    return opened;
   }
 
   RocksStore store() {
@@ -366,8 +377,8 @@ final class ShardStateMachine extends BaseStateMachine {
     if (latest != null) {
       RocksStore old = store;
       old.close();
-      install(latest.folder());
-      store = opener.open(folder);
+      install(latest.folder(), folder);
+      store = open();
       generation++;
     }
     setLastAppliedTermIndex(TermIndex.INITIAL_VALUE);
@@ -385,8 +396,8 @@ final class ShardStateMachine extends BaseStateMachine {
     getLifeCycle().transition(LifeCycle.State.RUNNING);
   }
 
-  /** Puts a snapshot in the database's place: built beside it, then swapped by two renames. */
-  private void install(Path snapshot) throws IOException {
+  /** Puts a snapshot in a database's place: built beside it, then swapped by two renames. */
+  static void install(Path snapshot, Path folder) throws IOException {
     Path next = sibling(folder, ".next");
     Path previous = sibling(folder, ".previous");
     Folders.delete(next);

@@ -36,6 +36,7 @@ final class SnapshotFetch implements ShardStateMachine.Fetcher {
   private static final Logger LOG = LoggerFactory.getLogger(SnapshotFetch.class);
   private static final Duration CALL = Duration.ofSeconds(10);
   private static final Duration DESCRIBE = Duration.ofMinutes(5);
+  private static final Duration TELL_EVERY = Duration.ofSeconds(10);
   private static final int PIECE_BYTES = 1 << 20;
   private static final int MAX_FILES = 1_000_000;
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,127}");
@@ -77,6 +78,16 @@ final class SnapshotFetch implements ShardStateMachine.Fetcher {
                     .toByteArray(),
                 DESCRIBE));
     TermIndex at = TermIndex.valueOf(wanted.getTerm(), wanted.getIndex());
+    if (at.getIndex() + 1 < needed.getIndex()) {
+      throw new IOException(
+          "Node "
+              + leader.getId().toStringUtf8()
+              + " has the entries up to "
+              + at.getIndex()
+              + ", not those before "
+              + needed.getIndex()
+              + ", with which the log begins here");
+    }
     Path folder = into.incoming();
     prepare(folder, wanted);
     long total = wanted.getFilesList().stream().mapToLong(SnapshotFile::getBytes).sum();
@@ -84,8 +95,13 @@ final class SnapshotFetch implements ShardStateMachine.Fetcher {
     try {
       Throttle throttle = new Throttle(bytesPerSecond);
       long done = 0;
+      long told = System.nanoTime();
       for (SnapshotFile file : wanted.getFilesList()) {
         done = fetch(from, at, file, folder, done, total, throttle);
+        if (System.nanoTime() - told > TELL_EVERY.toNanos()) {
+          told = System.nanoTime();
+          LOG.info("Fetched {} of {} bytes ({} %)", done, total, 100 * done / total);
+        }
       }
     } finally {
       progress.set(null);

@@ -175,6 +175,14 @@ final class Snapshots implements StateMachineStorage {
     return new Snapshot(finished, at);
   }
 
+  /** Drops all that are complete. */
+  synchronized void removeAll() throws IOException {
+    for (Snapshot snapshot : all(folder())) {
+      Folders.delete(snapshot.folder());
+    }
+    find();
+  }
+
   /** Keeps a snapshot that is being fetched; called again and again. */
   void pin(TermIndex at, Duration time) {
     pinned.put(at, System.nanoTime() + time.toNanos());

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.BloomFilter;
@@ -18,6 +19,7 @@ import org.rocksdb.CompressionType;
 import org.rocksdb.DBOptions;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.InfoLogLevel;
+import org.rocksdb.LiveFileMetaData;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -64,6 +66,8 @@ final class Database implements AutoCloseable {
   private final ReadOptions readOptions = new ReadOptions();
   private final RocksDB db;
   private final ColumnFamilyHandle[] families; // by Table.ordinal()
+
+  private volatile Consumer<Unavailable> onDamage = _ -> {};
 
   /**
    * Opens the database in {@code folder}, made when it is not there.
@@ -118,6 +122,28 @@ final class Database implements AutoCloseable {
           e);
     }
     families = handles.toArray(ColumnFamilyHandle[]::new);
+    String missing = missingFile();
+    if (missing != null) {
+      close();
+      throw damaged(Unavailable.Outcome.NOT_DONE, missing, "", null);
+    }
+  }
+
+  /**
+   * What is wrong with the set of tables, which RocksDB notices only when it reads them; or null.
+   */
+  private @Nullable String missingFile() {
+    for (LiveFileMetaData file : db.getLiveFilesMetaData()) {
+      Path table = Path.of(file.path(), file.fileName());
+      try {
+        if (Files.size(table) != file.size()) {
+          return table + " has " + Files.size(table) + " bytes, not " + file.size();
+        }
+      } catch (IOException e) {
+        return table + " cannot be read: " + e;
+      }
+    }
+    return null;
   }
 
   /** The value of {@code key}, or null. */
@@ -202,6 +228,11 @@ final class Database implements AutoCloseable {
     }
   }
 
+  /** Whom to tell when files turn out to be damaged, on any thread, once or more often. */
+  void onDamage(Consumer<Unavailable> listener) {
+    onDamage = listener;
+  }
+
   boolean isClosed() {
     return gate.isClosed();
   }
@@ -251,36 +282,47 @@ final class Database implements AutoCloseable {
 
   private Unavailable cannotOpen(RocksDBException e) {
     String why = String.valueOf(e.getMessage());
-    String message =
-        isCorruption(e)
-            ? "The database in "
-                + folder
-                + " is damaged ("
-                + why
-                + "). Move the folder away and restore a backup; on a node with peers, start it"
-                + " with an empty folder and it copies the data from them."
-            : why.contains("lock")
-                ? "The database in " + folder + " is in use by another process (" + why + ")."
-                : "The database in " + folder + " cannot be opened: " + why;
-    return new Unavailable(Unavailable.Outcome.NOT_DONE, message, e);
-  }
-
-  private Unavailable failed(Unavailable.Outcome outcome, String what, RocksDBException e) {
+    if (isDamage(e)) {
+      return damaged(Unavailable.Outcome.NOT_DONE, why, "", e);
+    }
     return new Unavailable(
-        outcome,
-        isCorruption(e)
-            ? "The database in "
-                + folder
-                + " is damaged ("
-                + e.getMessage()
-                + "); restore a backup, or let the node copy the data from its peers."
-            : "The database in " + folder + " could not be " + what + ": " + e.getMessage(),
+        Unavailable.Outcome.NOT_DONE,
+        why.contains("lock")
+            ? "The database in " + folder + " is in use by another process (" + why + ")."
+            : "The database in " + folder + " cannot be opened: " + why,
         e);
   }
 
-  private static boolean isCorruption(RocksDBException e) {
+  private Unavailable failed(Unavailable.Outcome outcome, String what, RocksDBException e) {
+    String why = String.valueOf(e.getMessage());
+    if (isDamage(e)) {
+      Unavailable damage =
+          damaged(
+              outcome,
+              why,
+              " If other nodes have the data, start this node again: then it copies theirs. If none"
+                  + " has, restore a backup.",
+              e);
+      onDamage.accept(damage);
+      return damage;
+    }
+    return new Unavailable(
+        outcome, "The database in " + folder + " could not be " + what + ": " + why, e);
+  }
+
+  private Unavailable damaged(
+      Unavailable.Outcome outcome, String why, String advice, @Nullable Throwable cause) {
+    return new Unavailable(
+        outcome, "The database in " + folder + " is damaged (" + why + ")." + advice, cause, true);
+  }
+
+  /** Whether files are not what they were when they were written; a full disk is something else. */
+  private static boolean isDamage(RocksDBException e) {
+    String why = String.valueOf(e.getMessage());
     return (e.getStatus() != null && e.getStatus().getCode() == Status.Code.Corruption)
-        || String.valueOf(e.getMessage()).contains("Corruption");
+        || why.contains("Corruption")
+        || why.contains("Input/output error")
+        || why.contains("No such file or directory");
   }
 
   /** The database holds what no version of this code has written. */

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 
@@ -370,6 +371,14 @@ public final class RocksStore implements Store {
    */
   public boolean awaitIndexes(Duration bound) throws InterruptedException {
     return builder.await(bound);
+  }
+
+  /**
+   * Has a listener told when files of the database turn out to be damaged, on whichever thread
+   * finds it, maybe more than once. What is not damaged can still be read.
+   */
+  public void onDamage(Consumer<Unavailable> listener) {
+    database.onDamage(listener);
   }
 
   /** Makes everything applied so far durable. */

@@ -112,6 +112,7 @@ public abstract sealed class StoreException extends RuntimeException {
   public static final class Unavailable extends StoreException {
     private static final long serialVersionUID = 1;
     private final Outcome outcome;
+    private final boolean damage;
 
     /** What is known about the write. */
     public enum Outcome {
@@ -123,8 +124,18 @@ public abstract sealed class StoreException extends RuntimeException {
 
     /** Creates it. */
     public Unavailable(Outcome outcome, String message, @Nullable Throwable cause) {
+      this(outcome, message, cause, false);
+    }
+
+    Unavailable(Outcome outcome, String message, @Nullable Throwable cause, boolean damage) {
       super(message, cause);
       this.outcome = outcome;
+      this.damage = damage;
+    }
+
+    /** Whether it is that files of the database are damaged, gone or cannot be read. */
+    public boolean isDamage() {
+      return damage;
     }
 
     /** What is known about the write. */

@@ -70,7 +70,8 @@ class DamageTest {
         .as("seed %d", SEED)
         .isInstanceOf(IOException.class)
         .hasMessageContaining("damaged")
-        .hasMessageContaining("Restore a backup");
+        .hasMessageContaining("leave NODE --gone")
+        .hasMessageContaining("restore a backup");
   }
 
   @Test

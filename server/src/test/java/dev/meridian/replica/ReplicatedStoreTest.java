@@ -435,6 +435,7 @@ class ReplicatedStoreTest {
             1,
             e -> {},
             e -> {},
+            e -> {},
             m -> {},
             new ReplicaMetrics(new io.micrometer.core.instrument.simple.SimpleMeterRegistry()));
     Snapshots storage = machine.snapshots();
