@@ -5,10 +5,12 @@ import java.util.function.DoubleSupplier;
 /** Runs that do not count, so that a contender is measured as it is after minutes of work. */
 final class WarmUp {
   /** Warm when so many runs in a row were not faster than the best by more than this. */
-  private static final int STEADY_RUNS = 3;
+  private static final int STEADY_RUNS = 6;
 
   private static final double STEADY = 0.02;
-  private static final int MAX_RUNS = 15;
+
+  /** Three processes that share two cores still compile after a minute. */
+  private static final int MAX_RUNS = 40;
 
   private WarmUp() {}
 
