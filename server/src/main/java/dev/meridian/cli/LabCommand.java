@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -143,7 +144,8 @@ final class LabCommand implements Callable<Integer> {
       node = null;
     }
     if (node == null) {
-      console.note("type COMMAND N: status, kill, start, stop, pause, resume, cut, heal; or quit");
+      console.note(
+          "type COMMAND N: status, kill, start, stop, pause, resume, cut, heal, damage; or quit");
       return;
     }
     switch (words[0]) {
@@ -157,6 +159,10 @@ final class LabCommand implements Callable<Integer> {
       case "resume" -> lab.resume(node);
       case "cut" -> lab.cut(node);
       case "heal" -> lab.heal(node);
+      case "damage" -> {
+        lab.kill(node);
+        console.note(lab.damage(node, ThreadLocalRandom.current().nextInt(1_000_000)));
+      }
       default -> console.note("there is no command '" + Failures.oneLine(words[0]) + "'");
     }
     show(lab);

@@ -8,9 +8,11 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -562,6 +564,39 @@ public final class Lab implements AutoCloseable {
   /** Sets a node's clock wrong by so much; if it runs, it sees it within a second. */
   public void skewClock(Node node, Duration by) throws IOException {
     Objects.requireNonNull(node.clock, "this lab's nodes have no clocks of their own").skew(by);
+  }
+
+  /**
+   * Damages a file of a node's database, as a disk may; the node must be down.
+   *
+   * @param choice which file, and how
+   * @return what was done
+   */
+  public String damage(Node node, int choice) throws IOException {
+    if (node.state != State.DOWN) {
+      throw new IOException(node + " runs; kill or stop it first");
+    }
+    Path database = node.data.resolve(choice % 2 == 0 ? "shards/0/db" : "catalog/db");
+    List<Path> files;
+    try (Stream<Path> all = Files.list(database)) {
+      files =
+          all.filter(
+                  file -> file.getFileName().toString().matches("\\d+\\.sst|MANIFEST-.*|CURRENT"))
+              .sorted()
+              .toList();
+    }
+    if (files.isEmpty()) {
+      throw new IOException("there is no database in " + database);
+    }
+    Path file = files.get(choice / 2 % files.size());
+    if (choice / 2 / files.size() % 2 == 0) {
+      Files.delete(file);
+      return "delete " + file;
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.truncate(Files.size(file) / 2);
+    }
+    return "cut off half of " + file;
   }
 
   /**

@@ -66,6 +66,7 @@ public final class Torture {
     CLOCK_JUMPS_ON_REPLICA,
     LEAVE_AND_JOIN,
     LOSE_AND_REPLACE,
+    DAMAGE_DATABASE,
     AWAY_TOO_LONG;
 
     /** Whether it can be done to such a cluster, here. */
@@ -77,7 +78,7 @@ public final class Torture {
         case SLOW_DISK -> equipment.slowDisks();
         case WRONG_CLOCK, CLOCK_JUMPS_ON_PRIMARY, CLOCK_JUMPS_ON_REPLICA ->
             equipment.clocks() != null;
-        case LEAVE_AND_JOIN, LOSE_AND_REPLACE -> lab.nodes().size() > 2;
+        case LEAVE_AND_JOIN, LOSE_AND_REPLACE, DAMAGE_DATABASE -> lab.nodes().size() > 2;
         case AWAY_TOO_LONG -> equipment.shortLogs() && lab.nodes().size() > 2;
         default -> true;
       };
@@ -291,6 +292,12 @@ public final class Torture {
       case LOSE_AND_REPLACE -> {
         note("lose " + name(any, primary) + " for good, and have another join in its place");
         lab.replace(any);
+      }
+      case DAMAGE_DATABASE -> {
+        note("kill -9 " + name(any, primary));
+        lab.kill(any);
+        note(lab.damage(any, choice));
+        start(any);
       }
       case AWAY_TOO_LONG -> awayTooLong(replica);
     }

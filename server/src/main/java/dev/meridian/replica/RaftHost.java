@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -182,7 +183,8 @@ public final class RaftHost implements AutoCloseable {
 
   /** Whether this node has a replica of a group already, from an earlier run. */
   public boolean has(String group) {
-    return Files.isDirectory(Layout.database(Layout.group(data, group)));
+    return Files.isDirectory(Layout.database(Layout.group(data, group)))
+        || Files.exists(Layout.log(data, groupId(group).getUuid()).resolve(RaftFounding.META));
   }
 
   RaftGroupId groupId(String group) {
@@ -256,13 +258,13 @@ public final class RaftHost implements AutoCloseable {
             .setServerId(self())
             .setStateMachineRegistry(this::machine)
             .setOption(RaftStorage.StartupOption.RECOVER)
-            .setProperties(RaftSettings.of(Layout.raft(data), options))
+            .setProperties(RaftSettings.of(Layout.raft(data), options, isAlone(known.keySet())))
             .setParameters(transport.parameters(service))
             .build();
     try {
       starting.start();
       for (RaftGroupId group : known.keySet()) {
-        if (!Files.exists(Layout.log(data, group.getUuid()).resolve("raft-meta"))) {
+        if (!Files.exists(Layout.log(data, group.getUuid()).resolve(RaftFounding.META))) {
           add(starting, group);
         }
       }
@@ -271,6 +273,17 @@ public final class RaftHost implements AutoCloseable {
       throw e;
     }
     server = starting;
+  }
+
+  /** Whether no group has other members, as far as is known here. */
+  private boolean isAlone(Set<RaftGroupId> groups) throws IOException {
+    for (RaftGroupId group : groups) {
+      Set<String> members = RaftFounding.members(Layout.log(data, group.getUuid())).keySet();
+      if (members.size() > 1) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private StateMachine machine(RaftGroupId group) {
