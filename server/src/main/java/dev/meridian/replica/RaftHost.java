@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -258,7 +257,7 @@ public final class RaftHost implements AutoCloseable {
             .setServerId(self())
             .setStateMachineRegistry(this::machine)
             .setOption(RaftStorage.StartupOption.RECOVER)
-            .setProperties(RaftSettings.of(Layout.raft(data), options, isAlone(known.keySet())))
+            .setProperties(RaftSettings.of(Layout.raft(data), options))
             .setParameters(transport.parameters(service))
             .build();
     try {
@@ -273,17 +272,6 @@ public final class RaftHost implements AutoCloseable {
       throw e;
     }
     server = starting;
-  }
-
-  /** Whether no group has other members, as far as is known here. */
-  private boolean isAlone(Set<RaftGroupId> groups) throws IOException {
-    for (RaftGroupId group : groups) {
-      Set<String> members = RaftFounding.members(Layout.log(data, group.getUuid())).keySet();
-      if (members.size() > 1) {
-        return false;
-      }
-    }
-    return true;
   }
 
   private StateMachine machine(RaftGroupId group) {

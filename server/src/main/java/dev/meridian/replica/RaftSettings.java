@@ -28,9 +28,8 @@ final class RaftSettings {
    * The properties of one server.
    *
    * @param raft the folder of its groups' logs
-   * @param alone whether its groups have no other members
    */
-  static RaftProperties of(Path raft, ReplicaOptions options, boolean alone) {
+  static RaftProperties of(Path raft, ReplicaOptions options) {
     RaftProperties p = new RaftProperties();
     RaftConfigKeys.Rpc.setType(p, SupportedRpcType.GRPC);
     GrpcConfigKeys.Server.setHost(p, options.peer().getHostString());
@@ -42,7 +41,7 @@ final class RaftSettings {
     RaftServerConfigKeys.setStorageDir(p, List.of(raft.toFile()));
     log(p, options);
     snapshots(p);
-    elections(p, options, alone);
+    elections(p, options);
 
     // Linearizable reads are only that with the leader lease: without it a leader that was paused
     // and came back answered from the past.
@@ -93,17 +92,14 @@ final class RaftSettings {
     RaftServerConfigKeys.Snapshot.setCreationGap(p, 1);
   }
 
-  private static void elections(RaftProperties p, ReplicaOptions options, boolean alone) {
+  private static void elections(RaftProperties p, ReplicaOptions options) {
     TimeDuration timeout = duration(options.electionTimeout());
     RaftServerConfigKeys.Rpc.setTimeoutMin(p, timeout);
     RaftServerConfigKeys.Rpc.setTimeoutMax(p, timeout.multiply(2));
-    // Who has nobody to hear from is primary at once. In a larger group the primary, if there is
-    // one, makes itself known. Who asked for votes meanwhile could end: while Ratis takes over the
-    // members that come with a snapshot, for a moment there are none.
-    if (alone) {
-      RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMin(p, TimeDuration.valueOf(5, MILLIS));
-      RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMax(p, TimeDuration.valueOf(50, MILLIS));
-    }
+    // At the start nobody has been heard from: a group of one is primary at once, and in a larger
+    // one a vote is asked for first, which those who hear from a primary refuse.
+    RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMin(p, TimeDuration.valueOf(5, MILLIS));
+    RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMax(p, TimeDuration.valueOf(50, MILLIS));
     RaftServerConfigKeys.LeaderElection.setPreVote(p, true);
     // One that lost its majority waits so long before it tries to become primary again.
     RaftServerConfigKeys.LeaderElection.setLeaderStepDownWaitTime(p, timeout.multiply(2));

@@ -772,6 +772,11 @@ public final class ReplicatedStore implements Store {
     }
   }
 
+  /** Asks for the primary's place to go to a member, whether that one can take it or not. */
+  void transferForTest(String node, Duration deadline) throws IOException {
+    raft.transfer(RaftPeerId.valueOf(node), deadline);
+  }
+
   /** Leaves nothing in memory alone. */
   void flushForTest() {
     store().flush();

@@ -122,28 +122,41 @@ final class Database implements AutoCloseable {
           e);
     }
     families = handles.toArray(ColumnFamilyHandle[]::new);
-    String missing = missingFile();
-    if (missing != null) {
+    try {
+      checkTables();
+    } catch (RocksDBException e) {
       close();
-      throw damaged(Unavailable.Outcome.NOT_DONE, missing, "", null);
+      throw cannotOpen(e);
+    } catch (Unavailable e) {
+      close();
+      throw e;
     }
   }
 
-  /**
-   * What is wrong with the set of tables, which RocksDB notices only when it reads them; or null.
-   */
-  private @Nullable String missingFile() {
-    for (LiveFileMetaData file : db.getLiveFilesMetaData()) {
-      Path table = Path.of(file.path(), file.fileName());
-      try {
-        if (Files.size(table) != file.size()) {
-          return table + " has " + Files.size(table) + " bytes, not " + file.size();
-        }
-      } catch (IOException e) {
-        return table + " cannot be read: " + e;
+  /** Looks whether all tables are there and whole: RocksDB notices only when it reads them. */
+  private void checkTables() throws RocksDBException {
+    // Or a table could be merged into another one, and deleted, after it was listed.
+    db.disableFileDeletions();
+    try {
+      for (LiveFileMetaData file : db.getLiveFilesMetaData()) {
+        checkTable(Path.of(file.path(), file.fileName()), file.size());
       }
+    } finally {
+      db.enableFileDeletions();
     }
-    return null;
+  }
+
+  private void checkTable(Path table, long bytes) {
+    String wrong;
+    try {
+      long found = Files.size(table);
+      wrong = found == bytes ? "" : table + " has " + found + " bytes, not " + bytes;
+    } catch (IOException e) {
+      wrong = table + " cannot be read: " + e;
+    }
+    if (!wrong.isEmpty()) {
+      throw damaged(Unavailable.Outcome.NOT_DONE, wrong, "", null);
+    }
   }
 
   /** The value of {@code key}, or null. */

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 /** Settings on which promises rest and whose absence no other test may notice in time. */
 class RaftSettingsTest {
   private final Path folder = Path.of("/somewhere/raft");
-  private final RaftProperties settings = RaftSettings.of(folder, ReplicaOptions.DEFAULT, true);
+  private final RaftProperties settings = RaftSettings.of(folder, ReplicaOptions.DEFAULT);
 
   @Test
   void entriesAreOnDiskBeforeTheyCount() {
