@@ -49,6 +49,9 @@ final class Database implements AutoCloseable {
   /** Of {@link #getHead}: there is no value. */
   static final int NOT_FOUND = RocksDB.NOT_FOUND;
 
+  private static final String ADVICE =
+      " Restore a backup, or let this node copy the data of another one.";
+
   private static final int BLOCK_BYTES = 8 << 10;
   private static final int BLOOM_BITS = 10;
   private static final int BACKGROUND_JOBS = 2;
@@ -155,7 +158,7 @@ final class Database implements AutoCloseable {
       wrong = table + " cannot be read: " + e;
     }
     if (!wrong.isEmpty()) {
-      throw damaged(Unavailable.Outcome.NOT_DONE, wrong, "", null);
+      throw damaged(Unavailable.Outcome.NOT_DONE, wrong, ADVICE, null);
     }
   }
 
@@ -296,7 +299,7 @@ final class Database implements AutoCloseable {
   private Unavailable cannotOpen(RocksDBException e) {
     String why = String.valueOf(e.getMessage());
     if (isDamage(e)) {
-      return damaged(Unavailable.Outcome.NOT_DONE, why, "", e);
+      return damaged(Unavailable.Outcome.NOT_DONE, why, ADVICE, e);
     }
     return new Unavailable(
         Unavailable.Outcome.NOT_DONE,
