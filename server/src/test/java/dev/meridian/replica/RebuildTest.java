@@ -114,7 +114,9 @@ class RebuildTest {
 
   private static void assertWhole(Members.Node node, int documents) {
     for (int i = 0; i < DOCUMENTS; i++) {
-      assertThat(read(node.store(), "items/a" + i)).as("items/a" + i).contains("\"n\":" + i + ",");
+      assertThat(read(node.store(), "items/a" + i))
+          .as("items/a%d, seed %d", i, SEED)
+          .contains("\"n\":" + i + ",");
     }
     assertThat(node.store().verify().problems()).isEmpty();
     assertThat(node.store().verify().documents()).isEqualTo(documents);
@@ -162,7 +164,7 @@ class RebuildTest {
         scribbleOnTables(database(hurt));
         met = readAll(hurt.store());
       }
-      assertThat(met).isNotNull().hasMessageContaining("is damaged");
+      assertThat(met).as("seed %d", SEED).isNotNull().hasMessageContaining("is damaged");
       assertThatThrownBy(() -> hurt.store().write(Batch.of(put("items/no", "{}"))))
           .hasMessageContaining("start this node again");
 
