@@ -109,8 +109,12 @@ class BackupTest {
       if (i % 3 == 0) {
         bad = java.util.Arrays.copyOf(bad, random.nextInt(bad.length - 200));
       } else {
-        // Within the entries; a central directory is not read.
-        bad[64 + random.nextInt(bad.length / 2)] ^= (byte) (1 << random.nextInt(8));
+        int at;
+        do {
+          at =
+              random.nextInt(bad.length / 2); // within the entries; a central directory is not read
+        } while (isFraming(good, at));
+        bad[at] ^= (byte) (1 << random.nextInt(8));
       }
       Path to = folder.resolve("to" + i);
       byte[] archive = bad;
@@ -123,6 +127,52 @@ class BackupTest {
       assertThat(to.resolve("shards")).doesNotExist();
       assertThat(to.resolve("restoring")).doesNotExist();
     }
+  }
+
+  /** Some bits of a zip's headers say nothing of what is in it, such as the date of an entry. */
+  @Test
+  void flippedBitOfAHeaderIsRefusedOrChangesNothing() throws Exception {
+    byte[] good = archive();
+    Path file = folder.resolve("archive.zip");
+    Files.write(file, good);
+    BackupManifest manifest = ReplicatedStore.verify(file);
+    int refused = 0;
+    for (int at = 0; at < good.length / 2; at++) {
+      if (!isFraming(good, at)) {
+        continue;
+      }
+      for (int bit = 0; bit < 8; bit++) {
+        byte[] bad = good.clone();
+        bad[at] ^= (byte) (1 << bit);
+        Files.write(file, bad);
+        try {
+          assertThat(ReplicatedStore.verify(file))
+              .as("byte %d, bit %d", at, bit)
+              .isEqualTo(manifest);
+        } catch (IOException e) {
+          refused++;
+        }
+      }
+    }
+    assertThat(refused).isGreaterThan(100);
+  }
+
+  /** Whether a byte belongs to the header or the trailer of an entry. */
+  private static boolean isFraming(byte[] zip, int at) {
+    for (int start = Math.max(0, at - 64); start <= at; start++) {
+      if (zip[start] == 'P' && zip[start + 1] == 'K') {
+        int length =
+            switch (zip[start + 2] << 8 | zip[start + 3]) {
+              case 3 << 8 | 4 -> 30 + zip[start + 26] + zip[start + 28]; // a header and its name
+              case 7 << 8 | 8 -> 16;
+              default -> 0;
+            };
+        if (at < start + length) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   @Test
