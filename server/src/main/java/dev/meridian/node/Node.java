@@ -201,10 +201,11 @@ public final class Node implements AutoCloseable {
             options.membership().join(),
             options.membership().replicas(),
             options.membership().replaceAfter()));
+    // First: a copy that is not known as one would be published as an edit.
+    Files.writeString(fetchedMark(), "The site's folder is a copy of the cluster's.\n");
     try (PeerClient client = Cluster.client(options.data())) {
       SiteShare.fetchInto(client, options.membership().join().orElseThrow().node(), options.site());
     }
-    Files.writeString(fetchedMark(), "The site's folder is a copy of the cluster's.\n");
   }
 
   private void bindMetrics() {

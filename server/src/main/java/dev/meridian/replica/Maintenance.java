@@ -74,13 +74,16 @@ final class Maintenance implements AutoCloseable {
       try {
         jobs.look();
         long now = System.nanoTime();
+        // First: what follows may fail for the very reason that calls for it.
+        if (now - nextSweep >= 0) {
+          jobs.giveWay();
+        }
         if (isSnapshotDue(jobs.bytesSinceSnapshot(), jobs.entriesSinceSnapshot())
             || (now - nextSnapshot >= 0 && jobs.bytesSinceSnapshot() > 0)) {
           jobs.snapshot();
           nextSnapshot = System.nanoTime() + options.snapshotEvery().toNanos();
         }
         if (now - nextSweep >= 0) {
-          jobs.giveWay();
           boolean more = jobs.sweep();
           nextSweep = System.nanoTime() + (more ? 0 : options.sweepEvery().toNanos());
         }

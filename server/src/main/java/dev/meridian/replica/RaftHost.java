@@ -182,7 +182,8 @@ public final class RaftHost implements AutoCloseable {
 
   /** Whether this node has a replica of a group already, from an earlier run. */
   public boolean has(String group) {
-    return Files.isDirectory(Layout.database(Layout.group(data, group)));
+    return Files.isDirectory(Layout.database(Layout.group(data, group)))
+        || Files.exists(Layout.log(data, groupId(group).getUuid()).resolve(RaftFounding.META));
   }
 
   RaftGroupId groupId(String group) {
@@ -262,7 +263,7 @@ public final class RaftHost implements AutoCloseable {
     try {
       starting.start();
       for (RaftGroupId group : known.keySet()) {
-        if (!Files.exists(Layout.log(data, group.getUuid()).resolve("raft-meta"))) {
+        if (!Files.exists(Layout.log(data, group.getUuid()).resolve(RaftFounding.META))) {
           add(starting, group);
         }
       }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -21,7 +22,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import org.apache.ratis.proto.RaftProtos.RaftPeerRole;
 import org.apache.ratis.proto.RaftProtos.RoleInfoProto;
 import org.apache.ratis.proto.RaftProtos.ServerRpcProto;
@@ -36,6 +36,7 @@ import org.apache.ratis.protocol.SnapshotManagementRequest;
 import org.apache.ratis.protocol.TransferLeadershipRequest;
 import org.apache.ratis.server.RaftConfiguration;
 import org.apache.ratis.server.RaftServer;
+import org.apache.ratis.server.impl.Leases;
 import org.apache.ratis.statemachine.SnapshotInfo;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -281,37 +282,12 @@ final class RaftReplica implements AutoCloseable {
   }
 
   /**
-   * Returns when a read of the database here is linearizable.
-   *
-   * @throws Unavailable if that is not so within the deadline
+   * Whether a read of the database here, made after this was called, is linearizable: all that was
+   * acknowledged before is applied here, and no other member can be primary yet.
    */
-  void awaitStrong(Duration deadline) {
-    // The only member is its own quorum. Ratis would say so, too, but too early: before the entries
-    // left by an earlier run are applied again.
-    if (members() == 1) {
-      if (!isReady()) {
-        throw new Unavailable(Unavailable.Outcome.NOT_DONE, notReady(), null);
-      }
-      return;
-    }
-    try {
-      RaftClientReply reply =
-          direct()
-              .submitClientRequestAsync(request(null, RaftClientRequest.readRequestType()))
-              .get(deadline.toNanos(), TimeUnit.NANOSECONDS);
-      if (!reply.isSuccess()) {
-        throw new Unavailable(
-            Unavailable.Outcome.NOT_DONE,
-            "A strong read needs the primary. " + notReady(),
-            reply.getException());
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new Unavailable(Unavailable.Outcome.NOT_DONE, "The read was interrupted.", e);
-    } catch (IOException | ExecutionException | TimeoutException e) {
-      throw new Unavailable(
-          Unavailable.Outcome.NOT_DONE, "A strong read needs the primary. " + notReady(), e);
-    }
+  boolean holdsLease() {
+    // The only member is its own quorum.
+    return isReady() && (members() == 1 || Leases.holds(division()));
   }
 
   /** Hands an entry to the log; its group is answered in any case. */
@@ -399,17 +375,19 @@ final class RaftReplica implements AutoCloseable {
     return !members.isEmpty();
   }
 
-  /** The members of the group as this one knows them. */
+  /** The members of the group as this one knows them; while they change, the old and the new. */
   Membership membership() {
     RaftConfiguration known = division().getRaftConf();
-    return new Membership(
-        addresses(known.getCurrentPeers(RaftPeerRole.FOLLOWER)),
-        addresses(known.getCurrentPeers(RaftPeerRole.LISTENER)));
+    Map<String, String> replicas = addresses(known.getAllPeers(RaftPeerRole.FOLLOWER));
+    Map<String, String> spares = addresses(known.getAllPeers(RaftPeerRole.LISTENER));
+    spares.keySet().removeAll(replicas.keySet());
+    return new Membership(replicas, spares);
   }
 
   private static Map<String, String> addresses(Collection<RaftPeer> peers) {
-    return peers.stream()
-        .collect(Collectors.toMap(peer -> peer.getId().toString(), RaftPeer::getAddress));
+    Map<String, String> addresses = new HashMap<>();
+    peers.forEach(peer -> addresses.put(peer.getId().toString(), peer.getAddress()));
+    return addresses;
   }
 
   /**
@@ -512,7 +490,41 @@ final class RaftReplica implements AutoCloseable {
               sent.percent(id)));
       i++;
     }
+    for (RaftPeer forgotten : forgotten(role)) {
+      String id = forgotten.getId().toString();
+      followers.add(
+          new Group.Follower(
+              id,
+              forgotten.getAddress(),
+              -1,
+              times.millisBehind(-1, newest, System.nanoTime()),
+              Long.MAX_VALUE,
+              known.spares().containsKey(id),
+              sent.percent(id)));
+    }
     return followers;
+  }
+
+  /**
+   * Whether this primary sends nothing more to some member. Ratis 3.3.0 gives up not only a new
+   * member that makes no progress, but with it every spare that came since this one is primary, and
+   * keeps them members. Another primary begins anew with all.
+   */
+  boolean forgetsMembers() {
+    return isReady() && !forgotten(division().getInfo().getRoleInfoProto()).isEmpty();
+  }
+
+  private List<RaftPeer> forgotten(RoleInfoProto role) {
+    Set<String> followed = new HashSet<>();
+    for (ServerRpcProto follower : role.getLeaderInfo().getFollowerInfoList()) {
+      followed.add(follower.getId().getId().toStringUtf8());
+    }
+    followed.add(host.self().toString());
+    RaftConfiguration known = division().getRaftConf();
+    List<RaftPeer> members = new ArrayList<>(known.getAllPeers(RaftPeerRole.FOLLOWER));
+    members.addAll(known.getAllPeers(RaftPeerRole.LISTENER));
+    members.removeIf(peer -> !followed.add(peer.getId().toString()));
+    return members;
   }
 
   /** Notes as of when this member has everything. */

@@ -12,6 +12,7 @@ import dev.meridian.store.ChangeQuery;
 import dev.meridian.store.Commit;
 import dev.meridian.store.IndexDefinition;
 import dev.meridian.store.LogCodec;
+import dev.meridian.store.LogException;
 import dev.meridian.store.Outcome;
 import dev.meridian.store.Page;
 import dev.meridian.store.Position;
@@ -125,6 +126,9 @@ public final class ReplicatedStore implements Store {
 
   /** When it last tried to give way ({@link System#nanoTime}); of the upkeep's thread. */
   private long gaveWay = System.nanoTime() - GIVE_WAY_EVERY.toNanos();
+
+  /** What {@link RaftReplica#forgetsMembers} said last; of the upkeep's thread. */
+  private boolean wasForgetful;
 
   /** Whether {@link #quiesce} was called; guarded by this. */
   private boolean quiet;
@@ -383,6 +387,29 @@ public final class ReplicatedStore implements Store {
     clock.observe(seen);
   }
 
+  /**
+   * Returns when a read of the database here, on the primary, is linearizable. Where the lease does
+   * not say so, an entry of the log does that is committed after this was called. Ratis' own answer
+   * rests on reads that were confirmed earlier, and may be of the past; see {@link
+   * org.apache.ratis.server.impl.Leases}.
+   *
+   * @throws Unavailable if that is not so within the deadline, or this is not the primary
+   */
+  private void awaitStrong(Duration deadline) {
+    if (raft.holdsLease()) {
+      return;
+    }
+    if (!raft.isReady()) {
+      throw notDone(raft.notReady());
+    }
+    commitNothing(deadline);
+  }
+
+  /** Removes nothing; it is an entry. */
+  private void commitNothing(Duration deadline) {
+    commits.commit(LogCodec.sweep(0, 0, 0, 0), deadline);
+  }
+
   /** Waits until all that was acknowledged before this call is applied here. */
   private void awaitEverything() {
     long until = System.nanoTime() + options.readDeadline().toNanos();
@@ -391,7 +418,7 @@ public final class ReplicatedStore implements Store {
       RaftPeer at = raft.primary();
       if (raft.isReady()) {
         try {
-          raft.awaitStrong(left(until));
+          awaitStrong(left(until));
           return;
         } catch (Unavailable e) {
           // Another becomes primary just now: that one tells.
@@ -745,6 +772,11 @@ public final class ReplicatedStore implements Store {
     }
   }
 
+  /** Asks for the primary's place to go to a member, whether that one can take it or not. */
+  void transferForTest(String node, Duration deadline) throws IOException {
+    raft.transfer(RaftPeerId.valueOf(node), deadline);
+  }
+
   /** Leaves nothing in memory alone. */
   void flushForTest() {
     store().flush();
@@ -820,7 +852,12 @@ public final class ReplicatedStore implements Store {
           || System.nanoTime() - gaveWay < GIVE_WAY_EVERY.toNanos()) {
         return;
       }
+      boolean forgetful = raft.forgetsMembers();
       String why = unfit();
+      if (why == null && forgetful && wasForgetful) {
+        why = "it sends nothing more to some member";
+      }
+      wasForgetful = forgetful;
       if (why != null) {
         gaveWay = System.nanoTime();
         if (handOver(false)) {
@@ -879,6 +916,11 @@ public final class ReplicatedStore implements Store {
         return () -> {
           throw e;
         };
+      } catch (LogException e) {
+        // One that this version cannot read; those that share the call are none the worse.
+        return () -> {
+          throw new Unavailable(Unavailable.Outcome.NOT_DONE, String.valueOf(e.getMessage()), e);
+        };
       }
     }
 
@@ -903,11 +945,10 @@ public final class ReplicatedStore implements Store {
     @Override
     public long fence(boolean hurry) {
       // In this order: that this is the primary, or as fresh as it, is known after the wait only.
-      raft.awaitStrong(options.readDeadline());
+      awaitStrong(options.readDeadline());
       long index = raft.appliedIndex();
       if (hurry && commits.inFlight() == 0) {
-        // Removes nothing; it is an entry.
-        commits.commit(LogCodec.sweep(0, 0, 0, 0), options.readDeadline());
+        commitNothing(options.readDeadline());
       }
       return index;
     }

@@ -101,17 +101,21 @@ final class Steward implements AutoCloseable {
   private void look() throws IOException {
     List<Member> nodes = catalog.nodes(ReadOptions.STRONG);
     Set<String> live = listen(nodes);
+    boolean settled = true;
     for (Map.Entry<String, ReplicatedStore> group : groups.entrySet()) {
       try {
         if (change(group.getKey(), group.getValue(), nodes, live)) {
           return; // and look anew
         }
       } catch (IOException | StoreException e) {
-        // The others may need it, too.
+        // The others may need it, too. But nobody is forgotten while a change is in doubt.
+        settled = false;
         LOG.info("{} is looked at again later: {}", group.getKey(), e.getMessage());
       }
     }
-    farewell(nodes);
+    if (settled) {
+      farewell(nodes);
+    }
   }
 
   /** Who answers now. */
@@ -161,8 +165,9 @@ final class Steward implements AutoCloseable {
             .toList();
     return (staying.size() < replicas && grow(group, store, nodes, live, current, staying))
         || shrink(group, store, known, live, current, staying)
-        || addSpare(group, store, nodes, live, current)
-        || dropSpare(group, store, known, current);
+        // In this order: one that is gone for good could keep others from coming in.
+        || dropSpare(group, store, known, current)
+        || addSpare(group, store, nodes, live, current);
   }
 
   private boolean grow(
@@ -202,7 +207,7 @@ final class Steward implements AutoCloseable {
           node != null && !leaves && isLost(node) && staying.size() >= replicas ? node : null;
       if (replaced != null || (leaves && !staying.isEmpty())) {
         Membership shrunk = current.without(id);
-        if (!hasMajority(shrunk, live)) {
+        if (!hasMajority(shrunk, live) || !hasMajority(current, live)) {
           // The change itself could not be made, nor any after it.
           LOG.warn("{} stays a replica of {} until more of the others are back", id, group);
           continue;

@@ -21,6 +21,7 @@ import dev.meridian.store.SessionToken;
 import dev.meridian.store.StoreException.PreconditionFailed;
 import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Write;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -125,6 +126,63 @@ class MembersTest {
           assertThat(read(reader.store(), "items/a")).isEqualTo("{\"n\":" + i + "}");
         }
       }
+    }
+  }
+
+  /**
+   * A strong read that the others confirmed, since there was no lease, says nothing about later
+   * ones: also where nothing was written in between.
+   */
+  @Test
+  void primaryThatHearsFromNobodyDoesNotRestOnReadsThatWereConfirmedEarlier() throws Exception {
+    Duration election = Duration.ofSeconds(2);
+    try (Members members =
+        Members.start(
+            folder,
+            3,
+            options -> options.electionTimeout(election).readDeadline(Duration.ofMillis(300)))) {
+      Members.Node primary = members.primary();
+      List<Members.Node> others = members.nodes.stream().filter(node -> node != primary).toList();
+      primary.store().write(Batch.of(put("items/a", "{\"n\":1}")));
+      String gone = others.getFirst().id();
+      others.getFirst().stop();
+      // While the primary's place is to move, it has no lease; and nobody takes it.
+      Thread transfer =
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    try {
+                      primary.store().transferForTest(gone, Duration.ofSeconds(2));
+                    } catch (IOException e) {
+                      // As it should be.
+                    }
+                  });
+      AtomicInteger confirmed = new AtomicInteger();
+      while (transfer.isAlive()) {
+        try {
+          assertThat(read(primary.store(), "items/a")).isEqualTo("{\"n\":1}");
+          confirmed.incrementAndGet();
+        } catch (Unavailable e) {
+          // Without its lease it may.
+        }
+        Thread.sleep(5);
+      }
+      assertThat(confirmed.get()).isPositive();
+      assertThat(primary.store().isPrimary()).isTrue();
+
+      others.getLast().stop();
+      long silent = System.nanoTime();
+      int refused = 0;
+      while (System.nanoTime() - silent < election.multipliedBy(3).toNanos()) {
+        boolean over = System.nanoTime() - silent > election.toNanos();
+        try {
+          String answer = read(primary.store(), "items/a");
+          assertThat(over).as("answered %s without a lease", answer).isFalse();
+        } catch (Unavailable e) {
+          refused++;
+        }
+      }
+      assertThat(refused).isPositive();
     }
   }
 
