@@ -14,9 +14,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * one, both ways or one. A way that is cut takes connections and carries nothing, as a network that
  * loses all packets does; healed, it ends the connections of before, and new ones work.
  */
-final class Link implements AutoCloseable {
+public final class Link implements AutoCloseable {
   /** Who is at the other end of connections, and whom the network keeps apart. */
-  interface Network {
+  public interface Network {
     /** The number of the node that opened a connection to {@code link}, or 0 if nobody can tell. */
     int owner(Socket connection, InetSocketAddress link);
 
@@ -42,7 +42,8 @@ final class Link implements AutoCloseable {
    * @param to where the node is
    * @param node its number
    */
-  Link(InetSocketAddress at, InetSocketAddress to, int node, Network network) throws IOException {
+  public Link(InetSocketAddress at, InetSocketAddress to, int node, Network network)
+      throws IOException {
     this.at = at;
     this.to = to;
     this.node = node;
@@ -52,6 +53,7 @@ final class Link implements AutoCloseable {
     Thread.ofVirtual().name("link").start(this::accept);
   }
 
+  /** Carries nothing from now on. */
   void cut() {
     cut = true;
   }
@@ -62,7 +64,7 @@ final class Link implements AutoCloseable {
   }
 
   /** Ends the connections that there are. */
-  void endAll() {
+  public void endAll() {
     open.forEach(Link::end);
   }
 

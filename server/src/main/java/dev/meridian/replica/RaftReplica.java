@@ -551,6 +551,11 @@ final class RaftReplica implements AutoCloseable {
     return division().getRaftLog().getLastCommittedIndex();
   }
 
+  /** The newest entry in the log here, committed or not. */
+  long lastIndex() {
+    return division().getRaftLog().getNextIndex() - 1;
+  }
+
   long appliedIndex() {
     return machine.getLastAppliedTermIndex().getIndex();
   }

@@ -7,7 +7,6 @@ import java.util.concurrent.TimeUnit;
 import org.apache.ratis.RaftConfigKeys;
 import org.apache.ratis.conf.RaftProperties;
 import org.apache.ratis.grpc.GrpcConfigKeys;
-import org.apache.ratis.rpc.SupportedRpcType;
 import org.apache.ratis.server.RaftServerConfigKeys;
 import org.apache.ratis.util.SizeInBytes;
 import org.apache.ratis.util.TimeDuration;
@@ -31,7 +30,7 @@ final class RaftSettings {
    */
   static RaftProperties of(Path raft, ReplicaOptions options) {
     RaftProperties p = new RaftProperties();
-    RaftConfigKeys.Rpc.setType(p, SupportedRpcType.GRPC);
+    p.set(RaftConfigKeys.Rpc.TYPE_KEY, RaftTransport.class.getName());
     GrpcConfigKeys.Server.setHost(p, options.peer().getHostString());
     GrpcConfigKeys.Server.setPort(p, options.peer().getPort());
     // Event loops default to twice the cores, for each of several pools.

@@ -777,6 +777,11 @@ public final class ReplicatedStore implements Store {
     raft.transfer(RaftPeerId.valueOf(node), deadline);
   }
 
+  /** The newest entry that is in the log here, committed or not. */
+  long lastIndexForTest() {
+    return raft.lastIndex();
+  }
+
   /** Leaves nothing in memory alone. */
   void flushForTest() {
     store().flush();

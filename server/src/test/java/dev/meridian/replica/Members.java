@@ -2,12 +2,14 @@ package dev.meridian.replica;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.meridian.lab.Link;
 import dev.meridian.peer.PeerTransport;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,6 +29,9 @@ final class Members implements AutoCloseable {
     final ReplicaOptions options;
     @Nullable RaftHost host;
     @Nullable ReplicatedStore store;
+
+    /** The way that the others take to it, if there is one between. */
+    @Nullable Link link;
 
     Node(Path data, InetSocketAddress at, ReplicaOptions options) {
       this.data = data;
@@ -82,6 +87,9 @@ final class Members implements AutoCloseable {
   private final Path folder;
   private final UnaryOperator<ReplicaOptions.Builder> options;
 
+  /** The number of the member, from 0, whose answers to the others are lost now. */
+  private volatile int mute = -1;
+
   Members(Path folder, UnaryOperator<ReplicaOptions.Builder> options) {
     this.folder = folder;
     this.options = options;
@@ -104,14 +112,40 @@ final class Members implements AutoCloseable {
   }
 
   private Node make() throws IOException {
+    int number = nodes.size();
     InetSocketAddress at = free();
+    InetSocketAddress listener = free();
     Node node =
         new Node(
-            folder.resolve("node" + nodes.size()),
+            folder.resolve("node" + number),
             at,
-            options.apply(Fixture.SMALL.edit().peer(at)).build());
+            options.apply(Fixture.SMALL.edit().peer(listener).advertised(at)).build());
+    node.link = new Link(at, listener, number, new Answers());
     nodes.add(node);
     return node;
+  }
+
+  /** Lets nothing come back from a member whom the others ask, until {@link #hear} is called. */
+  void mute(Node node) {
+    mute = nodes.indexOf(node);
+  }
+
+  /** Ends the connections of a mute member, with all that was lost on them; new ones work. */
+  void hear(Node node) {
+    mute = -1;
+    java.util.Objects.requireNonNull(node.link).endAll();
+  }
+
+  private final class Answers implements Link.Network {
+    @Override
+    public int owner(Socket connection, InetSocketAddress link) {
+      return -2; // whoever it is
+    }
+
+    @Override
+    public boolean isCut(int from, int to) {
+      return from == mute;
+    }
   }
 
   private static InetSocketAddress free() throws IOException {
@@ -197,5 +231,12 @@ final class Members implements AutoCloseable {
   @Override
   public void close() {
     nodes.forEach(Node::stop);
+    for (Node node : nodes) {
+      try (Link link = node.link) {
+        // Nobody needs it any more.
+      } catch (IOException e) {
+        throw new java.io.UncheckedIOException(e);
+      }
+    }
   }
 }

@@ -29,6 +29,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
@@ -328,6 +330,36 @@ class MembersTest {
       away.start();
       away.store().awaitServing();
       assertThat(read(away.store(), "items/a0")).isNotNull();
+    }
+  }
+
+  /** When it is back, nothing else would tell the primary that it has the entry. */
+  @Test
+  void writeIsDoneAlsoWhenTheWordOfTheMemberThatHasItWasLost() throws Exception {
+    try (Members members =
+        Members.start(folder, 3, options -> options.electionTimeout(Duration.ofSeconds(5)))) {
+      Members.Node primary = members.primary();
+      Members.Node hearer = members.replica();
+      Members.Node gone =
+          members.nodes.stream()
+              .filter(node -> node != primary && node != hearer)
+              .findFirst()
+              .orElseThrow();
+      primary.store().write(Batch.of(put("items/a", "{\"n\":1}")));
+      gone.stop();
+      members.mute(hearer);
+      long before = hearer.store().lastIndexForTest();
+      // Not in the pool that all share: Raft uses it.
+      FutureTask<Boolean> written =
+          new FutureTask<>(
+              () -> primary.store().write(Batch.of(put("items/a", "{\"n\":2}"))), true);
+      var unused = Thread.ofVirtual().start(written);
+      awaitTrue(() -> hearer.store().lastIndexForTest() > before);
+      assertThat(written.isDone()).isFalse();
+      members.hear(hearer);
+      assertThat(written.get(4, TimeUnit.SECONDS)).isTrue(); // before there is an election
+      assertThat(primary.store().isPrimary()).isTrue();
+      assertThat(read(hearer.store(), "items/a")).isEqualTo("{\"n\":2}");
     }
   }
 
