@@ -82,6 +82,17 @@ final class RaftFounding {
     Folders.sync(Folders.parent(Folders.parent(log)));
   }
 
+  /** Whether a group began, or was last told by a primary, with no other member than this one. */
+  static boolean isAlone(Path log) throws IOException {
+    Path stored = log.resolve(CONFIGURATION);
+    if (!Files.exists(stored)) {
+      return false;
+    }
+    RaftConfigurationProto known =
+        LogEntryProto.parseFrom(Files.readAllBytes(stored)).getConfigurationEntry();
+    return known.getPeersCount() == 1 && known.getListenersCount() == 0;
+  }
+
   /**
    * The members of a group as its log on this node names them, with where each is reached; while
    * they change, the old and the new ones.

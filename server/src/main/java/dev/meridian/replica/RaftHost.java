@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -257,7 +258,7 @@ public final class RaftHost implements AutoCloseable {
             .setServerId(self())
             .setStateMachineRegistry(this::machine)
             .setOption(RaftStorage.StartupOption.RECOVER)
-            .setProperties(RaftSettings.of(Layout.raft(data), options))
+            .setProperties(RaftSettings.of(Layout.raft(data), isAlone(known.keySet()), options))
             .setParameters(transport.parameters(service))
             .build();
     try {
@@ -272,6 +273,15 @@ public final class RaftHost implements AutoCloseable {
       throw e;
     }
     server = starting;
+  }
+
+  private boolean isAlone(Set<RaftGroupId> groups) throws IOException {
+    for (RaftGroupId group : groups) {
+      if (!RaftFounding.isAlone(Layout.log(data, group.getUuid()))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private StateMachine machine(RaftGroupId group) {

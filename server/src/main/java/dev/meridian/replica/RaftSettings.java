@@ -27,8 +27,9 @@ final class RaftSettings {
    * The properties of one server.
    *
    * @param raft the folder of its groups' logs
+   * @param alone whether it is the only member of its groups, as far as it knows
    */
-  static RaftProperties of(Path raft, ReplicaOptions options) {
+  static RaftProperties of(Path raft, boolean alone, ReplicaOptions options) {
     RaftProperties p = new RaftProperties();
     p.set(RaftConfigKeys.Rpc.TYPE_KEY, RaftTransport.class.getName());
     GrpcConfigKeys.Server.setHost(p, options.peer().getHostString());
@@ -40,7 +41,7 @@ final class RaftSettings {
     RaftServerConfigKeys.setStorageDir(p, List.of(raft.toFile()));
     log(p, options);
     snapshots(p);
-    elections(p, options);
+    elections(p, alone, options);
 
     // Linearizable reads are only that with the leader lease: without it a leader that was paused
     // and came back answered from the past.
@@ -91,14 +92,16 @@ final class RaftSettings {
     RaftServerConfigKeys.Snapshot.setCreationGap(p, 1);
   }
 
-  private static void elections(RaftProperties p, ReplicaOptions options) {
+  private static void elections(RaftProperties p, boolean alone, ReplicaOptions options) {
     TimeDuration timeout = duration(options.electionTimeout());
     RaftServerConfigKeys.Rpc.setTimeoutMin(p, timeout);
     RaftServerConfigKeys.Rpc.setTimeoutMax(p, timeout.multiply(2));
-    // At the start nobody has been heard from: a group of one is primary at once, and in a larger
-    // one a vote is asked for first, which those who hear from a primary refuse.
-    RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMin(p, TimeDuration.valueOf(5, MILLIS));
-    RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMax(p, TimeDuration.valueOf(50, MILLIS));
+    // The only member need not wait for a primary to make itself known. Others should: one that
+    // stands for election while a primary tells it who the members are may find itself to be none.
+    if (alone) {
+      RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMin(p, TimeDuration.valueOf(5, MILLIS));
+      RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMax(p, TimeDuration.valueOf(50, MILLIS));
+    }
     RaftServerConfigKeys.LeaderElection.setPreVote(p, true);
     // One that lost its majority waits so long before it tries to become primary again.
     RaftServerConfigKeys.LeaderElection.setLeaderStepDownWaitTime(p, timeout.multiply(2));

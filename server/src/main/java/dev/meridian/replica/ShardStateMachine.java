@@ -7,10 +7,12 @@ import dev.meridian.store.StoreException.Unavailable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.proto.RaftProtos.RaftPeerProto;
@@ -40,6 +42,7 @@ import org.slf4j.LoggerFactory;
  * <p>Ratis calls it on one thread, except where said otherwise.
  */
 final class ShardStateMachine extends BaseStateMachine {
+  private static final Duration FETCH_AGAIN_AFTER = Duration.ofSeconds(1);
   private static final Logger LOG = LoggerFactory.getLogger(ShardStateMachine.class);
   private static final CompletableFuture<Message> DONE =
       CompletableFuture.completedFuture(Message.EMPTY);
@@ -322,6 +325,8 @@ final class ShardStateMachine extends BaseStateMachine {
                         : fetcher.fetch(leader, firstInLog, snapshots));
               } catch (IOException | InterruptedException | RuntimeException | Error e) {
                 LOG.warn("The primary's snapshot could not be fetched: {}", e.getMessage());
+                // The primary asks again as soon as it hears of it.
+                LockSupport.parkNanos(FETCH_AGAIN_AFTER.toNanos());
                 fetched.completeExceptionally(e);
               }
             });

@@ -6,6 +6,8 @@ import dev.meridian.lab.Link;
 import dev.meridian.peer.PeerTransport;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -14,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -25,18 +28,29 @@ final class Members implements AutoCloseable {
   /** One of them. */
   static final class Node {
     final Path data;
+
+    /** Where the others reach it. */
     final InetSocketAddress at;
+
     final ReplicaOptions options;
+    private final int number;
+    private final Link.@Nullable Network network;
     @Nullable RaftHost host;
     @Nullable ReplicatedStore store;
 
-    /** The way that the others take to it, if there is one between. */
-    @Nullable Link link;
+    private @Nullable Link link;
 
-    Node(Path data, InetSocketAddress at, ReplicaOptions options) {
+    private Node(
+        Path data,
+        InetSocketAddress at,
+        ReplicaOptions options,
+        int number,
+        Link.@Nullable Network network) {
       this.data = data;
       this.at = at;
       this.options = options;
+      this.number = number;
+      this.network = network;
     }
 
     ReplicatedStore store() {
@@ -52,6 +66,9 @@ final class Members implements AutoCloseable {
     }
 
     void start() throws IOException {
+      if (network != null) {
+        link = new Link(at, options.peer(), number, network);
+      }
       RaftHost opened = RaftHost.open(data, options, self -> PeerTransport.plainText());
       host = opened;
       store =
@@ -68,8 +85,10 @@ final class Members implements AutoCloseable {
     void stop() {
       ReplicatedStore stopping = store;
       RaftHost leaving = host;
+      Link way = link;
       store = null;
       host = null;
+      link = null;
       // As a node does: Raft stops before the database that it applies to is closed.
       if (stopping != null) {
         stopping.quiesce();
@@ -79,6 +98,13 @@ final class Members implements AutoCloseable {
       }
       if (stopping != null) {
         stopping.close();
+      }
+      if (way != null) {
+        try {
+          way.close();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
       }
     }
   }
@@ -90,15 +116,28 @@ final class Members implements AutoCloseable {
   /** The number of the member, from 0, whose answers to the others are lost now. */
   private volatile int mute = -1;
 
-  Members(Path folder, UnaryOperator<ReplicaOptions.Builder> options) {
+  /** Whether the others reach a member through a link that can be cut. */
+  private final boolean linked;
+
+  Members(Path folder, boolean linked, UnaryOperator<ReplicaOptions.Builder> options) {
     this.folder = folder;
+    this.linked = linked;
     this.options = options;
   }
 
   /** Starts the first and lets the others join. */
   static Members start(Path folder, int number, UnaryOperator<ReplicaOptions.Builder> options)
       throws Exception {
-    Members members = new Members(folder, options);
+    return start(new Members(folder, false, options), number);
+  }
+
+  /** The same, with links between them. */
+  static Members startLinked(Path folder, int number, UnaryOperator<ReplicaOptions.Builder> options)
+      throws Exception {
+    return start(new Members(folder, true, options), number);
+  }
+
+  private static Members start(Members members, int number) throws Exception {
     try {
       members.first();
       for (int i = 1; i < number; i++) {
@@ -114,20 +153,21 @@ final class Members implements AutoCloseable {
   private Node make() throws IOException {
     int number = nodes.size();
     InetSocketAddress at = free();
-    InetSocketAddress listener = free();
+    InetSocketAddress listener = linked ? free() : at;
     Node node =
         new Node(
             folder.resolve("node" + number),
             at,
-            options.apply(Fixture.SMALL.edit().peer(listener).advertised(at)).build());
-    node.link = new Link(at, listener, number, new Answers());
+            options.apply(Fixture.SMALL.edit().peer(listener).advertised(at)).build(),
+            number,
+            linked ? new Answers() : null);
     nodes.add(node);
     return node;
   }
 
   /** Lets nothing come back from a member whom the others ask, until {@link #hear} is called. */
   void mute(Node node) {
-    mute = nodes.indexOf(node);
+    mute = node.number;
   }
 
   /** Ends the connections of a mute member, with all that was lost on them; new ones work. */
@@ -148,10 +188,16 @@ final class Members implements AutoCloseable {
     }
   }
 
+  /** A port below those that the system gives to connections, or one may have it at a restart. */
   private static InetSocketAddress free() throws IOException {
     InetAddress loopback = InetAddress.getByName("127.0.0.1");
-    try (ServerSocket socket = new ServerSocket(0, 1, loopback)) {
-      return new InetSocketAddress(loopback, socket.getLocalPort());
+    while (true) {
+      int port = ThreadLocalRandom.current().nextInt(15_000, 30_000);
+      try (ServerSocket socket = new ServerSocket(port, 1, loopback)) {
+        return new InetSocketAddress(loopback, socket.getLocalPort());
+      } catch (BindException e) {
+        // Another one, then.
+      }
     }
   }
 
@@ -231,12 +277,5 @@ final class Members implements AutoCloseable {
   @Override
   public void close() {
     nodes.forEach(Node::stop);
-    for (Node node : nodes) {
-      try (Link link = node.link) {
-        // Nobody needs it any more.
-      } catch (IOException e) {
-        throw new java.io.UncheckedIOException(e);
-      }
-    }
   }
 }

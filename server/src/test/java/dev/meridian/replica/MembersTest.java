@@ -56,7 +56,7 @@ class MembersTest {
 
   @Test
   void oneBecomesThreeWhileItServes() throws Exception {
-    Members members = new Members(folder, UnaryOperator.identity());
+    Members members = new Members(folder, false, UnaryOperator.identity());
     try (members) {
       Members.Node first = members.first();
       AtomicBoolean stop = new AtomicBoolean();
@@ -337,7 +337,7 @@ class MembersTest {
   @Test
   void writeIsDoneAlsoWhenTheWordOfTheMemberThatHasItWasLost() throws Exception {
     try (Members members =
-        Members.start(folder, 3, options -> options.electionTimeout(Duration.ofSeconds(5)))) {
+        Members.startLinked(folder, 3, options -> options.electionTimeout(Duration.ofSeconds(5)))) {
       Members.Node primary = members.primary();
       Members.Node hearer = members.replica();
       Members.Node gone =

@@ -7,13 +7,14 @@ import org.apache.ratis.conf.RaftProperties;
 import org.apache.ratis.server.RaftServerConfigKeys;
 import org.apache.ratis.server.RaftServerConfigKeys.Log;
 import org.apache.ratis.server.RaftServerConfigKeys.Read;
+import org.apache.ratis.server.RaftServerConfigKeys.Rpc;
 import org.apache.ratis.server.RaftServerConfigKeys.Snapshot;
 import org.junit.jupiter.api.Test;
 
 /** Settings on which promises rest and whose absence no other test may notice in time. */
 class RaftSettingsTest {
   private final Path folder = Path.of("/somewhere/raft");
-  private final RaftProperties settings = RaftSettings.of(folder, ReplicaOptions.DEFAULT);
+  private final RaftProperties settings = RaftSettings.of(folder, false, ReplicaOptions.DEFAULT);
 
   @Test
   void entriesAreOnDiskBeforeTheyCount() {
@@ -55,5 +56,12 @@ class RaftSettingsTest {
   @Test
   void anEntryCostsOneSync() {
     assertThat(Log.logMetadataEnabled(settings)).isFalse();
+  }
+
+  @Test
+  void memberOfAGroupLetsItsPrimarySpeakFirst() {
+    assertThat(Rpc.firstElectionTimeoutMin(settings)).isEqualTo(Rpc.timeoutMin(settings));
+    RaftProperties alone = RaftSettings.of(folder, true, ReplicaOptions.DEFAULT);
+    assertThat(Rpc.firstElectionTimeoutMax(alone)).isLessThan(Rpc.timeoutMin(alone));
   }
 }
