@@ -165,7 +165,9 @@ final class UpCommand implements Callable<Integer> {
 
   @Option(
       names = "--accept-clock",
-      description = "Start although the clock is more than 30 days past the newest write.")
+      description =
+          "Start although the clock is more than 30 days past the newest write, or 2 minutes from that"
+              + " of most other nodes.")
   boolean acceptClock;
 
   @Option(

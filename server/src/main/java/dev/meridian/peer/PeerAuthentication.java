@@ -5,6 +5,7 @@ import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.Semaphore;
 import java.util.function.Predicate;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
@@ -15,6 +16,7 @@ import org.apache.ratis.thirdparty.io.grpc.ClientInterceptor;
 import org.apache.ratis.thirdparty.io.grpc.Context;
 import org.apache.ratis.thirdparty.io.grpc.Contexts;
 import org.apache.ratis.thirdparty.io.grpc.ForwardingClientCall.SimpleForwardingClientCall;
+import org.apache.ratis.thirdparty.io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import org.apache.ratis.thirdparty.io.grpc.Grpc;
 import org.apache.ratis.thirdparty.io.grpc.Metadata;
 import org.apache.ratis.thirdparty.io.grpc.MethodDescriptor;
@@ -29,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * of their message is read. It stands before all services of a server.
  *
  * <p>A refused call ends with {@code UNAUTHENTICATED} if the caller shows no certificate, and with
- * {@code PERMISSION_DENIED} if it shows one of a member that was removed.
+ * {@code PERMISSION_DENIED} if it shows one of a member that was removed. Of those without a
+ * certificate, a few are let in at once, and the others told that the node is busy.
  */
 public final class PeerAuthentication implements ServerInterceptor {
   /** The id of the node that calls; empty during calls of those who show no certificate. */
@@ -41,6 +44,10 @@ public final class PeerAuthentication implements ServerInterceptor {
   /** Where a session keeps whose it is, so that its certificate is read once. */
   private static final String KNOWN = "dev.meridian.peer.node";
 
+  /** Calls of those without a certificate at once; a message of theirs takes memory, too. */
+  static final int MOST_STRANGERS = 8;
+
+  private final Semaphore strangers = new Semaphore(MOST_STRANGERS);
   private final @Nullable UUID cluster;
   private final Set<String> open;
   private final Predicate<String> removed;
@@ -106,7 +113,13 @@ public final class PeerAuthentication implements ServerInterceptor {
       if (cluster != null && !open.contains(method)) {
         return refuse(call, Status.UNAUTHENTICATED, method + " needs a certificate of the cluster");
       }
-      return next.startCall(call, headers);
+      if (cluster == null) {
+        return next.startCall(call, headers);
+      }
+      if (!strangers.tryAcquire()) {
+        return refuse(call, Status.RESOURCE_EXHAUSTED, PeerService.BUSY);
+      }
+      return new Stranger<>(next.startCall(call, headers));
     }
     if (removed.test(node)) {
       return refuse(
@@ -155,6 +168,25 @@ public final class PeerAuthentication implements ServerInterceptor {
       throw new CertificateException("The header meridian-node does not hold the name of a node");
     }
     return node;
+  }
+
+  /** Makes room when its call ends, which gRPC tells once, in one of two ways. */
+  private final class Stranger<Q> extends SimpleForwardingServerCallListener<Q> {
+    Stranger(ServerCall.Listener<Q> listener) {
+      super(listener);
+    }
+
+    @Override
+    public void onComplete() {
+      strangers.release();
+      super.onComplete();
+    }
+
+    @Override
+    public void onCancel() {
+      strangers.release();
+      super.onCancel();
+    }
   }
 
   private static <Q, A> ServerCall.Listener<Q> refuse(

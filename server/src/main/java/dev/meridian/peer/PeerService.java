@@ -35,6 +35,8 @@ public final class PeerService extends HandlerRegistry {
   /** Calls handled at once; further ones are refused and may be made again. */
   private static final int MAX_CALLS = 4096;
 
+  private static final int MAX_STRANGERS_BYTES = 64 << 10;
+
   /** Answers one call. What it throws reaches the caller as a failed call. */
   @FunctionalInterface
   public interface Handler {
@@ -58,6 +60,22 @@ public final class PeerService extends HandlerRegistry {
             method(name),
             ServerCalls.asyncUnaryCall(
                 (request, answer) -> handle(name, handler, request, answer))));
+  }
+
+  /**
+   * The same, of a method that is open to those without a certificate: their messages are small.
+   */
+  public void offerOpenly(String name, Handler handler) {
+    offer(
+        name,
+        request -> {
+          if (request.length > MAX_STRANGERS_BYTES) {
+            throw new IOException(
+                "The message has %d bytes; at most %d are taken by %s"
+                    .formatted(request.length, MAX_STRANGERS_BYTES, name));
+          }
+          return handler.answer(request);
+        });
   }
 
   /** Offers it no longer. */

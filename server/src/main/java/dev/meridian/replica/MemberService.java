@@ -1,7 +1,6 @@
 package dev.meridian.replica;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import dev.meridian.peer.PeerAuthentication;
 import dev.meridian.peer.PeerService;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
@@ -209,7 +208,7 @@ final class MemberService implements AutoCloseable {
 
   /** The id of the node that calls. */
   private static String caller() {
-    String node = PeerAuthentication.NODE.get();
+    String node = PeerService.caller();
     return node == null ? "" : node;
   }
 

@@ -10,6 +10,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.proto.RaftProtos.RaftConfigurationProto;
 import org.apache.ratis.proto.RaftProtos.RaftPeerProto;
@@ -82,15 +83,28 @@ final class RaftFounding {
     Folders.sync(Folders.parent(Folders.parent(log)));
   }
 
-  /** Whether a group began, or was last told by a primary, with no other member than this one. */
+  /** Whether a group had no other member than this one when its members last changed. */
   static boolean isAlone(Path log) throws IOException {
-    Path stored = log.resolve(CONFIGURATION);
-    if (!Files.exists(stored)) {
-      return false;
-    }
-    RaftConfigurationProto known =
-        LogEntryProto.parseFrom(Files.readAllBytes(stored)).getConfigurationEntry();
+    RaftConfigurationProto known = applied(log).getConfigurationEntry();
     return known.getPeersCount() == 1 && known.getListenersCount() == 0;
+  }
+
+  /**
+   * Where the members of a group were when they last changed, as far as was applied here. Unlike
+   * {@link #members}, it reads no log.
+   */
+  static List<String> addresses(Path log) throws IOException {
+    RaftConfigurationProto known = applied(log).getConfigurationEntry();
+    return Stream.concat(known.getPeersList().stream(), known.getListenersList().stream())
+        .map(RaftPeerProto::getAddress)
+        .toList();
+  }
+
+  private static LogEntryProto applied(Path log) throws IOException {
+    Path stored = log.resolve(CONFIGURATION);
+    return Files.exists(stored)
+        ? LogEntryProto.parseFrom(Files.readAllBytes(stored))
+        : LogEntryProto.getDefaultInstance();
   }
 
   /**
@@ -100,11 +114,7 @@ final class RaftFounding {
    * @return by node id; empty if it names none
    */
   static Map<String, String> members(Path log) throws IOException {
-    LogEntryProto[] newest = {LogEntryProto.getDefaultInstance()};
-    Path stored = log.resolve(CONFIGURATION);
-    if (Files.exists(stored)) {
-      newest[0] = LogEntryProto.parseFrom(Files.readAllBytes(stored));
-    }
+    LogEntryProto[] newest = {applied(log)};
     for (LogFile file : LogFile.in(log)) {
       var unused =
           file.read(

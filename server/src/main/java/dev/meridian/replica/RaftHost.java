@@ -187,6 +187,17 @@ public final class RaftHost implements AutoCloseable {
         || Files.exists(Layout.log(data, groupId(group).getUuid()).resolve(RaftFounding.META));
   }
 
+  /**
+   * Where other members of a group were reached when its members last changed, as {@code
+   * host:port}; known before this node has started.
+   */
+  public List<String> others(String group) throws IOException {
+    String self = peer().getAddress();
+    return RaftFounding.addresses(Layout.log(data, groupId(group).getUuid())).stream()
+        .filter(address -> !address.equals(self))
+        .toList();
+  }
+
   RaftGroupId groupId(String group) {
     return RaftGroupId.valueOf(identity.group(group));
   }

@@ -1,6 +1,7 @@
 package dev.meridian.replica;
 
 import dev.meridian.store.LogIndex;
+import dev.meridian.store.RocksStore;
 import dev.meridian.store.StoreException;
 import dev.meridian.store.StoreException.Unavailable;
 import java.io.IOException;
@@ -134,27 +135,50 @@ final class RaftReplica implements AutoCloseable {
   private static ShardStateMachine open(Rebuild rebuild, Duration limit, Opening opening)
       throws IOException {
     try {
-      String why = rebuild.marked();
-      if (why == null) {
+      String why;
+      try {
+        ShardStateMachine machine = opening.open();
         try {
-          ShardStateMachine machine = opening.open();
-          why = rebuild.gap(machine.store().applied().index());
-          if (why == null) {
-            return machine;
-          }
+          why = problem(rebuild, machine.store());
+        } catch (IOException | RuntimeException e) {
           machine.close();
-        } catch (Unavailable e) {
-          if (!e.isDamage()) {
-            throw e;
-          }
-          why = String.valueOf(e.getMessage());
+          throw e;
         }
+        if (why == null) {
+          return machine;
+        }
+        machine.close();
+      } catch (Unavailable e) {
+        if (!e.isDamage()) {
+          throw e;
+        }
+        why = String.valueOf(e.getMessage());
       }
       rebuild.run(why, limit);
       return opening.open();
     } catch (StoreException e) {
       throw new IOException(e.getMessage(), e);
     }
+  }
+
+  /**
+   * Why a database that could be opened is not to be gone on with, or null. One that was given up
+   * in an earlier run is read as a whole: a disk that failed for a moment has damaged nothing, and
+   * where several members share it, there may be nobody to copy from.
+   */
+  private static @Nullable String problem(Rebuild rebuild, RocksStore store) throws IOException {
+    String marked = rebuild.marked();
+    if (marked != null) {
+      LOG.warn("{} Its files are looked at again.", marked);
+      try {
+        store.checkFiles();
+      } catch (Unavailable e) {
+        return String.valueOf(e.getMessage());
+      }
+      LOG.warn("The files are whole; the database is gone on with.");
+      rebuild.unmark();
+    }
+    return rebuild.gap(store.applied().index());
   }
 
   /** A database without its log would let this member forget what it acknowledged. */

@@ -81,6 +81,12 @@ final class Rebuild {
     return Files.exists(mark) && !others().isEmpty() ? Files.readString(mark) : null;
   }
 
+  /** Takes the note back: the files were looked at, and nothing is wrong with them. */
+  void unmark() throws IOException {
+    Files.deleteIfExists(folder.resolve(MARK));
+    Folders.sync(folder);
+  }
+
   /** Where the other members are, by id. */
   private Map<String, String> others() throws IOException {
     Map<String, String> others = RaftFounding.members(log);
@@ -133,8 +139,7 @@ final class Rebuild {
       throw new IllegalStateException("The copy of " + at + " is gone; found " + copy);
     }
     ShardStateMachine.install(copy.folder(), Layout.database(folder));
-    Files.deleteIfExists(folder.resolve(MARK));
-    Folders.sync(folder);
+    unmark();
     LOG.info("The database in {} is another member's now, as of entry {}", folder, at.getIndex());
   }
 

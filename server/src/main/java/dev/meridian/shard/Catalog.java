@@ -121,19 +121,26 @@ final class Catalog {
    * @return whether it lets its holder join
    */
   boolean redeem(JoinToken token, Instant now) {
-    for (Document document :
-        store.list(Query.of(GRANTS, MOST_GRANTS), ReadOptions.STRONG).documents()) {
-      Map<String, Json> members = ((Json.Obj) Json.parse(document.json())).members();
-      JoinGrant grant =
-          new JoinGrant(
-              text(members, "secretHash"),
-              Instant.parse(text(members, "expires")),
-              new Json.Bool(true).equals(members.get("reusable")));
-      if (grant.matches(token, now)) {
-        return grant.reusable() || use(document);
-      }
-    }
-    return false;
+    return grant(token, now).map(grant -> joinGrant(grant).reusable() || use(grant)).orElse(false);
+  }
+
+  /** Whether {@link #redeem} would let a token through. */
+  boolean isGranted(JoinToken token, Instant now) {
+    return grant(token, now).isPresent();
+  }
+
+  private Optional<Document> grant(JoinToken token, Instant now) {
+    return store.list(Query.of(GRANTS, MOST_GRANTS), ReadOptions.STRONG).documents().stream()
+        .filter(document -> joinGrant(document).matches(token, now))
+        .findFirst();
+  }
+
+  private static JoinGrant joinGrant(Document document) {
+    Map<String, Json> members = ((Json.Obj) Json.parse(document.json())).members();
+    return new JoinGrant(
+        text(members, "secretHash"),
+        Instant.parse(text(members, "expires")),
+        new Json.Bool(true).equals(members.get("reusable")));
   }
 
   /** Two who come with one token at once: the catalog lets one of them through. */

@@ -44,6 +44,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -70,6 +71,11 @@ public final class Cluster implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
 
   static final String JOIN = "cluster/join";
+
+  private static final String TOKEN_IS_NONE =
+      "the token has expired, was used, or is not of this cluster; make a new one with"
+          + " ./meridian token";
+
   static final String ATTACH = "cluster/attach";
   static final String DETACH = "cluster/detach";
   static final String PING = "cluster/ping";
@@ -253,15 +259,16 @@ public final class Cluster implements AutoCloseable {
 
   private void start() throws IOException {
     host.service().offer(PING, _ -> ping());
-    host.service().offer(JOIN, this::join);
+    host.service().offerOpenly(JOIN, this::join);
     host.service().offer(ATTACH, this::attach);
     host.service().offer(DETACH, this::detach);
-    host.service().offer(RETURNED, this::returned);
+    host.service().offerOpenly(RETURNED, this::returned);
     for (String group : List.of(CATALOG, SHARD)) {
       if (host.identity().founder() || host.has(group)) {
         groups.put(group, newStore(group));
       }
     }
+    checkClock();
     host.start();
     awaitPrimaries();
     awaitAttached();
@@ -279,6 +286,18 @@ public final class Cluster implements AutoCloseable {
             options.replaceAfter());
     watching = Thread.ofVirtual().name("meridian-members").start(this::watchMembers);
     renewing = Thread.ofVirtual().name("meridian-renewal").start(this::keepCertificate);
+  }
+
+  private void checkClock() throws IOException {
+    Set<InetSocketAddress> others = new HashSet<>();
+    for (String group : List.of(CATALOG, SHARD)) {
+      host.others(group).stream().map(Member::address).forEach(others::add);
+    }
+    options.join().ifPresent(join -> others.add(join.node()));
+    String why = ClockCheck.refusal(host.client(), others, options.replica().wallMillis());
+    if (why != null && !options.replica().acceptClock()) {
+      throw new IOException(why);
+    }
   }
 
   private ReplicatedStore newStore(String group) throws IOException {
@@ -611,7 +630,11 @@ public final class Cluster implements AutoCloseable {
   // -----------------------------------------------------------------------
 
   private byte[] ping() {
-    return PingReply.newBuilder().setVersion(options.version()).build().toByteArray();
+    return PingReply.newBuilder()
+        .setVersion(options.version())
+        .setWallMillis(options.replica().wallMillis().getAsLong())
+        .build()
+        .toByteArray();
   }
 
   private byte[] join(byte[] request) throws IOException {
@@ -622,6 +645,10 @@ public final class Cluster implements AutoCloseable {
       InetSocketAddress at = Member.address(asked.getNode().getAddress());
       if (groups.size() < 2) {
         return refuse("this node is starting; try again soon");
+      }
+      // First: strangers are to cost little and learn nothing.
+      if (!catalog().isGranted(token, Instant.now())) {
+        return refuse(TOKEN_IS_NONE);
       }
       if (at.getAddress() == null || at.getAddress().isAnyLocalAddress()) {
         return refuse(
@@ -668,9 +695,7 @@ public final class Cluster implements AutoCloseable {
         }
       }
       if (!catalog().redeem(token, Instant.now())) {
-        return refuse(
-            "the token has expired, was used, or is not of this cluster; make a new one with"
-                + " ./meridian token");
+        return refuse(TOKEN_IS_NONE);
       }
       // One that holds nothing, at the same address, never got as far, or was emptied.
       there.forEach(node -> catalog().put(node.with(Member.State.GONE)));

@@ -232,6 +232,22 @@ final class Database implements AutoCloseable {
     }
   }
 
+  /**
+   * Reads all files and compares them with their checksums.
+   *
+   * @throws Unavailable if one is damaged
+   */
+  void checkFiles() {
+    int ticket = gate.enter();
+    try {
+      db.verifyChecksum();
+    } catch (RocksDBException e) {
+      throw failed(Unavailable.Outcome.NOT_DONE, "checked", e);
+    } finally {
+      gate.exit(ticket);
+    }
+  }
+
   /** A number that RocksDB knows about all families together. */
   long property(String name) {
     int ticket = gate.enter();

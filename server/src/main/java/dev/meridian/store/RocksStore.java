@@ -374,6 +374,16 @@ public final class RocksStore implements Store {
   }
 
   /**
+   * Reads all files of the database and compares them with their checksums, which takes as long as
+   * the disk needs for that.
+   *
+   * @throws Unavailable if one is damaged
+   */
+  public void checkFiles() {
+    database.checkFiles();
+  }
+
+  /**
    * Has a listener told when files of the database turn out to be damaged, on whichever thread
    * finds it, maybe more than once. What is not damaged can still be read.
    */

@@ -2,6 +2,8 @@ package dev.meridian.lab;
 
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.net.URI;
@@ -81,6 +83,32 @@ class SplitBrainTest {
             .header("Meridian-Consistency", "strong")
             .build(),
         BodyHandlers.ofString());
+  }
+
+  /** What it would write as a primary could not be undone. */
+  @Test
+  void nodeWhoseClockIsFarFromTheOthersDoesNotStart() throws Exception {
+    List<String> missing = new ArrayList<>();
+    Equipment there = Equipment.whatThereIs(folder.resolve("lab"), missing::add);
+    assumeTrue(there.clocks() != null, () -> String.join(", ", missing));
+    Equipment equipment = new Equipment(false, false, there.clocks(), false);
+    try (Lab lab = new Lab(folder.resolve("lab"), site(), 90, equipment)) {
+      lab.start(3);
+      Lab.Node wrong = lab.nodes().getLast();
+      lab.stop(wrong);
+      lab.skewClock(wrong, Duration.ofDays(2));
+      lab.restart(wrong);
+      assertThatThrownBy(() -> lab.awaitReady(wrong)).hasMessageContaining("ended at its start");
+      assertThat(wrong.log())
+          .content()
+          .containsPattern("The clock of this machine is 1728\\d\\d s ahead of that of")
+          .contains("--accept-clock");
+      assertThat(put(lab.nodes().getFirst(), "/data/t/1", "1", true).statusCode()).isEqualTo(201);
+      lab.kill(wrong);
+      lab.skewClock(wrong, Duration.ofSeconds(40));
+      lab.restart(wrong);
+      lab.awaitReady(wrong);
+    }
   }
 
   @Test

@@ -14,6 +14,7 @@ import java.security.cert.X509Certificate;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
 import java.util.Set;
@@ -29,8 +30,11 @@ import javax.net.ssl.SSLSession;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.X509ExtendedKeyManager;
+import org.apache.ratis.thirdparty.io.grpc.CallOptions;
+import org.apache.ratis.thirdparty.io.grpc.ClientCall;
 import org.apache.ratis.thirdparty.io.grpc.ClientInterceptors;
 import org.apache.ratis.thirdparty.io.grpc.ManagedChannel;
+import org.apache.ratis.thirdparty.io.grpc.Metadata;
 import org.apache.ratis.thirdparty.io.grpc.Status;
 import org.apache.ratis.thirdparty.io.grpc.StatusRuntimeException;
 import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
@@ -103,6 +107,33 @@ class PeerTlsTest {
       assertThat(server.received).containsExactly("let me in");
     } finally {
       TestServer.close(channel);
+    }
+  }
+
+  /** Each may hold memory with a message that never ends. */
+  @Test
+  void fewWithoutACertificateAreServedAtOnceAndNodesDoNotMind() throws Exception {
+    SslContext nameless =
+        new JoinTrust(JoinToken.create(cluster.authority.certificate()), Clock.systemUTC())
+            .clientContext();
+    ManagedChannel strangers = server.channel(nameless);
+    try {
+      List<ClientCall<byte[], byte[]>> endless = new ArrayList<>();
+      for (int i = 0; i < PeerAuthentication.MOST_STRANGERS; i++) {
+        ClientCall<byte[], byte[]> call = strangers.newCall(TestServer.JOIN, CallOptions.DEFAULT);
+        call.start(new ClientCall.Listener<>() {}, new Metadata());
+        endless.add(call);
+      }
+      // On the same connection, so it comes after those.
+      assertThatThrownBy(() -> TestServer.call(strangers, TestServer.JOIN, "one more"))
+          .satisfies(e -> assertThat(code(e)).isEqualTo(Status.Code.RESOURCE_EXHAUSTED))
+          .hasMessageContaining("busy");
+      assertThat(server.who(cluster.tls("alice").clientContext())).isEqualTo("alice");
+      endless.getFirst().cancel("enough", null);
+      assertThat(TestServer.call(strangers, TestServer.JOIN, "now")).isEqualTo("nobody");
+      assertThat(TestServer.call(strangers, TestServer.JOIN, "again")).isEqualTo("nobody");
+    } finally {
+      TestServer.close(strangers);
     }
   }
 

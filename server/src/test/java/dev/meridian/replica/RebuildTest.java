@@ -223,6 +223,25 @@ class RebuildTest {
     }
   }
 
+  /** With nobody to copy from, since all were given up at once. */
+  @Test
+  void databasesThatAreWholeAfterAllAreGoneOnWith() throws Exception {
+    try (Members members = three()) {
+      fill(members.primary().store());
+      for (Members.Node node : members.nodes) {
+        node.stop();
+        Rebuild.mark(Folders.parent(database(node)), "The disk failed for a moment.");
+      }
+      for (Members.Node node : members.nodes) {
+        node.start();
+      }
+      for (Members.Node node : members.nodes) {
+        node.store().awaitServing();
+        assertWhole(node, DOCUMENTS);
+      }
+    }
+  }
+
   @Test
   void onlyMemberSaysThatABackupIsNeeded() throws Exception {
     try (ReplicatedStore store = open(folder)) {
