@@ -5,7 +5,8 @@ import java.util.UUID;
 
 /**
  * Where things are in a data folder: {@code identity}; the logs of all Raft groups in {@code raft};
- * each group's database in a folder of its name, such as {@code shards/0/db}.
+ * each group's database in a folder of its name, such as {@code shards/0/db}; and for each group a
+ * note that it was begun.
  */
 final class Layout {
   /** The group of the shard that every node has today. */
@@ -33,5 +34,10 @@ final class Layout {
   /** Where a group's snapshots are. */
   static Path snapshots(Path data, UUID group) {
     return raft(data).resolve(group.toString()).resolve("sm");
+  }
+
+  /** Says that a group's log was begun here once, should all else be lost. */
+  static Path begun(Path data, UUID group) {
+    return data.resolve("begun-" + group);
   }
 }

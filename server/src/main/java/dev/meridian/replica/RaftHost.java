@@ -188,6 +188,38 @@ public final class RaftHost implements AutoCloseable {
   }
 
   /**
+   * Refuses to begin a group anew whose log was here once: a founder would serve nothing as if that
+   * were all, and another member would have forgotten what it promised.
+   *
+   * @throws IOException if the group's log is gone
+   */
+  public void checkNotLost(String group) throws IOException {
+    UUID id = groupId(group).getUuid();
+    Path log = Layout.log(data, id);
+    if (Files.exists(Layout.begun(data, id)) && !Files.exists(log.resolve(RaftFounding.META))) {
+      throw new IOException(
+          "The log of "
+              + group
+              + " in "
+              + log
+              + " is gone; it was there before. Put it back. Or, if other nodes have the data, let this"
+              + " one go with './meridian leave "
+              + identity.node()
+              + " --gone' on one of them, and let it join again with an empty data folder. If it is"
+              + " the only node, restore a backup into an empty folder.");
+    }
+  }
+
+  /** Notes that a group's log was begun here. */
+  void noteBegun(String group) throws IOException {
+    Path note = Layout.begun(data, groupId(group).getUuid());
+    if (!Files.exists(note)) {
+      Files.createFile(note);
+      Folders.sync(data);
+    }
+  }
+
+  /**
    * Where other members of a group were reached when its members last changed, as {@code
    * host:port}; known before this node has started.
    */

@@ -113,12 +113,14 @@ final class RaftReplica implements AutoCloseable {
       LogIndex applied = machine.store().applied();
       checkLogExists(log, applied);
       checkVoteKnown(log);
+      host.checkNotLost(group);
       LogTail.repair(log, applied);
       if (host.identity().founder()) {
         RaftFounding.found(log, host.peer(), applied.term(), applied.index());
       } else {
         RaftFounding.listen(log, host.peer());
       }
+      host.noteBegun(group);
       host.register(groupId, machine);
       return new RaftReplica(host, folder, groupId, machine);
     } catch (IOException | RuntimeException | Error e) {

@@ -264,6 +264,7 @@ public final class Cluster implements AutoCloseable {
     host.service().offer(DETACH, this::detach);
     host.service().offerOpenly(RETURNED, this::returned);
     for (String group : List.of(CATALOG, SHARD)) {
+      host.checkNotLost(group);
       if (host.identity().founder() || host.has(group)) {
         groups.put(group, newStore(group));
       }

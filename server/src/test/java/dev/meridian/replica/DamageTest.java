@@ -107,6 +107,13 @@ class DamageTest {
     }
     Folders.delete(folder.resolve("raft"));
     assertThatThrownBy(() -> open(folder)).hasMessageContaining("is gone");
+    // An empty store would be taken for all there is.
+    Folders.delete(folder.resolve("shards"));
+    for (int run = 0; run < 2; run++) {
+      assertThatThrownBy(() -> open(folder))
+          .hasMessageContaining("is gone; it was there before")
+          .hasMessageContaining("restore a backup");
+    }
     Files.delete(folder.resolve("identity"));
     assertThatThrownBy(() -> open(folder)).hasMessageContaining("not whole");
   }
