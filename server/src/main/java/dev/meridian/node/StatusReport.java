@@ -136,7 +136,7 @@ final class StatusReport {
     } else {
       about.put("role", role(node.id(), cluster));
     }
-    if (group != null && follower != null) {
+    if (group != null && follower != null && !follower.isForgotten()) {
       about.put("lag", Math.max(0, group.index() - follower.index()));
       about.put("lagMillis", follower.lagMillis());
       about.put("silentMillis", follower.silentMillis());

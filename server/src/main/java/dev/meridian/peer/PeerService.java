@@ -47,6 +47,7 @@ public final class PeerService extends HandlerRegistry {
   private final Map<String, ServerMethodDefinition<byte[], byte[]>> methods =
       new ConcurrentHashMap<>();
   private final Semaphore room = new Semaphore(MAX_CALLS);
+  private final Semaphore strangersRoom = new Semaphore(PeerAuthentication.MOST_STRANGERS);
 
   /**
    * Offers a method from now on.
@@ -74,7 +75,15 @@ public final class PeerService extends HandlerRegistry {
                 "The message has %d bytes; at most %d are taken by %s"
                     .formatted(request.length, MAX_STRANGERS_BYTES, name));
           }
-          return handler.answer(request);
+          // Of its own: who hangs up makes room for another call, while this one goes on.
+          if (!strangersRoom.tryAcquire()) {
+            throw new IOException(BUSY);
+          }
+          try {
+            return handler.answer(request);
+          } finally {
+            strangersRoom.release();
+          }
         });
   }
 

@@ -23,7 +23,8 @@ public record Group(String primary, long index, List<Follower> followers) {
    * @param address where its peers reach it
    * @param index the newest entry in its log
    * @param lagMillis about how long it has lacked what comes next; 0 when it lacks nothing
-   * @param silentMillis since it last answered the primary
+   * @param silentMillis since it last answered the primary; {@link Long#MAX_VALUE} for one to whom
+   *     the primary sends nothing
    * @param spare whether it follows without a vote: nobody waits for it
    * @param snapshotPercent how much it has of the snapshot that it fetches, or empty
    */
@@ -34,5 +35,10 @@ public record Group(String primary, long index, List<Follower> followers) {
       long lagMillis,
       long silentMillis,
       boolean spare,
-      Optional<Integer> snapshotPercent) {}
+      Optional<Integer> snapshotPercent) {
+    /** Whether the primary sends it nothing, so knows nothing of it either. */
+    public boolean isForgotten() {
+      return silentMillis == Long.MAX_VALUE;
+    }
+  }
 }

@@ -41,6 +41,12 @@ final class GroupCommit implements AutoCloseable {
     /** The wall clock by which {@link #refusal} said null, milliseconds since 1970. */
     long wallMillis();
 
+    /** Raft's term, called before an entry is handed over. */
+    long term();
+
+    /** An entry is safe that was handed over in {@code term}, at {@code nanoTime} or later. */
+    void committed(long term, long nanoTime);
+
     /**
      * Hands the entry over. The log calls {@link LogGroup#applied} or {@link LogGroup#failed}, on
      * any thread, maybe before this returns; entries are applied in the order of these calls.
@@ -307,7 +313,7 @@ final class GroupCommit implements AutoCloseable {
             log.wallMillis(),
             options.region());
     metrics.proposed(writes.size(), entry.remaining());
-    Settling settling = new Settling(System.nanoTime());
+    Settling settling = new Settling(log.term(), System.nanoTime());
     LogGroup group = new LogGroup(writes, entry, settling);
     settling.group = group;
     lock.lock();
@@ -325,16 +331,21 @@ final class GroupCommit implements AutoCloseable {
   }
 
   /** Makes room for the next entry when its group has been answered. */
-  private final class Settling implements Runnable {
+  private final class Settling implements LogGroup.Listener {
+    private final long term;
     private final long since;
     private @Nullable LogGroup group;
 
-    Settling(long since) {
+    Settling(long term, long since) {
+      this.term = term;
       this.since = since;
     }
 
     @Override
-    public void run() {
+    public void settled(boolean applied) {
+      if (applied) {
+        log.committed(term, since);
+      }
       metrics.settled(System.nanoTime() - since);
       lock.lock();
       try {

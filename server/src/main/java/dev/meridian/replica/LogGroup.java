@@ -20,8 +20,14 @@ final class LogGroup implements Message {
 
   private final List<PendingWrite> writes;
   private final ByteString content;
-  private final Runnable onSettled;
+  private final Listener listener;
   private final AtomicReference<State> state = new AtomicReference<>(State.NEW);
+
+  /** Told once when it is settled, by whoever settles it. */
+  interface Listener {
+    /** Whether its writes are safe and done, or something went wrong. */
+    void settled(boolean applied);
+  }
 
   /** What is known of the entry; it goes forward only. */
   private enum State {
@@ -33,15 +39,11 @@ final class LogGroup implements Message {
     SETTLED
   }
 
-  /**
-   * A group not yet handed to the log.
-   *
-   * @param onSettled called once, by whoever settles it
-   */
-  LogGroup(List<PendingWrite> writes, ByteBuffer entry, Runnable onSettled) {
+  /** A group not yet handed to the log. */
+  LogGroup(List<PendingWrite> writes, ByteBuffer entry, Listener listener) {
     this.writes = writes;
     this.content = UnsafeByteOperations.unsafeWrap(entry);
-    this.onSettled = onSettled;
+    this.listener = listener;
   }
 
   @Override
@@ -70,7 +72,7 @@ final class LogGroup implements Message {
     }
     if (state.getAndSet(State.SETTLED) != State.SETTLED) {
       // First, so that the next entry is on its way while these callers wake up.
-      onSettled.run();
+      listener.settled(true);
       if (outcomes.size() <= WAKE_DIRECTLY) {
         complete(outcomes);
       } else {
@@ -95,7 +97,7 @@ final class LogGroup implements Message {
   void failed(Function<Boolean, ? extends RuntimeException> problem) {
     State before = state.getAndSet(State.SETTLED);
     if (before != State.SETTLED) {
-      onSettled.run();
+      listener.settled(false);
       RuntimeException e = problem.apply(before == State.APPENDED);
       for (PendingWrite write : writes) {
         write.fail(e);

@@ -57,10 +57,18 @@ final class RaftReplica implements AutoCloseable {
   private final ShardStateMachine machine;
 
   /** Set when first asked for after the host started. */
+  private final Lease lease;
+
   private volatile RaftServer.@Nullable Division division;
 
-  private RaftReplica(RaftHost host, Path folder, RaftGroupId groupId, ShardStateMachine machine) {
+  private RaftReplica(
+      RaftHost host,
+      Path folder,
+      RaftGroupId groupId,
+      ShardStateMachine machine,
+      Duration electionTimeout) {
     this.host = host;
+    this.lease = new Lease(electionTimeout);
     this.folder = folder;
     this.groupId = groupId;
     this.machine = machine;
@@ -122,7 +130,7 @@ final class RaftReplica implements AutoCloseable {
       }
       host.noteBegun(group);
       host.register(groupId, machine);
-      return new RaftReplica(host, folder, groupId, machine);
+      return new RaftReplica(host, folder, groupId, machine, options.electionTimeout());
     } catch (IOException | RuntimeException | Error e) {
       machine.close();
       throw e;
@@ -170,6 +178,9 @@ final class RaftReplica implements AutoCloseable {
    */
   private static @Nullable String problem(Rebuild rebuild, RocksStore store) throws IOException {
     String marked = rebuild.marked();
+    if (marked != null && !rebuild.mayBeWhole()) {
+      return marked;
+    }
     if (marked != null) {
       LOG.warn("{} Its files are looked at again.", marked);
       try {
@@ -313,7 +324,12 @@ final class RaftReplica implements AutoCloseable {
    */
   boolean holdsLease() {
     // The only member is its own quorum.
-    return isReady() && (members() == 1 || Leases.holds(division()));
+    return isReady() && (members() == 1 || lease.holds(term(), () -> Leases.ageNanos(division())));
+  }
+
+  /** An entry that was proposed here, in {@code term}, at {@code nanoTime} or later, is safe. */
+  void committed(long term, long nanoTime) {
+    lease.committed(term, nanoTime);
   }
 
   /** Hands an entry to the log; its group is answered in any case. */
@@ -466,6 +482,7 @@ final class RaftReplica implements AutoCloseable {
 
   /** Asks for the primary's place to go to another member. */
   void transfer(RaftPeerId to, Duration deadline) throws IOException {
+    lease.spoil(term());
     await(
         host.server()
             .transferLeadershipAsync(

@@ -49,7 +49,8 @@ public final class RaftTransport implements RpcType {
    *       of it, Ratis takes the entry for sent and never asks again: heartbeats succeed, they say
    *       nothing of what the follower has, and the entry is not committed until another one
    *       follows. If it is the one with which a leader begins, none does; the leader never gets
-   *       ready. Here an entry that is neither acknowledged nor under way is sent again.
+   *       ready. Here an entry that is neither acknowledged nor under way is sent again after a
+   *       while.
    *   <li>Ratis' signal that there is something to send is lost when it comes just before the
    *       appender waits for it, and the entry then goes out with the next heartbeat. Here it
    *       stays.
@@ -58,10 +59,20 @@ public final class RaftTransport implements RpcType {
    * </ul>
    */
   private static final class Appender extends GrpcLogAppender {
+    private static final long NONE = -1;
+
     private final AwaitForSignal signal = new StayingSignal(this);
+    private final long patienceNanos;
+
+    /** The last entry, while it seems to be lost; of the appender's thread, as is the next. */
+    private long lost = NONE;
+
+    private long lostSince;
 
     Appender(RaftServer.Division server, LeaderState state, FollowerInfo follower) {
       super(server, state, follower);
+      patienceNanos =
+          TimeUnit.MILLISECONDS.toNanos(Math.max(1, server.properties().minRpcTimeoutMs() / 4));
     }
 
     @Override
@@ -80,11 +91,17 @@ public final class RaftTransport implements RpcType {
           || follower.getCommitIndex() >= last // refused, as it has it
           || hasPendingDataRequests()
           || log.getTermIndex(last) == null) {
-        return;
+        lost = NONE;
+      } else if (lost != last) {
+        // Or its answer is being read just now, on another thread, and is about to change this.
+        lost = last;
+        lostSince = System.nanoTime();
+      } else if (System.nanoTime() - lostSince > patienceNanos) {
+        lost = NONE;
+        // Not if an answer changed it meanwhile. Too often does no harm: followers know what they
+        // have.
+        follower.computeNextIndex(now -> now == next ? last : now);
       }
-      // Not if an answer changed it meanwhile. Too often does no harm: followers know what they
-      // have.
-      follower.computeNextIndex(now -> now == next ? last : now);
     }
 
     @Override

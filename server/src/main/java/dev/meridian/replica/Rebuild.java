@@ -34,6 +34,9 @@ final class Rebuild {
   /** Beside the database: why it is not to be used any more. */
   private static final String MARK = "damaged";
 
+  /** Beside the database: why it was given up once, and found to be whole. */
+  private static final String LOOKED_AT = "was-damaged";
+
   private final Path folder;
   private final Path log;
   private final Path snapshots;
@@ -81,9 +84,17 @@ final class Rebuild {
     return Files.exists(mark) && !others().isEmpty() ? Files.readString(mark) : null;
   }
 
+  /**
+   * Whether the files of a database that was given up are worth a look, as a disk may have failed
+   * for a moment. Not twice: there is damage that no checksum shows.
+   */
+  boolean mayBeWhole() {
+    return !Files.exists(folder.resolve(LOOKED_AT));
+  }
+
   /** Takes the note back: the files were looked at, and nothing is wrong with them. */
   void unmark() throws IOException {
-    Files.deleteIfExists(folder.resolve(MARK));
+    Files.move(folder.resolve(MARK), folder.resolve(LOOKED_AT));
     Folders.sync(folder);
   }
 
@@ -139,7 +150,9 @@ final class Rebuild {
       throw new IllegalStateException("The copy of " + at + " is gone; found " + copy);
     }
     ShardStateMachine.install(copy.folder(), Layout.database(folder));
-    unmark();
+    Files.deleteIfExists(folder.resolve(LOOKED_AT));
+    Files.deleteIfExists(folder.resolve(MARK));
+    Folders.sync(folder);
     LOG.info("The database in {} is another member's now, as of entry {}", folder, at.getIndex());
   }
 

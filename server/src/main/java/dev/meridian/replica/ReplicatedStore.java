@@ -67,7 +67,7 @@ public final class ReplicatedStore implements Store {
   /** How long closing waits for writes under way, and for another member to become primary. */
   private static final Duration CLOSE_WAIT = Duration.ofSeconds(10);
 
-  private static final Duration TRANSFER_WAIT = Duration.ofSeconds(3);
+  private static final Duration TRANSFER_WAIT = Duration.ofMillis(1500);
 
   /** How long a primary that hands over waits for the entries under way. */
   private static final Duration IDLE_WAIT = Duration.ofSeconds(2);
@@ -388,21 +388,24 @@ public final class ReplicatedStore implements Store {
   }
 
   /**
-   * Returns when a read of the database here, on the primary, is linearizable. Where the lease does
-   * not say so, an entry of the log does that is committed after this was called. Ratis' own answer
-   * rests on reads that were confirmed earlier, and may be of the past; see {@link
-   * org.apache.ratis.server.impl.Leases}.
+   * The entry up to which a database must be for a read of it to be linearizable, as this primary
+   * knows. Where the lease does not say that this is the primary still, an entry of the log does
+   * that is committed after this was called. Ratis' own answer rests on reads that were confirmed
+   * earlier, and may be of the past; see {@link org.apache.ratis.server.impl.Leases}.
    *
-   * @throws Unavailable if that is not so within the deadline, or this is not the primary
+   * <p>It is the newest one that is committed, not the newest applied here: another member may have
+   * applied more, and shown it.
+   *
+   * @throws Unavailable if that is not known within the deadline, or this is not the primary
    */
-  private void awaitStrong(Duration deadline) {
-    if (raft.holdsLease()) {
-      return;
+  private long strongIndex(Duration deadline) {
+    if (!raft.holdsLease()) {
+      if (!raft.isReady()) {
+        throw notDone(raft.notReady());
+      }
+      commitNothing(deadline);
     }
-    if (!raft.isReady()) {
-      throw notDone(raft.notReady());
-    }
-    commitNothing(deadline);
+    return raft.committedIndex();
   }
 
   /** Removes nothing; it is an entry. */
@@ -418,7 +421,11 @@ public final class ReplicatedStore implements Store {
       RaftPeer at = raft.primary();
       if (raft.isReady()) {
         try {
-          awaitStrong(left(until));
+          long index = strongIndex(left(until));
+          await(
+              () -> raft.appliedIndex() >= index,
+              left(until),
+              "The primary does not apply what is committed.");
           return;
         } catch (Unavailable e) {
           // Another becomes primary just now: that one tells.
@@ -814,8 +821,18 @@ public final class ReplicatedStore implements Store {
     }
 
     @Override
+    public long term() {
+      return raft.term();
+    }
+
+    @Override
     public void submit(LogGroup group) {
       raft.submit(group);
+    }
+
+    @Override
+    public void committed(long term, long nanoTime) {
+      raft.committed(term, nanoTime);
     }
   }
 
@@ -949,9 +966,7 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public long fence(boolean hurry) {
-      // In this order: that this is the primary, or as fresh as it, is known after the wait only.
-      awaitStrong(options.readDeadline());
-      long index = raft.appliedIndex();
+      long index = strongIndex(options.readDeadline());
       if (hurry && commits.inFlight() == 0) {
         commitNothing(options.readDeadline());
       }
@@ -1045,7 +1060,8 @@ public final class ReplicatedStore implements Store {
   private boolean handOver(boolean goes) {
     List<Group.Follower> others =
         raft.followers(times, sent).stream()
-            .filter(follower -> !follower.spare())
+            // One to whom nothing is sent cannot be told to stand for election either.
+            .filter(follower -> !follower.spare() && !follower.isForgotten())
             .sorted(Comparator.comparingLong(follower -> -follower.index()))
             .toList();
     List<Group.Follower> fit =

@@ -130,8 +130,16 @@ class PeerTlsTest {
           .hasMessageContaining("busy");
       assertThat(server.who(cluster.tls("alice").clientContext())).isEqualTo("alice");
       endless.getFirst().cancel("enough", null);
-      assertThat(TestServer.call(strangers, TestServer.JOIN, "now")).isEqualTo("nobody");
-      assertThat(TestServer.call(strangers, TestServer.JOIN, "again")).isEqualTo("nobody");
+      // The server hears of the end a moment later, and of the first call's before the second's.
+      for (int served = 0, tried = 0; served < 2; tried++) {
+        try {
+          assertThat(TestServer.call(strangers, TestServer.JOIN, "now")).isEqualTo("nobody");
+          served++;
+        } catch (StatusRuntimeException e) {
+          assertThat(tried).as("no room is made").isLessThan(2000);
+          Thread.sleep(5);
+        }
+      }
     } finally {
       TestServer.close(strangers);
     }

@@ -63,6 +63,16 @@ class GroupCommitTest {
             }
 
             @Override
+            public long term() {
+              return 1;
+            }
+
+            @Override
+            public void committed(long term, long nanoTime) {
+              // Nothing here rests on a lease.
+            }
+
+            @Override
             public void submit(LogGroup group) {
               group.appending();
               taken.add(group);

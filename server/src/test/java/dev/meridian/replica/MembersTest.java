@@ -43,6 +43,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MembersTest {
   private static final ReadOptions EVENTUAL =
       new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
+  private static final DocumentPath COUNT = DocumentPath.parse("items/count");
 
   @TempDir Path folder;
 
@@ -127,6 +128,42 @@ class MembersTest {
         for (Members.Node reader : members.nodes) {
           assertThat(read(reader.store(), "items/a")).isEqualTo("{\"n\":" + i + "}");
         }
+      }
+    }
+  }
+
+  /** A replica may apply an entry before the primary does. */
+  @Test
+  void strongReadsOfThePrimaryAreNotBehindWhatAReplicaShowed() throws Exception {
+    try (Members members = start(3)) {
+      Members.Node primary = members.primary();
+      AtomicBoolean over = new AtomicBoolean();
+      List<Thread> writers = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        writers.add(
+            Thread.ofVirtual()
+                .start(
+                    () -> {
+                      while (!over.get()) {
+                        primary.store().write(Batch.of(increment("items/count", "n", 1)));
+                      }
+                    }));
+      }
+      Members.Node replica = members.replica();
+      awaitTrue(() -> replica.store().get(COUNT, EVENTUAL).isPresent());
+      long until = System.nanoTime() + Duration.ofSeconds(4).toNanos();
+      while (System.nanoTime() - until < 0) {
+        Version shown = replica.store().get(COUNT, EVENTUAL).orElseThrow().version();
+        assertThat(primary.store().get(COUNT, ReadOptions.STRONG).orElseThrow().version())
+            .isGreaterThanOrEqualTo(shown);
+        Version seen = replica.store().get(COUNT, EVENTUAL).orElseThrow().version();
+        ReadOptions session = ReadOptions.session(SessionToken.NONE.seen(seen));
+        assertThat(primary.store().get(COUNT, session).orElseThrow().version())
+            .isGreaterThanOrEqualTo(seen);
+      }
+      over.set(true);
+      for (Thread writer : writers) {
+        writer.join();
       }
     }
   }

@@ -239,6 +239,15 @@ class RebuildTest {
         node.store().awaitServing();
         assertWhole(node, DOCUMENTS);
       }
+      // Given up again, it is copied: there is damage that no checksum shows.
+      Members.Node again = members.replica();
+      again.stop();
+      Files.writeString(database(again).resolve("not-in-a-copy"), "");
+      Rebuild.mark(Folders.parent(database(again)), "An order of keys that cannot be.");
+      again.start();
+      again.store().awaitServing();
+      assertWhole(again, DOCUMENTS);
+      assertThat(database(again).resolve("not-in-a-copy")).doesNotExist();
     }
   }
 

@@ -1,9 +1,16 @@
 package org.apache.ratis.server.impl;
 
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.server.RaftServer;
+import org.apache.ratis.server.leader.FollowerInfo;
+import org.apache.ratis.server.leader.LogAppender;
 
 /**
- * Whether a Raft leader has its lease: what Ratis knows and does not tell. It stands in Ratis' own
+ * What a Raft leader's lease rests on: what Ratis knows and does not tell. It stands in Ratis' own
  * package, since there is no other way to ask.
  *
  * <p>Without the lease, Ratis 3.3.0's linearizable reads ask the followers only where no read of
@@ -15,15 +22,45 @@ public final class Leases {
   private Leases() {}
 
   /**
-   * Whether a division is the leader, and no other one can be elected yet: a majority answered
-   * requests that were sent less than an election timeout ago. Singletons always are.
+   * How long ago, in nanoseconds, a leader sent what a majority has answered since; {@link
+   * Long#MAX_VALUE} if the division is not the leader, has no lease, or is about to hand over.
+   * Refusals count as answers.
    *
    * @throws IllegalStateException if the division is not of Ratis' own kind
    */
-  public static boolean holds(RaftServer.Division division) {
+  public static long ageNanos(RaftServer.Division division) {
     if (division instanceof RaftServerImpl server) {
-      return server.getRole().getLeaderState().map(LeaderStateImpl::hasLease).orElse(false);
+      return server
+          .getRole()
+          .getLeaderState()
+          .filter(LeaderStateImpl::hasLease)
+          .map(leader -> ageNanos(server, leader))
+          .orElse(Long.MAX_VALUE);
     }
     throw new IllegalStateException("Ratis changed: " + division.getClass());
+  }
+
+  private static long ageNanos(RaftServerImpl server, LeaderStateImpl leader) {
+    RaftConfigurationImpl members = server.getRaftConf();
+    List<RaftPeerId> answered = new ArrayList<>();
+    for (FollowerInfo follower :
+        leader
+            .getLogAppenders()
+            .map(LogAppender::getFollower)
+            .sorted(Comparator.comparingLong(Leases::ageNanos))
+            .toList()) {
+      answered.add(follower.getId());
+      if (members.hasMajority(answered, server.getId())) {
+        return ageNanos(follower);
+      }
+    }
+    return Long.MAX_VALUE;
+  }
+
+  private static long ageNanos(FollowerInfo follower) {
+    return follower
+        .getLastRespondedAppendEntriesSendTime()
+        .elapsedTime()
+        .toLong(TimeUnit.NANOSECONDS);
   }
 }
