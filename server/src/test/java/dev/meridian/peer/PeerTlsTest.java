@@ -35,6 +35,8 @@ import org.apache.ratis.thirdparty.io.grpc.ClientCall;
 import org.apache.ratis.thirdparty.io.grpc.ClientInterceptors;
 import org.apache.ratis.thirdparty.io.grpc.ManagedChannel;
 import org.apache.ratis.thirdparty.io.grpc.Metadata;
+import org.apache.ratis.thirdparty.io.grpc.MethodDescriptor;
+import org.apache.ratis.thirdparty.io.grpc.MethodDescriptor.MethodType;
 import org.apache.ratis.thirdparty.io.grpc.Status;
 import org.apache.ratis.thirdparty.io.grpc.StatusRuntimeException;
 import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
@@ -118,9 +120,13 @@ class PeerTlsTest {
             .clientContext();
     ManagedChannel strangers = server.channel(nameless);
     try {
+      // On a connection that is there, and as streams, whose beginning is sent at once.
+      assertThat(TestServer.call(strangers, TestServer.JOIN, "first")).isEqualTo("nobody");
+      MethodDescriptor<byte[], byte[]> stream =
+          TestServer.JOIN.toBuilder().setType(MethodType.CLIENT_STREAMING).build();
       List<ClientCall<byte[], byte[]>> endless = new ArrayList<>();
       for (int i = 0; i < PeerAuthentication.MOST_STRANGERS; i++) {
-        ClientCall<byte[], byte[]> call = strangers.newCall(TestServer.JOIN, CallOptions.DEFAULT);
+        ClientCall<byte[], byte[]> call = strangers.newCall(stream, CallOptions.DEFAULT);
         call.start(new ClientCall.Listener<>() {}, new Metadata());
         endless.add(call);
       }
