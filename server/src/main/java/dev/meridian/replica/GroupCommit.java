@@ -41,11 +41,11 @@ final class GroupCommit implements AutoCloseable {
     /** The wall clock by which {@link #refusal} said null, milliseconds since 1970. */
     long wallMillis();
 
-    /** Raft's term, called before an entry is handed over. */
+    /** Raft's term. Called first: an entry must not be taken in another one. */
     long term();
 
-    /** An entry is safe that was handed over in {@code term}, at {@code nanoTime} or later. */
-    void committed(long term, long nanoTime);
+    /** An entry is safe that was handed over in {@code term}, at that moment or later. */
+    void committed(long term, Lease.Moment proposed);
 
     /**
      * Hands the entry over. The log calls {@link LogGroup#applied} or {@link LogGroup#failed}, on
@@ -300,6 +300,7 @@ final class GroupCommit implements AutoCloseable {
   }
 
   private void propose(List<PendingWrite> writes) {
+    long term = log.term();
     String refusal = log.refusal();
     if (refusal != null) {
       RuntimeException problem = notDone(refusal);
@@ -313,8 +314,8 @@ final class GroupCommit implements AutoCloseable {
             log.wallMillis(),
             options.region());
     metrics.proposed(writes.size(), entry.remaining());
-    Settling settling = new Settling(log.term(), System.nanoTime());
-    LogGroup group = new LogGroup(writes, entry, settling);
+    Settling settling = new Settling(term);
+    LogGroup group = new LogGroup(term, writes, entry, settling);
     settling.group = group;
     lock.lock();
     try {
@@ -333,12 +334,11 @@ final class GroupCommit implements AutoCloseable {
   /** Makes room for the next entry when its group has been answered. */
   private final class Settling implements LogGroup.Listener {
     private final long term;
-    private final long since;
+    private final Lease.Moment since = Lease.Moment.now();
     private @Nullable LogGroup group;
 
-    Settling(long term, long since) {
+    Settling(long term) {
       this.term = term;
-      this.since = since;
     }
 
     @Override
@@ -346,7 +346,7 @@ final class GroupCommit implements AutoCloseable {
       if (applied) {
         log.committed(term, since);
       }
-      metrics.settled(System.nanoTime() - since);
+      metrics.settled(System.nanoTime() - since.nanos());
       lock.lock();
       try {
         inFlight.remove(group);

@@ -2,38 +2,53 @@ package dev.meridian.replica;
 
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.LongSupplier;
 
 /**
  * Until when no other member can be primary. Any thread.
  *
- * <p>Members that heard from the primary vote for nobody else for an election timeout. So an entry
- * that a majority took makes sure for that long, counted from when it was proposed; and as long as
- * it is sure, so do the answers to what was sent later. Answers that come when it is not sure any
- * more renew nothing: Ratis 3.3.0 counts those, too, with which members refuse an old primary.
+ * <p>It rests on entries alone. Whoever is elected after an entry of this primary's became safe has
+ * that entry, so got it when it was proposed or later; a member that got one stands for election no
+ * sooner than an election timeout afterwards, and a restart takes it as long. What members answer
+ * to heartbeats would prove less: those who refuse answer, too, and a member may have given its
+ * vote away before it answers.
  */
 final class Lease {
   /** Part of an election timeout for which one is sure; clocks run at different rates. */
   private static final double PART = 0.9;
 
-  /** {@code until} as of {@link System#nanoTime}. */
-  private record Sure(long term, long until) {}
+  /** A moment by two clocks: one that nobody sets, and one that goes on while a machine sleeps. */
+  record Moment(long nanos, long wallMillis) {
+    static Moment now() {
+      return new Moment(System.nanoTime(), System.currentTimeMillis());
+    }
+
+    /** How long ago it was, by the clock that says more; without end if they were set back. */
+    private long age() {
+      long wall = System.currentTimeMillis() - wallMillis;
+      long age = System.nanoTime() - nanos;
+      return wall < 0 ? Long.MAX_VALUE : Math.max(age, Duration.ofMillis(wall).toNanos());
+    }
+  }
+
+  private record Sure(long term, Moment since) {}
 
   private final long nanos;
-  private final AtomicReference<Sure> sure = new AtomicReference<>(new Sure(-1, 0));
+  private final AtomicReference<Sure> sure = new AtomicReference<>(new Sure(-1, new Moment(0, 0)));
   private volatile long spoiltTerm = -1;
 
   Lease(Duration electionTimeout) {
     nanos = (long) (electionTimeout.toNanos() * PART);
   }
 
-  /**
-   * A majority took an entry of this primary's.
-   *
-   * @param proposed when the primary proposed it, or earlier
-   */
-  void committed(long term, long proposed) {
-    extend(term, proposed + nanos);
+  /** An entry is safe that this primary proposed in {@code term}, at that moment or later. */
+  void committed(long term, Moment proposed) {
+    sure.accumulateAndGet(
+        new Sure(term, proposed),
+        (known, next) ->
+            next.term > known.term
+                    || (next.term == known.term && next.since.nanos - known.since.nanos > 0)
+                ? next
+                : known);
   }
 
   /**
@@ -44,32 +59,13 @@ final class Lease {
     spoiltTerm = term;
   }
 
-  /**
-   * Whether no other member is primary at the moment of the call.
-   *
-   * @param age how old, in nanoseconds, what a majority has answered is; {@link Long#MAX_VALUE} if
-   *     there is no lease
-   */
-  boolean holds(long term, LongSupplier age) {
-    long now = System.nanoTime();
+  /** What part of it is left, up to 1: above 0, no other member is primary at this moment. */
+  double left(long term) {
     Sure known = sure.get();
-    if (known.term != term || now - known.until >= 0 || spoiltTerm == term) {
-      return false;
+    if (known.term != term || spoiltTerm == term) {
+      return 0;
     }
-    long old = age.getAsLong();
-    if (old == Long.MAX_VALUE) {
-      return false;
-    }
-    extend(term, now - old + nanos);
-    return true;
-  }
-
-  private void extend(long term, long until) {
-    sure.accumulateAndGet(
-        new Sure(term, until),
-        (known, next) ->
-            next.term > known.term || (next.term == known.term && next.until - known.until > 0)
-                ? next
-                : known);
+    long age = known.since.age();
+    return age >= nanos ? 0 : 1 - (double) age / nanos;
   }
 }

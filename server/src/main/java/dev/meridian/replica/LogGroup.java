@@ -18,6 +18,7 @@ final class LogGroup implements Message {
   /** So few callers are woken by the thread that has their outcomes. */
   private static final int WAKE_DIRECTLY = 2;
 
+  private final long term;
   private final List<PendingWrite> writes;
   private final ByteString content;
   private final Listener listener;
@@ -39,8 +40,13 @@ final class LogGroup implements Message {
     SETTLED
   }
 
-  /** A group not yet handed to the log. */
-  LogGroup(List<PendingWrite> writes, ByteBuffer entry, Listener listener) {
+  /**
+   * A group not yet handed to the log.
+   *
+   * @param term Raft's, when the entry got its timestamp; in another one, that may be of the past
+   */
+  LogGroup(long term, List<PendingWrite> writes, ByteBuffer entry, Listener listener) {
+    this.term = term;
     this.writes = writes;
     this.content = UnsafeByteOperations.unsafeWrap(entry);
     this.listener = listener;
@@ -58,10 +64,11 @@ final class LogGroup implements Message {
   /**
    * The log is about to take it.
    *
-   * @return false if its writes were told before that they are not done: it must not be taken
+   * @return false if it must not be taken: its writes were told before that they are not done, or
+   *     another primary may have written since it got its timestamp
    */
-  boolean appending() {
-    return state.compareAndSet(State.NEW, State.APPENDED);
+  boolean appending(long termNow) {
+    return term == termNow && state.compareAndSet(State.NEW, State.APPENDED);
   }
 
   /** Answers the writes with what they did. */

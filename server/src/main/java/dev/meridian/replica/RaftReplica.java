@@ -37,7 +37,6 @@ import org.apache.ratis.protocol.SnapshotManagementRequest;
 import org.apache.ratis.protocol.TransferLeadershipRequest;
 import org.apache.ratis.server.RaftConfiguration;
 import org.apache.ratis.server.RaftServer;
-import org.apache.ratis.server.impl.Leases;
 import org.apache.ratis.statemachine.SnapshotInfo;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -308,7 +307,7 @@ final class RaftReplica implements AutoCloseable {
         return true;
       }
       if (isClosed()) {
-        throw new IOException(
+        throw new ReplicaEnded(
             "The replica in " + folder + " stopped while it started; see the log.");
       }
       if (System.nanoTime() - until > 0 || inVain.getAsBoolean()) {
@@ -319,17 +318,17 @@ final class RaftReplica implements AutoCloseable {
   }
 
   /**
-   * Whether a read of the database here, made after this was called, is linearizable: all that was
-   * acknowledged before is applied here, and no other member can be primary yet.
+   * What part of the lease is left, up to 1: above 0, this is the primary, and no other member is
+   * at this moment.
    */
-  boolean holdsLease() {
+  double lease() {
     // The only member is its own quorum.
-    return isReady() && (members() == 1 || lease.holds(term(), () -> Leases.ageNanos(division())));
+    return isReady() ? members() == 1 ? 1 : lease.left(term()) : 0;
   }
 
-  /** An entry that was proposed here, in {@code term}, at {@code nanoTime} or later, is safe. */
-  void committed(long term, long nanoTime) {
-    lease.committed(term, nanoTime);
+  /** An entry is safe that was proposed here in {@code term}, at that moment or later. */
+  void committed(long term, Lease.Moment proposed) {
+    lease.committed(term, proposed);
   }
 
   /** Hands an entry to the log; its group is answered in any case. */

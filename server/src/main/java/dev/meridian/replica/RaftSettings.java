@@ -43,12 +43,6 @@ final class RaftSettings {
     snapshots(p);
     elections(p, alone, options);
 
-    // Linearizable reads are only that with the leader lease: without it a leader that was paused
-    // and came back answered from the past.
-    RaftServerConfigKeys.Read.setOption(p, RaftServerConfigKeys.Read.Option.LINEARIZABLE);
-    RaftServerConfigKeys.Read.setLeaderLeaseEnabled(p, true);
-    RaftServerConfigKeys.Read.setTimeout(p, duration(options.readDeadline()));
-
     // Every write has a client call of its own, told about once: Ratis' memory of replies is of no
     // use (idempotency is the store's), only of cost.
     RaftServerConfigKeys.RetryCache.setExpiryTime(p, TimeDuration.valueOf(1, TimeUnit.SECONDS));

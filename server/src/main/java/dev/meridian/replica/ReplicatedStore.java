@@ -67,6 +67,9 @@ public final class ReplicatedStore implements Store {
   /** How long closing waits for writes under way, and for another member to become primary. */
   private static final Duration CLOSE_WAIT = Duration.ofSeconds(10);
 
+  /** Part of the lease below which a read has it renewed. */
+  private static final double RENEW_AT = 0.5;
+
   private static final Duration TRANSFER_WAIT = Duration.ofMillis(1500);
 
   /** How long a primary that hands over waits for the entries under way. */
@@ -123,6 +126,9 @@ public final class ReplicatedStore implements Store {
   private final AtomicBoolean toldOfDamage = new AtomicBoolean();
 
   private volatile boolean closed;
+
+  /** Whether an entry is under way for the lease alone. */
+  private final AtomicBoolean renewing = new AtomicBoolean();
 
   /** When it last tried to give way ({@link System#nanoTime}); of the upkeep's thread. */
   private long gaveWay = System.nanoTime() - GIVE_WAY_EVERY.toNanos();
@@ -390,8 +396,7 @@ public final class ReplicatedStore implements Store {
   /**
    * The entry up to which a database must be for a read of it to be linearizable, as this primary
    * knows. Where the lease does not say that this is the primary still, an entry of the log does
-   * that is committed after this was called. Ratis' own answer rests on reads that were confirmed
-   * earlier, and may be of the past; see {@link org.apache.ratis.server.impl.Leases}.
+   * that is committed after this was called.
    *
    * <p>It is the newest one that is committed, not the newest applied here: another member may have
    * applied more, and shown it.
@@ -399,13 +404,34 @@ public final class ReplicatedStore implements Store {
    * @throws Unavailable if that is not known within the deadline, or this is not the primary
    */
   private long strongIndex(Duration deadline) {
-    if (!raft.holdsLease()) {
+    double lease = raft.lease();
+    if (lease <= 0) {
       if (!raft.isReady()) {
         throw notDone(raft.notReady());
       }
       commitNothing(deadline);
+    } else if (lease < RENEW_AT) {
+      renewLease();
     }
     return raft.committedIndex();
+  }
+
+  /** Has an entry committed meanwhile, where no write does it: so readers need not wait for one. */
+  private void renewLease() {
+    if (renewing.compareAndSet(false, true)) {
+      Thread.ofVirtual()
+          .name("lease")
+          .start(
+              () -> {
+                try {
+                  commitNothing(options.readDeadline());
+                } catch (StoreException e) {
+                  LOG.debug("The lease of {} is not renewed", group, e);
+                } finally {
+                  renewing.set(false);
+                }
+              });
+    }
   }
 
   /** Removes nothing; it is an entry. */
@@ -831,8 +857,8 @@ public final class ReplicatedStore implements Store {
     }
 
     @Override
-    public void committed(long term, long nanoTime) {
-      raft.committed(term, nanoTime);
+    public void committed(long term, Lease.Moment proposed) {
+      raft.committed(term, proposed);
     }
   }
 
@@ -967,8 +993,13 @@ public final class ReplicatedStore implements Store {
     @Override
     public long fence(boolean hurry) {
       long index = strongIndex(options.readDeadline());
-      if (hurry && commits.inFlight() == 0) {
-        commitNothing(options.readDeadline());
+      if (hurry) {
+        try {
+          commitNothing(options.readDeadline());
+        } catch (StoreException e) {
+          // The reader hears of it later, then, with a heartbeat.
+          LOG.debug("No entry is written for a reader of {}", group, e);
+        }
       }
       return index;
     }

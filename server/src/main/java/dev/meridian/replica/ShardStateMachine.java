@@ -70,6 +70,7 @@ final class ShardStateMachine extends BaseStateMachine {
   private final Fetcher fetcher;
   private final Snapshots snapshots;
   private final Consumer<Throwable> onFailure;
+  private volatile RaftServer.@Nullable Division division;
   private final Consumer<Unavailable> onDamage;
   private final Consumer<Throwable> onDiskFailure;
   private final Consumer<ShardStateMachine> onApplied;
@@ -200,11 +201,22 @@ final class ShardStateMachine extends BaseStateMachine {
   @Override
   public TransactionContext preAppendTransaction(TransactionContext transaction)
       throws IOException {
-    if (transaction.getStateMachineContext() instanceof LogGroup group && !group.appending()) {
-      // Its writes were told that they are not done; so they must not be.
+    if (transaction.getStateMachineContext() instanceof LogGroup group
+        && !group.appending(term())) {
+      // Its writes are told that they are not done; so they must not be.
       throw new StateMachineException("The writes of this entry were given up", null, false);
     }
     return transaction;
+  }
+
+  /** Raft's; asked on the thread that appends, which must not wait for the server's locks. */
+  private long term() throws IOException {
+    RaftServer.Division known = division;
+    if (known == null) {
+      known = getServer().join().getDivision(getGroupId());
+      division = known;
+    }
+    return known.getInfo().getCurrentTerm();
   }
 
   @Override
@@ -285,12 +297,6 @@ final class ShardStateMachine extends BaseStateMachine {
         new IllegalStateException(
             "This replica stopped: its log could not be written (" + cause.getMessage() + ")",
             cause));
-  }
-
-  /** Reads go to the database; asking Ratis only makes sure that they may. Any thread. */
-  @Override
-  public CompletableFuture<Message> query(Message request) {
-    return DONE;
   }
 
   @Override

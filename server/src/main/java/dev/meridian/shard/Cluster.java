@@ -17,6 +17,7 @@ import dev.meridian.replica.Group;
 import dev.meridian.replica.Identity;
 import dev.meridian.replica.Membership;
 import dev.meridian.replica.RaftHost;
+import dev.meridian.replica.ReplicaEnded;
 import dev.meridian.replica.ReplicaStatus;
 import dev.meridian.replica.ReplicatedStore;
 import dev.meridian.shard.proto.AttachReply;
@@ -69,6 +70,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Cluster implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
+
+  /** How often a node tries to start when Ratis ends a replica for no fault of its own. */
+  private static final int STARTS = 3;
 
   static final String JOIN = "cluster/join";
 
@@ -177,13 +181,21 @@ public final class Cluster implements AutoCloseable {
     if (options.join().isPresent()) {
       join(data, options);
     }
-    Cluster cluster = new Cluster(data, options, storeOptions, indexes, meters);
-    try {
-      cluster.start();
-      return cluster;
-    } catch (IOException | RuntimeException | Error e) {
-      cluster.close();
-      throw e;
+    for (int left = STARTS; ; left--) {
+      Cluster cluster = new Cluster(data, options, storeOptions, indexes, meters);
+      try {
+        cluster.start();
+        return cluster;
+      } catch (ReplicaEnded e) {
+        cluster.close();
+        if (left <= 1) {
+          throw e;
+        }
+        LOG.warn("{} It is started again.", e.getMessage());
+      } catch (IOException | RuntimeException | Error e) {
+        cluster.close();
+        throw e;
+      }
     }
   }
 

@@ -68,13 +68,13 @@ class GroupCommitTest {
             }
 
             @Override
-            public void committed(long term, long nanoTime) {
+            public void committed(long term, Lease.Moment proposed) {
               // Nothing here rests on a lease.
             }
 
             @Override
             public void submit(LogGroup group) {
-              group.appending();
+              group.appending(1);
               taken.add(group);
             }
           },

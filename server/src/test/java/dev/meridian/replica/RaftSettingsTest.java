@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import org.apache.ratis.conf.RaftProperties;
 import org.apache.ratis.server.RaftServerConfigKeys;
 import org.apache.ratis.server.RaftServerConfigKeys.Log;
-import org.apache.ratis.server.RaftServerConfigKeys.Read;
 import org.apache.ratis.server.RaftServerConfigKeys.Rpc;
 import org.apache.ratis.server.RaftServerConfigKeys.Snapshot;
 import org.junit.jupiter.api.Test;
@@ -21,13 +20,6 @@ class RaftSettingsTest {
     assertThat(Log.unsafeFlushEnabled(settings)).isFalse();
     assertThat(Log.asyncFlushEnabled(settings)).isFalse();
     assertThat(Log.useMemory(settings)).isFalse();
-  }
-
-  @Test
-  void strongReadsRestOnTheLease() {
-    assertThat(Read.option(settings)).isEqualTo(Read.Option.LINEARIZABLE);
-    assertThat(Read.leaderLeaseEnabled(settings)).isTrue();
-    assertThat(Read.leaderLeaseTimeoutRatio(settings)).isLessThanOrEqualTo(1);
   }
 
   @Test
