@@ -282,6 +282,10 @@ public final class Cluster implements AutoCloseable {
       }
     }
     checkClock();
+    String why = givenUp.get(); // the others' certificates may have said so
+    if (why != null) {
+      throw new IOException(why);
+    }
     host.start();
     awaitPrimaries();
     awaitAttached();
@@ -301,11 +305,17 @@ public final class Cluster implements AutoCloseable {
     renewing = Thread.ofVirtual().name("meridian-renewal").start(this::keepCertificate);
   }
 
-  private void checkClock() throws IOException {
+  /** Where the other members are, as this node noted it last; known before it has started. */
+  private Set<InetSocketAddress> stored() throws IOException {
     Set<InetSocketAddress> others = new HashSet<>();
     for (String group : List.of(CATALOG, SHARD)) {
       host.others(group).stream().map(Member::address).forEach(others::add);
     }
+    return others;
+  }
+
+  private void checkClock() throws IOException {
+    Set<InetSocketAddress> others = stored();
     options.join().ifPresent(join -> others.add(join.node()));
     String why = ClockCheck.refusal(host.client(), others, options.replica().wallMillis());
     if (why != null && !options.replica().acceptClock()) {
@@ -401,7 +411,14 @@ public final class Cluster implements AutoCloseable {
 
   /** Without this node's votes, others that were given up are no majority either. */
   private void retire() {
-    Set<InetSocketAddress> others = known();
+    Set<InetSocketAddress> others;
+    try {
+      // On disk: it may not have started yet.
+      others = stored();
+    } catch (IOException e) {
+      LOG.warn("The others are not told that this node came back: {}", e.getMessage());
+      others = Set.of();
+    }
     host.retire();
     byte[] self = Joining.info(self(), options).toByteArray();
     try (PeerClient toSuccessor =
