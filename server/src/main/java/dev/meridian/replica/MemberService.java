@@ -51,7 +51,7 @@ final class MemberService implements AutoCloseable {
     /** Writes as the primary; the replies are in the order of the writes. */
     List<WriteReply> write(List<WriteRequest> writes);
 
-    /** The newest entry applied here, once it is sure that this is the primary still. */
+    /** The newest entry that is committed, once it is sure that this is the primary still. */
     long fence(boolean hurry);
 
     /** A snapshot from which the log goes on without a gap. */
