@@ -109,17 +109,7 @@ public final class PeerAuthentication implements ServerInterceptor {
       return refuse(call, Status.UNAUTHENTICATED, e.getMessage());
     }
     if (node == null) {
-      String method = call.getMethodDescriptor().getFullMethodName();
-      if (cluster != null && !open.contains(method)) {
-        return refuse(call, Status.UNAUTHENTICATED, method + " needs a certificate of the cluster");
-      }
-      if (cluster == null) {
-        return next.startCall(call, headers);
-      }
-      if (!strangers.tryAcquire()) {
-        return refuse(call, Status.RESOURCE_EXHAUSTED, PeerService.BUSY);
-      }
-      return new Stranger<>(next.startCall(call, headers));
+      return cluster == null ? next.startCall(call, headers) : stranger(call, headers, next);
     }
     if (removed.test(node)) {
       return refuse(
@@ -168,6 +158,23 @@ public final class PeerAuthentication implements ServerInterceptor {
       throw new CertificateException("The header meridian-node does not hold the name of a node");
     }
     return node;
+  }
+
+  private <Q, A> ServerCall.Listener<Q> stranger(
+      ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+    String method = call.getMethodDescriptor().getFullMethodName();
+    if (!open.contains(method)) {
+      return refuse(call, Status.UNAUTHENTICATED, method + " needs a certificate of the cluster");
+    }
+    if (!strangers.tryAcquire()) {
+      return refuse(call, Status.RESOURCE_EXHAUSTED, PeerService.BUSY);
+    }
+    try {
+      return new Stranger<>(next.startCall(call, headers));
+    } catch (RuntimeException | Error e) {
+      strangers.release(); // nobody is told of its end
+      throw e;
+    }
   }
 
   /** Makes room when its call ends, which gRPC tells once, in one of two ways. */

@@ -174,6 +174,8 @@ final class RaftReplica implements AutoCloseable {
    * Why a database that could be opened is not to be gone on with, or null. One that was given up
    * in an earlier run is read as a whole: a disk that failed for a moment has damaged nothing, and
    * where several members share it, there may be nobody to copy from.
+   *
+   * @throws Unavailable if its files are damaged, or cannot be read now
    */
   private static @Nullable String problem(Rebuild rebuild, RocksStore store) throws IOException {
     String marked = rebuild.marked();
@@ -182,11 +184,7 @@ final class RaftReplica implements AutoCloseable {
     }
     if (marked != null) {
       LOG.warn("{} Its files are looked at again.", marked);
-      try {
-        store.checkFiles();
-      } catch (Unavailable e) {
-        return String.valueOf(e.getMessage());
-      }
+      store.checkFiles();
       LOG.warn("The files are whole; the database is gone on with.");
       rebuild.unmark();
     }
@@ -322,8 +320,11 @@ final class RaftReplica implements AutoCloseable {
    * at this moment.
    */
   double lease() {
+    if (!isReady()) {
+      return 0;
+    }
     // The only member is its own quorum.
-    return isReady() ? members() == 1 ? 1 : lease.left(term()) : 0;
+    return members() == 1 ? 1 : lease.left(term());
   }
 
   /** An entry is safe that was proposed here in {@code term}, at that moment or later. */

@@ -42,10 +42,12 @@ import org.slf4j.LoggerFactory;
  * <p>Ratis calls it on one thread, except where said otherwise.
  */
 final class ShardStateMachine extends BaseStateMachine {
-  private static final Duration FETCH_AGAIN_AFTER = Duration.ofSeconds(1);
   private static final Logger LOG = LoggerFactory.getLogger(ShardStateMachine.class);
   private static final CompletableFuture<Message> DONE =
       CompletableFuture.completedFuture(Message.EMPTY);
+
+  /** How long after a failed fetch of a snapshot the next one begins. */
+  private static final Duration FETCH_AGAIN_AFTER = Duration.ofSeconds(1);
 
   /** Opens the database in a folder. */
   interface Opener {
@@ -70,10 +72,13 @@ final class ShardStateMachine extends BaseStateMachine {
   private final Fetcher fetcher;
   private final Snapshots snapshots;
   private final Consumer<Throwable> onFailure;
-  private volatile RaftServer.@Nullable Division division;
   private final Consumer<Unavailable> onDamage;
   private final Consumer<Throwable> onDiskFailure;
   private final Consumer<ShardStateMachine> onApplied;
+
+  /** Ratis' side of this replica, once it was asked for; see {@link #term}. */
+  private volatile RaftServer.@Nullable Division division;
+
   private final ReplicaMetrics metrics;
 
   /** Replaced when another member's snapshot is installed. */

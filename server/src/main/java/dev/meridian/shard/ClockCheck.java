@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * itself.)
  */
 final class ClockCheck {
-  /** Further apart, somebody's clock is wrong. Writes bear half of it. */
+  /** Further apart, somebody's clock is wrong. */
   static final Duration MOST_APART = Duration.ofMinutes(2);
 
   private static final Duration CALL = Duration.ofSeconds(1);

@@ -276,9 +276,10 @@ public final class Cluster implements AutoCloseable {
     host.service().offer(DETACH, this::detach);
     host.service().offerOpenly(RETURNED, this::returned);
     for (String group : List.of(CATALOG, SHARD)) {
-      host.checkNotLost(group);
       if (host.identity().founder() || host.has(group)) {
         groups.put(group, newStore(group));
+      } else {
+        host.checkNotLost(group); // or it would wait to be given what it is to have already
       }
     }
     checkClock();
