@@ -120,8 +120,10 @@ class PeerTlsTest {
             .clientContext();
     ManagedChannel strangers = server.channel(nameless);
     try {
-      // On a connection that is there, and as streams, whose beginning is sent at once.
-      assertThat(TestServer.call(strangers, TestServer.JOIN, "first")).isEqualTo("nobody");
+      // On a connection that is there, by a call that takes no place; and as streams, whose
+      // beginning is sent at once.
+      assertThatThrownBy(() -> TestServer.who(strangers))
+          .satisfies(e -> assertThat(code(e)).isEqualTo(Status.Code.UNAUTHENTICATED));
       MethodDescriptor<byte[], byte[]> stream =
           TestServer.JOIN.toBuilder().setType(MethodType.CLIENT_STREAMING).build();
       List<ClientCall<byte[], byte[]>> endless = new ArrayList<>();
