@@ -14,11 +14,13 @@ import java.security.cert.X509Certificate;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.net.ssl.KeyManager;
@@ -120,24 +122,35 @@ class PeerTlsTest {
             .clientContext();
     ManagedChannel strangers = server.channel(nameless);
     try {
-      // On a connection that is there, by a call that takes no place; and as streams, whose
-      // beginning is sent at once.
-      assertThatThrownBy(() -> TestServer.who(strangers))
-          .satisfies(e -> assertThat(code(e)).isEqualTo(Status.Code.UNAUTHENTICATED));
+      // As streams, whose beginning is sent at once. The server looks at them in any order, so more
+      // are begun than there is room for: those that it refuses are told so.
       MethodDescriptor<byte[], byte[]> stream =
           TestServer.JOIN.toBuilder().setType(MethodType.CLIENT_STREAMING).build();
-      List<ClientCall<byte[], byte[]>> endless = new ArrayList<>();
-      for (int i = 0; i < PeerAuthentication.MOST_STRANGERS; i++) {
+      Set<ClientCall<byte[], byte[]>> endless = ConcurrentHashMap.newKeySet();
+      BlockingQueue<Status.Code> refused = new LinkedBlockingQueue<>();
+      int tooMany = 5;
+      for (int i = 0; i < PeerAuthentication.MOST_STRANGERS + tooMany; i++) {
         ClientCall<byte[], byte[]> call = strangers.newCall(stream, CallOptions.DEFAULT);
-        call.start(new ClientCall.Listener<>() {}, new Metadata());
         endless.add(call);
+        call.start(
+            new ClientCall.Listener<>() {
+              @Override
+              public void onClose(Status status, Metadata trailers) {
+                endless.remove(call);
+                refused.add(status.getCode());
+              }
+            },
+            new Metadata());
       }
-      // On the same connection, so it comes after those.
+      for (int i = 0; i < tooMany; i++) {
+        assertThat(refused.poll(20, TimeUnit.SECONDS)).isEqualTo(Status.Code.RESOURCE_EXHAUSTED);
+      }
+      assertThat(endless).hasSize(PeerAuthentication.MOST_STRANGERS);
       assertThatThrownBy(() -> TestServer.call(strangers, TestServer.JOIN, "one more"))
           .satisfies(e -> assertThat(code(e)).isEqualTo(Status.Code.RESOURCE_EXHAUSTED))
           .hasMessageContaining("busy");
       assertThat(server.who(cluster.tls("alice").clientContext())).isEqualTo("alice");
-      endless.getFirst().cancel("enough", null);
+      endless.iterator().next().cancel("enough", null);
       // The server hears of the end a moment later, and of the first call's before the second's.
       for (int served = 0, tried = 0; served < 2; tried++) {
         try {
