@@ -60,9 +60,12 @@ public final class RaftTransport implements RpcType {
    */
   private static final class Appender extends GrpcLogAppender {
     private static final long NONE = -1;
+    private static final int MAX_PATIENCE_MILLIS = 250;
 
     private final AwaitForSignal signal = new StayingSignal(this);
-    private final long patienceNanos;
+
+    /** Also how often it looks: heartbeats are much rarer where the election timeout is long. */
+    private final int patienceMillis;
 
     /** The last entry, while it seems to be lost; of the appender's thread, as is the next. */
     private long lost = NONE;
@@ -71,8 +74,8 @@ public final class RaftTransport implements RpcType {
 
     Appender(RaftServer.Division server, LeaderState state, FollowerInfo follower) {
       super(server, state, follower);
-      patienceNanos =
-          TimeUnit.MILLISECONDS.toNanos(Math.max(1, server.properties().minRpcTimeoutMs() / 4));
+      patienceMillis =
+          Math.clamp(server.properties().minRpcTimeoutMs() / 4, 1, MAX_PATIENCE_MILLIS);
     }
 
     @Override
@@ -96,7 +99,7 @@ public final class RaftTransport implements RpcType {
         // Or its answer is being read just now, on another thread, and is about to change this.
         lost = last;
         lostSince = System.nanoTime();
-      } else if (System.nanoTime() - lostSince > patienceNanos) {
+      } else if (System.nanoTime() - lostSince > TimeUnit.MILLISECONDS.toNanos(patienceMillis)) {
         lost = NONE;
         // Not if an answer changed it meanwhile. Too often does no harm: followers know what they
         // have.
@@ -111,7 +114,7 @@ public final class RaftTransport implements RpcType {
 
     @Override
     public long getWaitTimeMs() {
-      long wait = super.getWaitTimeMs();
+      long wait = Math.min(super.getWaitTimeMs(), patienceMillis);
       return hasAppendEntries() ? wait : Math.max(wait, 1); // a new entry ends it
     }
   }

@@ -201,12 +201,16 @@ class DamageTest {
     return log;
   }
 
-  /** Without the zeros reserved ahead. */
-  private static long usedLength(Path log) throws IOException {
-    byte[] bytes = Files.readAllBytes(log);
-    int end = bytes.length;
-    while (end > 0 && bytes[end - 1] == 0) {
-      end--;
+  /** Without the zeros reserved ahead; the last entry's checksum may end in zeros, too. */
+  private static int usedLength(Path log) throws IOException {
+    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(log));
+    int end = "RaftLog1".length();
+    while (end < bytes.limit() && bytes.get(end) != 0) {
+      int length = 0;
+      for (int shift = 0; shift == 0 || bytes.get(end - 1) < 0; shift += 7) {
+        length |= (bytes.get(end++) & 0x7f) << shift;
+      }
+      end += length + Integer.BYTES; // the checksum
     }
     return end;
   }
