@@ -8,6 +8,7 @@ import dev.meridian.replica.ReplicaOptions;
 import dev.meridian.replica.ReplicatedStore;
 import dev.meridian.shard.Cluster;
 import dev.meridian.shard.ClusterOptions;
+import dev.meridian.shard.Formats;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.LiveSite;
@@ -153,6 +154,7 @@ public final class Node implements AutoCloseable {
         replica,
         membership.zone(),
         options.version(),
+        Formats.OURS,
         listeners.http().map(StatusReport::text).orElse(""),
         membership.join(),
         membership.replicas(),
@@ -197,6 +199,7 @@ public final class Node implements AutoCloseable {
                 .build(),
             options.membership().zone(),
             options.version(),
+            Formats.OURS,
             wanted.http().map(StatusReport::text).orElse(""),
             options.membership().join(),
             options.membership().replicas(),

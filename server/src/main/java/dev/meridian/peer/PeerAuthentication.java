@@ -25,6 +25,7 @@ import org.apache.ratis.thirdparty.io.grpc.ServerCallHandler;
 import org.apache.ratis.thirdparty.io.grpc.ServerInterceptor;
 import org.apache.ratis.thirdparty.io.grpc.Status;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
 
 /**
  * Lets a node's calls in and tells {@link #NODE who calls}; refuses everybody else's, before a byte
@@ -46,6 +47,9 @@ public final class PeerAuthentication implements ServerInterceptor {
 
   /** Calls of those without a certificate at once; a message of theirs takes memory, too. */
   static final int MOST_STRANGERS = 8;
+
+  private static final RefusalLog REFUSALS =
+      new RefusalLog(LoggerFactory.getLogger(PeerAuthentication.class));
 
   private final Semaphore strangers = new Semaphore(MOST_STRANGERS);
   private final @Nullable UUID cluster;
@@ -198,6 +202,13 @@ public final class PeerAuthentication implements ServerInterceptor {
 
   private static <Q, A> ServerCall.Listener<Q> refuse(
       ServerCall<Q, A> call, Status status, @Nullable String why) {
+    if (status != Status.PERMISSION_DENIED) { // a removed member is told, and ends
+      REFUSALS.say(
+          "A call from "
+              + call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR)
+              + " was refused: "
+              + why);
+    }
     call.close(status.withDescription(why), new Metadata());
     return new ServerCall.Listener<>() {};
   }

@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 import org.apache.ratis.grpc.GrpcTlsConfig;
 import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
 
 /**
  * TLS between the nodes of a cluster. A peer is trusted if its certificate is of one of the
@@ -19,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * thread.
  */
 public final class PeerTls {
+  private static final RefusalLog REFUSALS = new RefusalLog(LoggerFactory.getLogger(PeerTls.class));
+
   private final InstantSource clock;
   private final PeerKeyManager keys;
   private volatile TrustedAuthorities trusted;
@@ -162,7 +165,15 @@ public final class PeerTls {
         throws CertificateException {
       TrustedAuthorities authorities = trusted;
       authorities.successor(chain).ifPresent(onSuccessor);
-      String node = authorities.check(chain, purpose, clock.instant());
+      String node;
+      try {
+        node = authorities.check(chain, purpose, clock.instant());
+      } catch (CertificateException e) {
+        if (purpose == TrustedAuthorities.Purpose.CLIENT) { // otherwise this node's call says it
+          REFUSALS.say("A peer's connection was refused. " + e.getMessage());
+        }
+        throw e;
+      }
       if (expected != null && !node.equals(expected)) {
         throw new CertificateException(
             "The peer is " + node + ", where " + expected + " was to be");

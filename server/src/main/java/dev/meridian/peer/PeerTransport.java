@@ -31,6 +31,7 @@ public interface PeerTransport {
     return new PeerTransport() {
       @Override
       public Parameters parameters(PeerService service) {
+        FailedHandshakes.watch();
         Parameters parameters = new Parameters();
         GrpcConfigKeys.TLS.setConf(parameters, tls.ratisConfig());
         GrpcConfigKeys.Server.setServicesCustomizer(

@@ -291,6 +291,18 @@ final class RaftReplica implements AutoCloseable {
   }
 
   /**
+   * Checks, while it starts, that it was not ended.
+   *
+   * @throws ReplicaEnded if it was
+   */
+  void checkRuns() throws ReplicaEnded {
+    if (isClosed()) {
+      throw new ReplicaEnded(
+          "The replica in " + folder + " stopped while it started; see the log.");
+    }
+  }
+
+  /**
    * Waits until this is the primary, or knows another one.
    *
    * @param inVain whether there is no more need to wait
@@ -304,10 +316,7 @@ final class RaftReplica implements AutoCloseable {
       if (isReady() || (primary != null && !primary.getId().equals(host.self()))) {
         return true;
       }
-      if (isClosed()) {
-        throw new ReplicaEnded(
-            "The replica in " + folder + " stopped while it started; see the log.");
-      }
+      checkRuns();
       if (System.nanoTime() - until > 0 || inVain.getAsBoolean()) {
         return false;
       }

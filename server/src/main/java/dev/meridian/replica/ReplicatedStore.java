@@ -285,8 +285,15 @@ public final class ReplicatedStore implements Store {
     maintenance.start();
   }
 
-  /** Whether it is known who is primary: this node, or another. */
-  public boolean knowsPrimary() {
+  /**
+   * Whether it is known who is primary: this node, or another.
+   *
+   * @throws ReplicaEnded if this replica was ended meanwhile, so that it will never know
+   */
+  public boolean knowsPrimary() throws ReplicaEnded {
+    if (failure.get() == null) { // otherwise whoever waits for it to serve is told
+      raft.checkRuns();
+    }
     RaftPeer at = raft.primary();
     return raft.isReady() || (at != null && !at.getId().equals(host.self()));
   }

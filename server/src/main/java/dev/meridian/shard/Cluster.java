@@ -12,6 +12,7 @@ import dev.meridian.peer.PeerService;
 import dev.meridian.peer.PeerTls;
 import dev.meridian.peer.PeerTransport;
 import dev.meridian.peer.Pem;
+import dev.meridian.peer.RefusalLog;
 import dev.meridian.peer.TrustedAuthorities;
 import dev.meridian.replica.Group;
 import dev.meridian.replica.Identity;
@@ -54,7 +55,6 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
@@ -97,8 +97,6 @@ public final class Cluster implements AutoCloseable {
   private static final int STANDING_ROUNDS = 3;
 
   private static final Duration RETIRE_WAIT = Duration.ofSeconds(30);
-  private static final Duration RETURNED_EVERY = Duration.ofSeconds(10);
-  private static final int MOST_PRINTED = 100;
   private static final Duration RENEW_EVERY = Duration.ofHours(1);
 
   private final ClusterOptions options;
@@ -130,8 +128,8 @@ public final class Cluster implements AutoCloseable {
 
   private volatile @Nullable Thread retiring;
 
-  /** When ({@link System#nanoTime}) the next node that came back is worth a line. */
-  private final AtomicLong returnedNotBefore = new AtomicLong(System.nanoTime());
+  private final RefusalLog joinsRefused = new RefusalLog(LOG);
+  private final RefusalLog returnsRefused = new RefusalLog(LOG);
 
   private volatile boolean closed;
   private @Nullable Steward steward;
@@ -282,7 +280,7 @@ public final class Cluster implements AutoCloseable {
         host.checkNotLost(group); // or it would wait to be given what it is to have already
       }
     }
-    checkClock();
+    checkOthers();
     String why = givenUp.get(); // the others' certificates may have said so
     if (why != null) {
       throw new IOException(why);
@@ -315,10 +313,15 @@ public final class Cluster implements AutoCloseable {
     return others;
   }
 
-  private void checkClock() throws IOException {
+  private void checkOthers() throws IOException {
     Set<InetSocketAddress> others = stored();
     options.join().ifPresent(join -> others.add(join.node()));
-    String why = ClockCheck.refusal(host.client(), others, options.replica().wallMillis());
+    StartCheck check = new StartCheck(host.client(), others, options.replica().wallMillis());
+    String unfit = check.formatsRefusal(options.version(), options.formats());
+    if (unfit != null) {
+      throw new IOException(unfit);
+    }
+    String why = check.clockRefusal();
     if (why != null && !options.replica().acceptClock()) {
       throw new IOException(why);
     }
@@ -344,8 +347,7 @@ public final class Cluster implements AutoCloseable {
    */
   private void awaitPrimaries() throws IOException {
     long until = System.nanoTime() + options.replica().startDeadline().toNanos();
-    while (!groups.values().stream().allMatch(ReplicatedStore::knowsPrimary)
-        && System.nanoTime() - until < 0) {
+    while (!allKnowPrimaries() && System.nanoTime() - until < 0) {
       String why = givenUp.get();
       if (why != null) {
         throw new IOException(why);
@@ -355,6 +357,15 @@ public final class Cluster implements AutoCloseable {
       }
       LockSupport.parkNanos(LOOK_EVERY.toNanos());
     }
+  }
+
+  private boolean allKnowPrimaries() throws ReplicaEnded {
+    for (ReplicatedStore store : groups.values()) {
+      if (!store.knowsPrimary()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Whether any other node says that this one was removed; one that knows it as one says no. */
@@ -458,23 +469,12 @@ public final class Cluster implements AutoCloseable {
   /** A node that was given up says that it came back. It has no certificate that counts here. */
   private byte[] returned(byte[] request) throws IOException {
     NodeInfo node = NodeInfo.parseFrom(request);
-    long now = System.nanoTime();
-    long next = returnedNotBefore.get();
-    if (now - next >= 0 && returnedNotBefore.compareAndSet(next, now + RETURNED_EVERY.toNanos())) {
-      LOG.warn(
-          "A node was refused that says it is {} at {}, of the cluster that this one was recovered"
-              + " from: it was started with its old data, and has stopped. Delete that data; to take"
-              + " part, let it join with an empty data folder",
-          printable(node.getId()),
-          printable(node.getAddress()));
-    }
+    returnsRefused.say(
+        "A node was refused that says it is %s at %s, of the cluster that this one was recovered from:"
+                .formatted(node.getId(), node.getAddress())
+            + " it was started with its old data, and has stopped. Delete that data; to take part,"
+            + " let it join with an empty data folder");
     return new byte[0];
-  }
-
-  /** Anybody may have sent it. */
-  private static String printable(String text) {
-    String known = text.replaceAll("[^A-Za-z0-9.:_\\[\\]-]", "?");
-    return known.substring(0, Math.min(known.length(), MOST_PRINTED));
   }
 
   /** Waits to be given replicas. A node that is one too many waits until it is needed. */
@@ -663,6 +663,7 @@ public final class Cluster implements AutoCloseable {
   private byte[] ping() {
     return PingReply.newBuilder()
         .setVersion(options.version())
+        .setFormats(options.formats().encode())
         .setWallMillis(options.replica().wallMillis().getAsLong())
         .build()
         .toByteArray();
@@ -670,7 +671,20 @@ public final class Cluster implements AutoCloseable {
 
   private byte[] join(byte[] request) throws IOException {
     JoinRequest asked = JoinRequest.parseFrom(request);
-    JoinReply.Builder reply = JoinReply.newBuilder();
+    JoinReply reply = letIn(asked);
+    if (!reply.getRefusal().isEmpty()) {
+      joinsRefused.say(
+          "A node that says it is at "
+              + asked.getNode().getAddress()
+              + " was not let in: "
+              + reply.getRefusal());
+    }
+    return reply.toByteArray();
+  }
+
+  private JoinReply letIn(JoinRequest asked) throws IOException {
+    JoinReply.Builder reply =
+        JoinReply.newBuilder().setVersion(options.version()).setFormats(options.formats().encode());
     try {
       JoinToken token = JoinToken.parse(asked.getToken());
       InetSocketAddress at = Member.address(asked.getNode().getAddress());
@@ -680,6 +694,12 @@ public final class Cluster implements AutoCloseable {
       // First: strangers are to cost little and learn nothing.
       if (!catalog().isGranted(token, Instant.now())) {
         return refuse(TOKEN_IS_NONE);
+      }
+      String unfit =
+          Formats.of(asked.hasFormats(), asked.getFormats())
+              .refusal(asked.getNode().getVersion(), options.formats(), options.version());
+      if (unfit != null) {
+        return refuse(unfit);
       }
       if (at.getAddress() == null || at.getAddress().isAnyLocalAddress()) {
         return refuse(
@@ -737,8 +757,7 @@ public final class Cluster implements AutoCloseable {
           .setChain(chain)
           .setAuthority(authority.secretText())
           .setOperatorKey(ByteString.copyFrom(Joining.operatorKey(host.data())))
-          .build()
-          .toByteArray();
+          .build();
     } catch (InvalidInputException | StoreException e) {
       return refuse(String.valueOf(e.getMessage()));
     }
@@ -748,8 +767,8 @@ public final class Cluster implements AutoCloseable {
     return at.getAddress() != null && at.getAddress().isLoopbackAddress();
   }
 
-  private static byte[] refuse(String why) {
-    return JoinReply.newBuilder().setRefusal(why).build().toByteArray();
+  private static JoinReply refuse(String why) {
+    return JoinReply.newBuilder().setRefusal(why).build();
   }
 
   private byte[] attach(byte[] request) throws IOException {

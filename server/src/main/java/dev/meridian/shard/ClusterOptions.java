@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param replica how its replicas behave and where its peers reach it
  * @param zone the failure zone it is in; empty for none
  * @param version of this build
+ * @param formats that this build understands
  * @param http where its web tier listens, for people; empty when off
  * @param join whose cluster to join when the data folder is new; empty founds one
  * @param replicas how many replicas a group should have, when there are so many nodes
@@ -22,6 +23,7 @@ public record ClusterOptions(
     ReplicaOptions replica,
     String zone,
     String version,
+    Formats formats,
     String http,
     Optional<Join> join,
     int replicas,

@@ -64,12 +64,23 @@ final class Joining {
             .setToken(token.text())
             .setNode(info(node, options))
             .setCertificateRequest(ByteString.copyFrom(NodeCertificate.request(key)))
+            .setFormats(options.formats().encode())
             .build();
     JoinReply reply = ask(join, token, request);
     if (!reply.getRefusal().isEmpty()) {
       throw new IOException("The cluster does not let this node join: " + reply.getRefusal());
     }
     try {
+      String unfit =
+          options
+              .formats()
+              .refusal(
+                  options.version(),
+                  Formats.of(reply.hasFormats(), reply.getFormats()),
+                  reply.getVersion());
+      if (unfit != null) {
+        throw new IOException("This node cannot join: " + unfit + ".");
+      }
       List<X509Certificate> chain = Pem.certificates(reply.getChain());
       if (!token.isOf(chain.getLast())) {
         throw new IOException("The answer is not of the cluster that the join token is for.");

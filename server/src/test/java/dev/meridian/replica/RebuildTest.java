@@ -49,7 +49,8 @@ class RebuildTest {
     TABLE_IS_CUT_SHORT,
     MANIFEST_IS_GARBAGE,
     CURRENT_IS_GONE,
-    FOLDER_IS_GONE;
+    FOLDER_IS_GONE,
+    ALL_BUT_THE_LOG_IS_GONE;
 
     void on(Path database) throws IOException {
       switch (this) {
@@ -67,6 +68,7 @@ class RebuildTest {
         }
         case CURRENT_IS_GONE -> Files.delete(database.resolve("CURRENT"));
         case FOLDER_IS_GONE -> Folders.delete(database);
+        case ALL_BUT_THE_LOG_IS_GONE -> Folders.delete(Folders.parent(Folders.parent(database)));
       }
     }
   }
