@@ -812,6 +812,19 @@ public final class ReplicatedStore implements Store {
     }
   }
 
+  /**
+   * Whether this replica's part in its group was ended, though nothing failed here and nobody closed
+   * it: by Ratis, which does so to one that left, and for reasons of its own.
+   */
+  public boolean isEnded() {
+    return !closed && failure.get() == null && host.isStarted() && raft.isClosed();
+  }
+
+  /** Ends it as Ratis may. */
+  void endForTest() {
+    raft.end();
+  }
+
   /** Asks for the primary's place to go to a member, whether that one can take it or not. */
   void transferForTest(String node, Duration deadline) throws IOException {
     raft.transfer(RaftPeerId.valueOf(node), deadline);

@@ -80,6 +80,10 @@ public final class Cluster implements AutoCloseable {
       "the token has expired, was used, or is not of this cluster; make a new one with"
           + " ./meridian token";
 
+  private static final String ENDED =
+      "A replica of this node was ended by Raft, and so it can do nothing more; see the lines before."
+          + " Nothing is lost: start this node again.";
+
   static final String ATTACH = "cluster/attach";
   static final String DETACH = "cluster/detach";
   static final String PING = "cluster/ping";
@@ -95,6 +99,9 @@ public final class Cluster implements AutoCloseable {
 
   /** So often is asked whether this node is still a member. */
   private static final int STANDING_ROUNDS = 3;
+
+  /** So often is looked at a replica that was ended, as the node may have been removed. */
+  private static final int ENDED_ROUNDS = 2 * STANDING_ROUNDS;
 
   private static final Duration RETIRE_WAIT = Duration.ofSeconds(30);
   private static final Duration RENEW_EVERY = Duration.ofHours(1);
@@ -396,7 +403,8 @@ public final class Cluster implements AutoCloseable {
   }
 
   /**
-   * Waits until this node is removed from the cluster, or the cluster went on without it.
+   * Waits until this node is removed from the cluster, the cluster went on without it, or it can do
+   * nothing more.
    *
    * @return what that means, and what to do
    */
@@ -800,6 +808,7 @@ public final class Cluster implements AutoCloseable {
   /** Notes who comes and goes, and whether this node still belongs. */
   private void watchMembers() {
     boolean announced = false;
+    int ended = 0;
     try {
       for (int round = 0; !closed; round++) {
         try {
@@ -819,6 +828,12 @@ public final class Cluster implements AutoCloseable {
           }
         } catch (RuntimeException e) {
           LOG.debug("Whether this node is still a member is asked again later", e);
+        }
+        ended = groups.values().stream().anyMatch(ReplicatedStore::isEnded) ? ended + 1 : 0;
+        if (ended > ENDED_ROUNDS && givenUp.compareAndSet(null, ENDED)) {
+          LOG.error("{}", ENDED);
+          member.countDown();
+          return;
         }
         Thread.sleep(MEMBERS_EVERY);
       }
