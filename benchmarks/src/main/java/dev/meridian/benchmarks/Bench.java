@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 
 /**
  * {@code ./meridian bench}: Meridian beside whatever peers are installed, in one run, in turns, and
@@ -30,7 +31,8 @@ public final class Bench {
 
       Runs Meridian and its peers in turns on this machine, on loopback and on the disk of the
       temporary folder, and writes the medians to benchmarks/RESULTS.md. Peers that are not installed
-      are left out with a word. Names: get, put, dns, import, cluster.
+      are left out with a word. Names: get, put, dns, import; and of three nodes beside three of
+      etcd: cluster (writes and strong reads), spread (reads on one and on three), failover.
 
         --only NAME,...  these benchmarks only; RESULTS.md is then left alone
         --runs N         counted runs of each contender (default 5, after one that does not count)
@@ -38,6 +40,8 @@ public final class Bench {
         --kills N        kills of the cluster's primary (default 20)
         --no-save        print only
       """;
+  private static final List<String> NAMES =
+      Stream.concat(Stream.of("get", "put", "dns", "import"), ClusterBench.PARTS.stream()).toList();
   private static final int DOCUMENT_BYTES = 256;
   private static final int DOCUMENTS = 100_000;
 
@@ -58,7 +62,7 @@ public final class Bench {
   /** Runs what the arguments ask for; the first is the checkout's folder. */
   static void main(String[] args) throws IOException {
     Path home = Path.of(args[0]).toAbsolutePath();
-    Set<String> only = new LinkedHashSet<>(List.of("get", "put", "dns", "import", "cluster"));
+    Set<String> only = new LinkedHashSet<>(NAMES);
     Set<String> known = Set.copyOf(only);
     int runs = 5;
     int seconds = 5;
@@ -82,7 +86,7 @@ public final class Bench {
       }
     }
     if (!known.containsAll(only)) {
-      usage("--only takes get, put, dns, import and cluster");
+      usage("--only takes some of " + String.join(", ", NAMES));
     }
     Path scratch = Files.createTempDirectory("meridian-bench");
     scratch.toFile().setExecutable(true, false); // PostgreSQL runs as another user
@@ -100,8 +104,9 @@ public final class Bench {
       if (only.contains("import")) {
         bench.importCities();
       }
-      if (only.contains("cluster")) {
-        bench.cluster(kills);
+      only.retainAll(ClusterBench.PARTS);
+      if (!only.isEmpty()) {
+        bench.cluster(only, kills);
       }
       System.out.println();
       System.out.print(bench.report.plain());
@@ -434,7 +439,7 @@ public final class Bench {
 
   // --- Cluster -----------------------------------------------------------------------------------
 
-  private void cluster(int kills) {
+  private void cluster(Set<String> parts, int kills) {
     List<Trio> trios = new ArrayList<>();
     Path folder = scratch.resolve("cluster");
     try {
@@ -446,7 +451,7 @@ public final class Bench {
       } else {
         report.skip("a cluster beside etcd (not installed)");
       }
-      new ClusterBench(trios, document(), runs, seconds, report, out).run(kills);
+      new ClusterBench(trios, document(), runs, seconds, report, out).run(parts, kills);
     } finally {
       trios.forEach(Trio::close);
     }

@@ -7,9 +7,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 
 /**
@@ -25,8 +30,17 @@ import java.util.function.ToIntFunction;
  * those of etcd do not. Both keep their default election timeouts.
  */
 final class ClusterBench {
+  /** What it measures, by name. */
+  static final List<String> PARTS = List.of("cluster", "failover", "spread");
+
   private static final int DOCUMENTS = 10_000;
   private static final int MANY = 256;
+
+  /** Of one core, for each of three nodes; the clients need the rest of two. */
+  private static final double SHARE = 0.2;
+
+  private static final double MIN_GROWTH = 2.5;
+  private static final int AT_EACH = 64;
 
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
@@ -58,26 +72,56 @@ final class ClusterBench {
     this.out = out;
   }
 
+  /** Which nodes clients ask. */
+  private enum Where {
+    ALL,
+    PRIMARY,
+    FIRST,
+    SECOND,
+    THIRD
+  }
+
   private interface Operation {
     void on(Trio.Client client, int document) throws IOException;
   }
 
-  /** Measures everything; {@code kills} times the primary dies. */
-  void run(int kills) {
+  /** Measures some of {@link #PARTS}; {@code kills} times the primary dies. */
+  void run(Set<String> parts, int kills) {
+    trios.forEach(this::fill);
+    if (parts.contains("cluster")) {
+      rates();
+    }
+    if (parts.contains("failover")) {
+      failover(kills);
+    }
+    if (parts.contains("spread")) {
+      spread(); // last: what it does to the processes is not to be undone
+    }
+  }
+
+  private void rates() {
     Operation put = (client, id) -> client.put(id, document);
     Operation get = Trio.Client::get;
-    trios.forEach(this::fill);
-    turns("durable write of 256 bytes on 3 nodes, 256 in flight", put, MANY, false, 3);
+    turns("durable write of 256 bytes on 3 nodes, 256 in flight", put, MANY, Where.ALL, 3);
     turns(
         "durable write of 256 bytes on 3 nodes, 256 in flight, at the primary",
         put,
         MANY,
-        true,
+        Where.PRIMARY,
         Double.NaN);
-    turns("durable write of 256 bytes on 3 nodes, 1 in flight, at the primary", put, 1, true, 1);
-    turns("strong read on 3 nodes, 256 in flight", get, MANY, false, 3);
-    turns("strong read on 3 nodes, 256 in flight, at the primary", get, MANY, true, Double.NaN);
-    failover(kills);
+    turns(
+        "durable write of 256 bytes on 3 nodes, 1 in flight, at the primary",
+        put,
+        1,
+        Where.PRIMARY,
+        1);
+    turns("strong read on 3 nodes, 256 in flight", get, MANY, Where.ALL, 3);
+    turns(
+        "strong read on 3 nodes, 256 in flight, at the primary",
+        get,
+        MANY,
+        Where.PRIMARY,
+        Double.NaN);
   }
 
   private void fill(Trio trio) {
@@ -86,28 +130,31 @@ final class ClusterBench {
     load(
         trio,
         MANY,
-        false,
+        Where.ALL,
         _ -> next.getAndIncrement(),
         (client, id) -> client.put(id, document),
-        () -> next.get() >= DOCUMENTS);
+        () -> () -> next.get() >= DOCUMENTS);
   }
 
-  private void turns(
-      String what, Operation operation, int clients, boolean atPrimary, double target) {
+  private void turns(String what, Operation operation, int clients, Where where, double target) {
     List<Series> all = trios.stream().map(trio -> new Series(trio.name())).toList();
     for (Trio trio : trios) {
       WarmUp.until(
           () -> {
             out.printf("%s: warming up, ", what);
-            return measure(trio, operation, clients, atPrimary).rate();
+            return measure(trio, operation, clients, where).rate();
           });
     }
     for (int run = 0; run < runs; run++) {
       for (int i = 0; i < trios.size(); i++) {
         out.printf(Locale.ROOT, "%s: run %d/%d, ", what, run + 1, runs);
-        all.get(i).add(measure(trios.get(i), operation, clients, atPrimary));
+        all.get(i).add(measure(trios.get(i), operation, clients, where));
       }
     }
+    report(what, all, target);
+  }
+
+  private void report(String what, List<Series> all, double target) {
     Series own = all.getFirst();
     report.add(new Report.Row(what, own.contender(), Report.figures(own), null, "", null));
     for (Series peer : all.subList(1, all.size())) {
@@ -124,38 +171,42 @@ final class ClusterBench {
     }
   }
 
-  private Sample measure(Trio trio, Operation operation, int clients, boolean atPrimary) {
-    long until = System.nanoTime() + Duration.ofSeconds(seconds).toNanos();
-    Sample sample =
-        load(
-            trio,
-            clients,
-            atPrimary,
-            _ -> ThreadLocalRandom.current().nextInt(DOCUMENTS),
-            operation,
-            () -> System.nanoTime() - until > 0);
-    return sample;
+  private Sample measure(Trio trio, Operation operation, int clients, Where where) {
+    return load(
+        trio,
+        clients,
+        where,
+        _ -> ThreadLocalRandom.current().nextInt(DOCUMENTS),
+        operation,
+        () -> {
+          long until = System.nanoTime() + Duration.ofSeconds(seconds).toNanos();
+          return () -> System.nanoTime() - until > 0;
+        });
   }
 
-  /** Runs clients until they are told to end; fails when one is not answered as it should be. */
+  /**
+   * Lets clients connect, and then runs them until they are told to end; fails when one is not
+   * answered as it should be.
+   *
+   * @param begin is called when they begin, and tells from then on whether they are to end
+   */
   private Sample load(
       Trio trio,
       int clients,
-      boolean atPrimary,
+      Where where,
       ToIntFunction<Integer> ids,
       Operation operation,
-      java.util.function.BooleanSupplier over) {
-    int primary = atPrimary ? trio.primary() : -1;
-    Duration before = cpu(trio);
-    Duration ownBefore = own();
-    long begun = System.nanoTime();
+      Supplier<BooleanSupplier> begin) {
+    int only = where == Where.PRIMARY ? trio.primary() : where.ordinal() - Where.FIRST.ordinal();
+    CountDownLatch connected = new CountDownLatch(clients);
+    CompletableFuture<BooleanSupplier> begun = new CompletableFuture<>();
     List<Latencies> all = new ArrayList<>();
     List<Thread> threads = new ArrayList<>();
     AtomicLong failed = new AtomicLong();
     java.util.concurrent.atomic.AtomicReference<String> why =
         new java.util.concurrent.atomic.AtomicReference<>("");
     for (int i = 0; i < clients; i++) {
-      int node = primary >= 0 ? primary : i % Trio.NODES;
+      int node = where == Where.ALL ? i % Trio.NODES : only;
       Latencies latencies = new Latencies();
       all.add(latencies);
       threads.add(
@@ -163,12 +214,15 @@ final class ClusterBench {
               .start(
                   () -> {
                     try (Trio.Client client = trio.client(node, PATIENCE)) {
+                      connect(client);
+                      connected.countDown();
+                      BooleanSupplier over = begun.join();
                       while (!over.getAsBoolean()) {
                         int id = ids.applyAsInt(0);
-                        long since = System.nanoTime();
+                        long asked = System.nanoTime();
                         try {
                           operation.on(client, id);
-                          latencies.add(System.nanoTime() - since);
+                          latencies.add(System.nanoTime() - asked);
                         } catch (IOException e) {
                           failed.incrementAndGet();
                           why.set(String.valueOf(e.getMessage()));
@@ -177,7 +231,15 @@ final class ClusterBench {
                     }
                   }));
     }
+    Duration before;
+    Duration ownBefore;
+    long since;
     try {
+      connected.await();
+      before = cpu(trio);
+      ownBefore = own();
+      since = System.nanoTime();
+      begun.complete(begin.get());
       for (Thread thread : threads) {
         thread.join();
       }
@@ -185,7 +247,7 @@ final class ClusterBench {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted", e);
     }
-    double took = (System.nanoTime() - begun) / 1e9;
+    double took = (System.nanoTime() - since) / 1e9;
     long[] sorted = Latencies.sorted(all);
     if (failed.get() > 0 || sorted.length == 0) {
       throw new IllegalStateException(
@@ -209,6 +271,14 @@ final class ClusterBench {
         serverMicros,
         clientMicros);
     return sample;
+  }
+
+  private static void connect(Trio.Client client) {
+    try {
+      client.getHere(0);
+    } catch (IOException e) {
+      // If it matters, it comes again.
+    }
   }
 
   private static Duration cpu(Trio trio) {
@@ -241,6 +311,83 @@ final class ClusterBench {
       Arrays.sort(sorted);
       return sorted;
     }
+  }
+
+  // --- Reads on more nodes
+  // -------------------------------------------------------------------------
+
+  /**
+   * What nodes add that answer reads themselves, on a machine with too few cores for them: each may
+   * use a part of a core, so that they do not take each other's, as they would not on machines of
+   * their own. So the most that three can do is three times what one does; how much less it is
+   * shows what they do for each other meanwhile. One is each of the three in turn.
+   */
+  private void spread() {
+    String what =
+        String.format(
+            Locale.ROOT,
+            "read as the node asked has it, each node on %.0f %% of a core, %d in flight at each, ",
+            SHARE * 100,
+            AT_EACH);
+    for (Trio trio : trios) {
+      WarmUp.until(
+          () -> {
+            out.printf("%swarming up without the limit, ", what);
+            return measure(trio, Trio.Client::getHere, MANY, Where.ALL).rate();
+          });
+    }
+    List<Series> one = trios.stream().map(trio -> new Series(trio.name())).toList();
+    List<Series> three = trios.stream().map(trio -> new Series(trio.name())).toList();
+    List<CpuShare> shares = new ArrayList<>();
+    try {
+      for (Trio trio : trios) {
+        for (Contender process : trio.processes()) {
+          shares.add(CpuShare.limit(process, SHARE));
+        }
+      }
+      trios.forEach(trio -> spread(trio, what, 0)); // does not count
+      for (int run = 0; run < runs; run++) {
+        for (int i = 0; i < trios.size(); i++) {
+          Sample[] both = spread(trios.get(i), what, run);
+          one.get(i).add(both[0]);
+          three.get(i).add(both[1]);
+        }
+      }
+    } catch (IOException e) {
+      report.skip(what + "needs root and control groups: " + e);
+      return;
+    } finally {
+      shares.forEach(CpuShare::close);
+    }
+    report(what + "1 node", one, Double.NaN);
+    report(what + "3 nodes", three, Double.NaN);
+    for (int i = 0; i < trios.size(); i++) {
+      double growth = three.get(i).ratio(one.get(i), Sample::rate);
+      report.add(
+          new Report.Row(
+              "the same, growth from 1 node to 3",
+              trios.get(i).name(),
+              String.format(Locale.ROOT, "%.2f times", growth),
+              null,
+              i == 0 ? String.format(Locale.ROOT, "at least %.1f", MIN_GROWTH) : "",
+              i == 0 ? (Boolean) (growth >= MIN_GROWTH) : null));
+    }
+  }
+
+  /** One node alone and all together, in an order that changes. */
+  private Sample[] spread(Trio trio, String what, int run) {
+    Sample[] both = new Sample[2];
+    for (int turn = 0; turn < 2; turn++) {
+      boolean all = (turn + run) % 2 == 1;
+      out.printf(Locale.ROOT, "%s%d node(s): run %d, ", what, all ? Trio.NODES : 1, run + 1);
+      both[all ? 1 : 0] =
+          measure(
+              trio,
+              Trio.Client::getHere,
+              all ? AT_EACH * Trio.NODES : AT_EACH,
+              all ? Where.ALL : Where.values()[Where.FIRST.ordinal() + run % Trio.NODES]);
+    }
+    return both;
   }
 
   // --- Failover ----------------------------------------------------------------------------------

@@ -67,6 +67,11 @@ final class Contender implements AutoCloseable {
     return Stream.concat(Stream.of(process.toHandle()), process.descendants());
   }
 
+  /** The ids of the process and of its children. */
+  List<Long> pids() {
+    return tree().map(ProcessHandle::pid).toList();
+  }
+
   /** Processor time used so far by the process and its children that live. */
   Duration cpu() {
     return tree()

@@ -41,6 +41,9 @@ final class EtcdTrio implements Trio {
   private static final MethodDescriptor<byte[], byte[]> STATUS =
       method("etcdserverpb.Maintenance/Status");
 
+  /** The field {@code serializable} of a RangeRequest: true. */
+  private static final byte[] SERIALIZABLE = {7 << 3, 1};
+
   private final Path scratch;
   private final Contender[] nodes = new Contender[NODES];
   private final List<List<ManagedChannel>> channels = new ArrayList<>();
@@ -215,7 +218,20 @@ final class EtcdTrio implements Trio {
       @Override
       public void get(int document) throws IOException {
         // Linearizable is what it does unless asked for less.
-        if (!hasValue(call(channel, RANGE, message(key(document)), limit))) {
+        get(message(key(document)));
+      }
+
+      @Override
+      public void getHere(int document) throws IOException {
+        byte[] request = message(key(document));
+        int length = request.length;
+        request = java.util.Arrays.copyOf(request, length + SERIALIZABLE.length);
+        System.arraycopy(SERIALIZABLE, 0, request, length, SERIALIZABLE.length);
+        get(request);
+      }
+
+      private void get(byte[] request) throws IOException {
+        if (!hasValue(call(channel, RANGE, request, limit))) {
           throw new IOException("there is no such key");
         }
       }

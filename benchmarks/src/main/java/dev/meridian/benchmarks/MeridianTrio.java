@@ -210,11 +210,18 @@ final class MeridianTrio implements Trio {
 
     @Override
     public void get(int document) throws IOException {
+      get(document, "Meridian-Consistency: strong\r\n");
+    }
+
+    @Override
+    public void getHere(int document) throws IOException {
+      get(document, ""); // a session's, which has written nothing
+    }
+
+    private void get(int document, String header) throws IOException {
       int status =
           send(
-              ("GET /data/bench/"
-                      + document
-                      + " HTTP/1.1\r\nHost: bench\r\nMeridian-Consistency: strong\r\n\r\n")
+              ("GET /data/bench/" + document + " HTTP/1.1\r\nHost: bench\r\n" + header + "\r\n")
                   .getBytes(StandardCharsets.US_ASCII));
       if (status != 200) {
         throw new IOException("GET was answered with " + status);

@@ -28,6 +28,13 @@ interface Trio extends AutoCloseable {
      */
     void get(int document) throws IOException;
 
+    /**
+     * Reads a document as the node has it, which need not ask another.
+     *
+     * @throws IOException if it was not answered with its value
+     */
+    void getHere(int document) throws IOException;
+
     @Override
     void close();
   }
