@@ -7,8 +7,8 @@ import org.apache.ratis.thirdparty.io.grpc.netty.NettyServerBuilder;
 import org.slf4j.LoggerFactory;
 
 /**
- * Says that something connected to the peer port and did not get through the TLS handshake: it was
- * no node. gRPC tells of it nowhere but in its own log, among the details; so that is listened to.
+ * Says that something connected to the peer port and did not get through the TLS handshake. gRPC
+ * tells of it nowhere but in its own log, among the details; so that is listened to.
  */
 final class FailedHandshakes {
   private static final RefusalLog REFUSALS =
@@ -32,8 +32,8 @@ final class FailedHandshakes {
   private static boolean isForOthers(LogRecord line) {
     if (line.getMessage() != null && line.getMessage().startsWith(FAILED)) {
       REFUSALS.say(
-          "A connection to the peer port was refused: it did not get through the TLS handshake, so"
-              + " it was not a node of this cluster");
+          "A connection to the peer port did not get through the TLS handshake. If it was a node's, see"
+              + " its cluster, its certificate and its clock");
     }
     return line.getLevel().intValue() > Level.FINE.intValue();
   }

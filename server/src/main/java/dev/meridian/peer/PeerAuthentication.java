@@ -51,6 +51,9 @@ public final class PeerAuthentication implements ServerInterceptor {
   private static final RefusalLog REFUSALS =
       new RefusalLog(LoggerFactory.getLogger(PeerAuthentication.class));
 
+  private static final RefusalLog REMOVED_REFUSED =
+      new RefusalLog(LoggerFactory.getLogger(PeerAuthentication.class));
+
   private final Semaphore strangers = new Semaphore(MOST_STRANGERS);
   private final @Nullable UUID cluster;
   private final Set<String> open;
@@ -202,13 +205,12 @@ public final class PeerAuthentication implements ServerInterceptor {
 
   private static <Q, A> ServerCall.Listener<Q> refuse(
       ServerCall<Q, A> call, Status status, @Nullable String why) {
-    if (status != Status.PERMISSION_DENIED) { // a removed member is told, and ends
-      REFUSALS.say(
-          "A call from "
-              + call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR)
-              + " was refused: "
-              + why);
-    }
+    (status == Status.PERMISSION_DENIED ? REMOVED_REFUSED : REFUSALS)
+        .say(
+            "A call from "
+                + call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR)
+                + " was refused: "
+                + why);
     call.close(status.withDescription(why), new Metadata());
     return new ServerCall.Listener<>() {};
   }

@@ -11,6 +11,7 @@ import org.slf4j.Logger;
 public final class RefusalLog {
   private static final Duration EVERY = Duration.ofSeconds(10);
   private static final int MAX_CHARACTERS = 500;
+  private static final int MAX_FIELD_CHARACTERS = 100;
 
   private final Logger log;
 
@@ -43,6 +44,12 @@ public final class RefusalLog {
           before,
           EVERY.toSeconds());
     }
+  }
+
+  /** What a stranger sent as a name or an address, as far as it looks like one. */
+  public static String field(String sent) {
+    String known = sent.replaceAll("[^A-Za-z0-9.:_\\[\\]-]", "?");
+    return known.substring(0, Math.min(known.length(), MAX_FIELD_CHARACTERS));
   }
 
   private static String printable(String text) {

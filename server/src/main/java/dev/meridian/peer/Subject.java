@@ -17,6 +17,8 @@ record Subject(UUID cluster, String name) {
   /** What X.509 allows in a CN, without what would have to be quoted in a name or a log line. */
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
 
+  private static final String NOT_ONE = "The certificate's subject is not one of a cluster";
+
   Subject {
     if (!isName(name)) {
       throw new IllegalArgumentException("not the name of a node: " + name);
@@ -49,9 +51,9 @@ record Subject(UUID cluster, String name) {
         }
       }
     } catch (InvalidNameException | IllegalArgumentException e) {
-      throw new CertificateException("Its subject is not one of a cluster: " + text, e);
+      throw new CertificateException(NOT_ONE, e);
     }
-    throw new CertificateException("Its subject is not one of a cluster: " + text);
+    throw new CertificateException(NOT_ONE); // what it says may be anybody's text
   }
 
   private static boolean is(Rdn part, String type) {

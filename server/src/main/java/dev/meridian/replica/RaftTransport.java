@@ -114,7 +114,11 @@ public final class RaftTransport implements RpcType {
 
     @Override
     public long getWaitTimeMs() {
-      long wait = Math.min(super.getWaitTimeMs(), patienceMillis);
+      long wait = super.getWaitTimeMs();
+      FollowerInfo follower = getFollower();
+      if (follower.getMatchIndex() < follower.getNextIndex() - 1) {
+        wait = Math.min(wait, patienceMillis); // something is not acknowledged
+      }
       return hasAppendEntries() ? wait : Math.max(wait, 1); // a new entry ends it
     }
   }

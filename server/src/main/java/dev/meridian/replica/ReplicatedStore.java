@@ -677,7 +677,7 @@ public final class ReplicatedStore implements Store {
       return "This store is closed.";
     }
     if (raft.isClosed()) {
-      return "This replica was ended from outside; restart this node.";
+      return "This replica was ended; the node's log says whether it left or is to be started again.";
     }
     RaftPeer at = raft.primary();
     if (at != null && !at.getId().equals(host.self())) {
@@ -748,8 +748,8 @@ public final class ReplicatedStore implements Store {
     }
     if (raft.isClosed()) {
       throw notDone(
-          "This node is no longer a member of the group: it left the cluster, or another node took"
-              + " its place. Start it anew with an empty data folder.");
+          "This node's part in the group was ended: it left the cluster, or another node took its"
+              + " place, or it must be started again; its log says which.");
     }
   }
 
@@ -813,8 +813,8 @@ public final class ReplicatedStore implements Store {
   }
 
   /**
-   * Whether this replica's part in its group was ended, though nothing failed here and nobody closed
-   * it: by Ratis, which does so to one that left, and for reasons of its own.
+   * Whether this replica's part in its group was ended, though nothing failed here and nobody
+   * closed it: by Ratis, which does so to one that left, and for reasons of its own.
    */
   public boolean isEnded() {
     return !closed && failure.get() == null && host.isStarted() && raft.isClosed();

@@ -1,6 +1,5 @@
 package dev.meridian.shard;
 
-import com.google.protobuf.ByteString;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.peer.Authority;
 import dev.meridian.peer.JoinGrant;
@@ -11,7 +10,6 @@ import dev.meridian.peer.PeerException;
 import dev.meridian.peer.PeerService;
 import dev.meridian.peer.PeerTls;
 import dev.meridian.peer.PeerTransport;
-import dev.meridian.peer.Pem;
 import dev.meridian.peer.RefusalLog;
 import dev.meridian.peer.TrustedAuthorities;
 import dev.meridian.replica.Group;
@@ -24,8 +22,6 @@ import dev.meridian.replica.ReplicatedStore;
 import dev.meridian.shard.proto.AttachReply;
 import dev.meridian.shard.proto.AttachRequest;
 import dev.meridian.shard.proto.DetachRequest;
-import dev.meridian.shard.proto.JoinReply;
-import dev.meridian.shard.proto.JoinRequest;
 import dev.meridian.shard.proto.NodeInfo;
 import dev.meridian.shard.proto.PingReply;
 import dev.meridian.store.Consistency;
@@ -76,10 +72,6 @@ public final class Cluster implements AutoCloseable {
 
   static final String JOIN = "cluster/join";
 
-  private static final String TOKEN_IS_NONE =
-      "the token has expired, was used, or is not of this cluster; make a new one with"
-          + " ./meridian token";
-
   private static final String ENDED =
       "A replica of this node was ended by Raft, and so it can do nothing more; see the lines before."
           + " Nothing is lost: start this node again.";
@@ -93,15 +85,22 @@ public final class Cluster implements AutoCloseable {
   static final String SHARD = "shards/0";
   static final ReadOptions EVENTUAL = new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
   private static final Duration CALL = Duration.ofSeconds(2);
-  private static final Duration ATTACH_WAIT = Duration.ofSeconds(20);
+  private static final Duration ATTACH_LOOK = Duration.ofSeconds(2);
+  private static final int ATTACH_LOOKS = 10;
   private static final Duration LOOK_EVERY = Duration.ofMillis(20);
   private static final Duration MEMBERS_EVERY = Duration.ofSeconds(1);
 
   /** So often is asked whether this node is still a member. */
   private static final int STANDING_ROUNDS = 3;
 
-  /** So often is looked at a replica that was ended, as the node may have been removed. */
-  private static final int ENDED_ROUNDS = 2 * STANDING_ROUNDS;
+  /** So often in turn a replica is found ended before that is believed to be an accident. */
+  private static final int ENDED_ROUNDS = 2;
+
+  /** The same at the start, where others may yet have to learn that this node was removed. */
+  private static final int ENDED_LOOKS = 3;
+
+  private static final Duration STANDING_WAIT = Duration.ofSeconds(5);
+  private static final Duration ENDED_LOOK_EVERY = Duration.ofSeconds(1);
 
   private static final Duration RETIRE_WAIT = Duration.ofSeconds(30);
   private static final Duration RENEW_EVERY = Duration.ofHours(1);
@@ -135,7 +134,6 @@ public final class Cluster implements AutoCloseable {
 
   private volatile @Nullable Thread retiring;
 
-  private final RefusalLog joinsRefused = new RefusalLog(LOG);
   private final RefusalLog returnsRefused = new RefusalLog(LOG);
 
   private volatile boolean closed;
@@ -276,7 +274,7 @@ public final class Cluster implements AutoCloseable {
 
   private void start() throws IOException {
     host.service().offer(PING, _ -> ping());
-    host.service().offerOpenly(JOIN, this::join);
+    host.service().offerOpenly(JOIN, new Admission(host, options, groups)::join);
     host.service().offer(ATTACH, this::attach);
     host.service().offer(DETACH, this::detach);
     host.service().offerOpenly(RETURNED, this::returned);
@@ -323,12 +321,12 @@ public final class Cluster implements AutoCloseable {
   private void checkOthers() throws IOException {
     Set<InetSocketAddress> others = stored();
     options.join().ifPresent(join -> others.add(join.node()));
-    StartCheck check = new StartCheck(host.client(), others, options.replica().wallMillis());
-    String unfit = check.formatsRefusal(options.version(), options.formats());
+    Standing standing = Standing.ask(host.client(), others, options.replica().wallMillis());
+    String unfit = standing.unfit(options.version(), options.formats());
     if (unfit != null) {
       throw new IOException(unfit);
     }
-    String why = check.clockRefusal();
+    String why = standing.clockRefusal();
     if (why != null && !options.replica().acceptClock()) {
       throw new IOException(why);
     }
@@ -355,43 +353,65 @@ public final class Cluster implements AutoCloseable {
   private void awaitPrimaries() throws IOException {
     long until = System.nanoTime() + options.replica().startDeadline().toNanos();
     while (!allKnowPrimaries() && System.nanoTime() - until < 0) {
-      String why = givenUp.get();
-      if (why != null) {
-        throw new IOException(why);
-      }
-      if (groups.containsKey(CATALOG) && isRemoved()) {
-        throw new IOException(removal());
-      }
+      var unused = checkStanding();
+      LockSupport.parkNanos(LOOK_EVERY.toNanos());
+    }
+    // Nodes that start together could not ask each other before. When the primary is known, others
+    // are there, though it may take a moment until a connection that was refused is tried again.
+    long answered = System.nanoTime() + STANDING_WAIT.toNanos();
+    while (!checkStanding() && System.nanoTime() - answered < 0) {
       LockSupport.parkNanos(LOOK_EVERY.toNanos());
     }
   }
 
-  private boolean allKnowPrimaries() throws ReplicaEnded {
-    for (ReplicatedStore store : groups.values()) {
-      if (!store.knowsPrimary()) {
-        return false;
+  /** Ratis ends a member that it finds removed, so others are asked before it is tried again. */
+  private boolean allKnowPrimaries() throws IOException {
+    try {
+      boolean all = true;
+      for (ReplicatedStore store : groups.values()) {
+        all &= store.knowsPrimary();
       }
+      return all;
+    } catch (ReplicaEnded e) {
+      for (int i = 0; i < ENDED_LOOKS; i++) {
+        var unused = checkStanding();
+        LockSupport.parkNanos(ENDED_LOOK_EVERY.toNanos());
+      }
+      throw e;
     }
-    return true;
   }
 
-  /** Whether any other node says that this one was removed; one that knows it as one says no. */
-  private boolean isRemoved() {
+  /**
+   * Checks that this node may still take part.
+   *
+   * @return whether any other one said so
+   * @throws IOException if not; the message says why and what to do
+   */
+  private boolean checkStanding() throws IOException {
+    String why = givenUp.get();
+    if (why != null) {
+      throw new IOException(why);
+    }
+    if (!groups.containsKey(CATALOG)) {
+      return true; // it has yet to become a member, and was asked when it joined
+    }
+    Standing standing = standing();
+    if (standing.isRemoved()) {
+      throw new IOException(removal());
+    }
+    String unfit = standing.unfit(options.version(), options.formats());
+    if (unfit != null) {
+      throw new IOException(unfit);
+    }
+    return standing.isKnown();
+  }
+
+  private Standing standing() {
     Set<InetSocketAddress> others = known();
     if (!others.isEmpty()) {
       lastKnown = others;
     }
-    for (InetSocketAddress other : lastKnown) {
-      try {
-        host.client().call(other, PING, new byte[0], CALL);
-        return false;
-      } catch (PeerException e) {
-        if (e.denied()) {
-          return true;
-        }
-      }
-    }
-    return false;
+    return Standing.ask(host.client(), lastKnown, options.replica().wallMillis());
   }
 
   private String removal() {
@@ -478,31 +498,39 @@ public final class Cluster implements AutoCloseable {
   private byte[] returned(byte[] request) throws IOException {
     NodeInfo node = NodeInfo.parseFrom(request);
     returnsRefused.say(
-        "A node was refused that says it is %s at %s, of the cluster that this one was recovered from:"
-                .formatted(node.getId(), node.getAddress())
-            + " it was started with its old data, and has stopped. Delete that data; to take part,"
-            + " let it join with an empty data folder");
+        "A node was refused of the cluster that this one was recovered from: it was started with its"
+            + " old data, and has stopped. Delete that data; to take part, let it join with an empty"
+            + " data folder. It says it is %s at %s"
+                .formatted(RefusalLog.field(node.getId()), RefusalLog.field(node.getAddress())));
     return new byte[0];
   }
 
   /** Waits to be given replicas. A node that is one too many waits until it is needed. */
   private void awaitAttached() throws IOException {
+    for (int look = 1; !isAttached(); look++) {
+      // Or one was ended meanwhile, and is to be started again; or this node was removed.
+      var unusedPrimaries = allKnowPrimaries();
+      var unusedStanding = checkStanding();
+      if (look % ATTACH_LOOKS == 0) {
+        LOG.info(
+            "This node waits to be given a copy of the data; a majority of the cluster may be away."
+                + " See ./meridian status on another node.");
+      }
+    }
+  }
+
+  /** Waits for a while. */
+  private boolean isAttached() throws IOException {
     lock.lock();
     try {
-      while (groups.size() < 2) {
+      long left = ATTACH_LOOK.toNanos();
+      while (groups.size() < 2 && left > 0) {
         if (closed) {
           throw new IOException("this node was stopped while it waited for a replica");
         }
-        String why = givenUp.get();
-        if (why != null) {
-          throw new IOException(why);
-        }
-        if (attached.awaitNanos(ATTACH_WAIT.toNanos()) <= 0) {
-          LOG.info(
-              "This node waits to be given a copy of the data; a majority of the cluster may be away."
-                  + " See ./meridian status on another node.");
-        }
+        left = attached.awaitNanos(left);
       }
+      return groups.size() == 2;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted", e);
@@ -672,111 +700,21 @@ public final class Cluster implements AutoCloseable {
     return PingReply.newBuilder()
         .setVersion(options.version())
         .setFormats(options.formats().encode())
+        .setCallerState(callerState())
         .setWallMillis(options.replica().wallMillis().getAsLong())
         .build()
         .toByteArray();
   }
 
-  private byte[] join(byte[] request) throws IOException {
-    JoinRequest asked = JoinRequest.parseFrom(request);
-    JoinReply reply = letIn(asked);
-    if (!reply.getRefusal().isEmpty()) {
-      joinsRefused.say(
-          "A node that says it is at "
-              + asked.getNode().getAddress()
-              + " was not let in: "
-              + reply.getRefusal());
-    }
-    return reply.toByteArray();
-  }
-
-  private JoinReply letIn(JoinRequest asked) throws IOException {
-    JoinReply.Builder reply =
-        JoinReply.newBuilder().setVersion(options.version()).setFormats(options.formats().encode());
+  private String callerState() {
+    String caller = PeerService.caller();
     try {
-      JoinToken token = JoinToken.parse(asked.getToken());
-      InetSocketAddress at = Member.address(asked.getNode().getAddress());
-      if (groups.size() < 2) {
-        return refuse("this node is starting; try again soon");
-      }
-      // First: strangers are to cost little and learn nothing.
-      if (!catalog().isGranted(token, Instant.now())) {
-        return refuse(TOKEN_IS_NONE);
-      }
-      String unfit =
-          Formats.of(asked.hasFormats(), asked.getFormats())
-              .refusal(asked.getNode().getVersion(), options.formats(), options.version());
-      if (unfit != null) {
-        return refuse(unfit);
-      }
-      if (at.getAddress() == null || at.getAddress().isAnyLocalAddress()) {
-        return refuse(
-            asked.getNode().getAddress()
-                + " is no address at which others can reach it; start it with --peer or"
-                + " --advertise and one that is");
-      }
-      if (isLoopback(at) != isLoopback(options.replica().reachableAt())) {
-        return refuse(
-            "it can be reached at "
-                + asked.getNode().getAddress()
-                + " and this cluster at "
-                + Joining.info("n", options).getAddress()
-                + ": one of them is only on its own machine. Start both with --peer and an address"
-                + " that the other can reach");
-      }
-      Authority authority = Authority.load(Joining.trust(host.data()));
-      String chain =
-          Pem.text(
-              authority.issue(
-                  asked.getCertificateRequest().toByteArray(),
-                  asked.getNode().getId(),
-                  List.of(at.getHostString()),
-                  Authority.NODE_VALIDITY,
-                  Instant.now()));
-      if (catalog().node(asked.getNode().getId(), ReadOptions.STRONG).isPresent()) {
-        return refuse("there is a node '" + asked.getNode().getId() + "' already; try again");
-      }
-      List<Member> there =
-          catalog().nodes(ReadOptions.STRONG).stream()
-              .filter(
-                  node ->
-                      node.state() == Member.State.IN
-                          && node.address().equals(asked.getNode().getAddress()))
-              .toList();
-      for (Member node : there) {
-        if (groups.values().stream().anyMatch(group -> group.members().contains(node.id()))) {
-          return refuse(
-              "there is a node at "
-                  + node.address()
-                  + " already; if it has lost its data, let it go first, with './meridian leave "
-                  + node.id()
-                  + " --gone'");
-        }
-      }
-      if (!catalog().redeem(token, Instant.now())) {
-        return refuse(TOKEN_IS_NONE);
-      }
-      // One that holds nothing, at the same address, never got as far, or was emptied.
-      there.forEach(node -> catalog().put(node.with(Member.State.GONE)));
-      catalog().put(Member.of(asked.getNode(), System.currentTimeMillis()));
-      LOG.info("{} at {} joined the cluster", asked.getNode().getId(), at);
-      return reply
-          .setCluster(host.identity().cluster().toString())
-          .setChain(chain)
-          .setAuthority(authority.secretText())
-          .setOperatorKey(ByteString.copyFrom(Joining.operatorKey(host.data())))
-          .build();
-    } catch (InvalidInputException | StoreException e) {
-      return refuse(String.valueOf(e.getMessage()));
+      return caller == null || !groups.containsKey(CATALOG)
+          ? ""
+          : catalog().node(caller, EVENTUAL).map(node -> node.state().name()).orElse("");
+    } catch (StoreException e) {
+      return ""; // not known now
     }
-  }
-
-  private static boolean isLoopback(InetSocketAddress at) {
-    return at.getAddress() != null && at.getAddress().isLoopbackAddress();
-  }
-
-  private static JoinReply refuse(String why) {
-    return JoinReply.newBuilder().setRefusal(why).build();
   }
 
   private byte[] attach(byte[] request) throws IOException {
@@ -821,19 +759,23 @@ public final class Cluster implements AutoCloseable {
           LOG.debug("Members are looked at again later", e);
         }
         try {
-          if (round % STANDING_ROUNDS == 0 && isRemoved()) {
-            LOG.error("{}", removal());
-            member.countDown();
-            return;
+          if (round % STANDING_ROUNDS == 0) {
+            Standing standing = standing();
+            // Whoever leaves is ended in one group while it is needed in another.
+            boolean accident =
+                groups.values().stream().anyMatch(ReplicatedStore::isEnded)
+                    && (standing.isIn() || lastKnown.isEmpty());
+            ended = accident ? ended + 1 : 0;
+            if (standing.isRemoved() || ended > ENDED_ROUNDS) {
+              String why = standing.isRemoved() ? removal() : ENDED;
+              givenUp.compareAndSet(null, why);
+              LOG.error("{}", why);
+              member.countDown();
+              return;
+            }
           }
         } catch (RuntimeException e) {
           LOG.debug("Whether this node is still a member is asked again later", e);
-        }
-        ended = groups.values().stream().anyMatch(ReplicatedStore::isEnded) ? ended + 1 : 0;
-        if (ended > ENDED_ROUNDS && givenUp.compareAndSet(null, ENDED)) {
-          LOG.error("{}", ENDED);
-          member.countDown();
-          return;
         }
         Thread.sleep(MEMBERS_EVERY);
       }

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.read.ListAppender;
+import ch.qos.logback.core.AppenderBase;
 import com.google.protobuf.ByteString;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.peer.Authority;
@@ -28,7 +28,9 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Queue;
 import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -50,16 +52,29 @@ class StrangersTest {
 
   @TempDir Path folder;
 
-  private final ListAppender<ILoggingEvent> log = new ListAppender<>();
+  /** All threads write into it. */
+  private static final class Lines extends AppenderBase<ILoggingEvent> {
+    final Queue<String> lines = new ConcurrentLinkedQueue<>();
+
+    @Override
+    protected void append(ILoggingEvent event) {
+      lines.add(event.getFormattedMessage());
+    }
+  }
+
+  private final Lines log = new Lines();
   private Clusters clusters;
   private Cluster first;
 
   @BeforeEach
-  void start() throws IOException {
+  void start() throws Exception {
     log.start();
     root().addAppender(log);
     clusters = new Clusters(folder, 3);
     first = clusters.start(0);
+    while (first.status().nodes().isEmpty()) {
+      Thread.sleep(20); // it has yet to tell where it is
+    }
   }
 
   @AfterEach
@@ -73,7 +88,7 @@ class StrangersTest {
   }
 
   private List<String> said() {
-    return List.copyOf(log.list).stream().map(ILoggingEvent::getFormattedMessage).toList();
+    return List.copyOf(log.lines);
   }
 
   private void assertSaid(String... parts) {
@@ -101,7 +116,8 @@ class StrangersTest {
     assertThatThrownBy(() -> clusters.join(1, 0, forged))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("the token has expired, was used, or is not of this cluster");
-    assertSaid("127.0.0.1:" + clusters.address(1).getPort(), "was not let in: the token");
+    assertSaid(
+        "127.0.0.1:" + clusters.address(1).getPort() + ": it has no token that is good here");
     assertUndisturbed();
     assertThat(Cluster.isNode(clusters.data(1))).isFalse();
 
@@ -140,7 +156,7 @@ class StrangersTest {
     assertThat(reply.getRefusal()).contains("there is a node '" + first.self() + "' already");
     assertThat(reply.getChain()).isEmpty();
     assertThat(reply.getAuthority()).isEmpty();
-    assertSaid("was not let in: there is a node '" + first.self() + "' already");
+    assertSaid("was not let in", ": there is a node '" + first.self() + "' already");
 
     reply = ask(token, "n1234", clusters.address(0));
     assertThat(reply.getRefusal())
@@ -154,9 +170,13 @@ class StrangersTest {
   @Test
   void lineOfAStranger() throws Exception {
     JoinToken token = JoinToken.parse(token());
-    JoinReply reply = ask(token, "n1234", "a\n12:00:00 INFO \u001b[31mb:1\u00e4");
-    assertThat(reply.getRefusal()).contains("is no HOST:PORT");
-    assertSaid("is at a?12:00:00 INFO ?[31mb:1? was not let in");
+    String line = "a\n12:00:00 INFO \u001b[31mb:1\u00e4";
+    assertThat(ask(JoinToken.create(authority().certificate()), line, line).getRefusal())
+        .isNotEmpty();
+    assertSaid("says it is at a?12:00:00?INFO??[31mb:1?: it has no token that is good here");
+    // Whoever has a token may be told what is wrong with its address, but not write a line either.
+    assertThat(ask(token, "n1234", line).getRefusal()).contains("is no HOST:PORT");
+    assertThat(said()).noneMatch(said -> said.contains("INFO \u001b") || said.contains("\n12:00"));
     assertUndisturbed();
   }
 
@@ -174,10 +194,7 @@ class StrangersTest {
               Cluster.JOIN,
               JoinRequest.newBuilder()
                   .setToken(token.text())
-                  .setNode(
-                      NodeInfo.newBuilder()
-                          .setId(node)
-                          .setAddress(at))
+                  .setNode(NodeInfo.newBuilder().setId(node).setAddress(at))
                   .setCertificateRequest(
                       ByteString.copyFrom(NodeCertificate.request(NodeCertificate.newKey())))
                   .build()
@@ -195,7 +212,7 @@ class StrangersTest {
         .isInstanceOf(IOException.class)
         .hasMessageContaining("Meridian other-test, which understands the formats")
         .hasMessageContaining("it is too new");
-    assertSaid("was not let in: it runs Meridian other-test", "it is too new");
+    assertSaid("was not let in", ": it runs Meridian other-test", "it is too new");
     assertUndisturbed();
     assertThat(Cluster.isNode(clusters.data(1))).isFalse();
     clusters.join(1, 0, token); // which was not used up
@@ -214,6 +231,33 @@ class StrangersTest {
         .hasMessageContaining("it is too old. Upgrade it.");
     Cluster back = clusters.start(clusters.options(1).withFormats(1, 2));
     back.store().write(Clusters.put("items/b", "2"));
+  }
+
+  /** Then nobody can be asked before. */
+  @Test
+  void buildThatIsTooNewAndStartsTogetherWithTheOthers() throws Exception {
+    String token = first.newToken(Duration.ofMinutes(5), true);
+    clusters.join(1, 0, token);
+    clusters.join(2, 0, token);
+    while (first.status().members().replicas().size() < 3) {
+      Thread.sleep(20);
+    }
+    clusters.closeAll();
+    try (ExecutorService atOnce = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<Cluster> unfit =
+          atOnce.submit(() -> clusters.start(clusters.options(2).withFormats(2, 2)));
+      Future<Cluster> back = atOnce.submit(() -> clusters.start(0));
+      Future<Cluster> other = atOnce.submit(() -> clusters.start(1));
+      assertThatThrownBy(unfit::get)
+          .hasRootCauseInstanceOf(IOException.class)
+          .rootCause()
+          .hasMessageContaining("it is too new");
+      other.get().store().write(Clusters.put("items/a", "1"));
+      assertThat(back.get().store().get(DocumentPath.parse("items/a"), ReadOptions.STRONG))
+          .isPresent();
+    } finally {
+      clusters.closeAll(); // lest one waits for another that failed
+    }
   }
 
   @Test
