@@ -25,7 +25,7 @@ final class Standing {
   /** Further apart, somebody's clock is wrong. */
   static final Duration MOST_APART = Duration.ofMinutes(2);
 
-  private static final Duration CALL = Duration.ofSeconds(2);
+  private static final Duration CALL = Duration.ofSeconds(1);
 
   /**
    * What another member said.
