@@ -321,15 +321,7 @@ public final class Cluster implements AutoCloseable {
   private void checkOthers() throws IOException {
     Set<InetSocketAddress> others = stored();
     options.join().ifPresent(join -> others.add(join.node()));
-    Standing standing = Standing.ask(host.client(), others, options.replica().wallMillis());
-    String unfit = standing.unfit(options.version(), options.formats());
-    if (unfit != null) {
-      throw new IOException(unfit);
-    }
-    String why = standing.clockRefusal();
-    if (why != null && !options.replica().acceptClock()) {
-      throw new IOException(why);
-    }
+    checkFits(Standing.ask(host.client(), others, options.replica().wallMillis()));
   }
 
   private ReplicatedStore newStore(String group) throws IOException {
@@ -399,11 +391,19 @@ public final class Cluster implements AutoCloseable {
     if (standing.isRemoved()) {
       throw new IOException(removal());
     }
+    checkFits(standing);
+    return standing.isKnown();
+  }
+
+  private void checkFits(Standing standing) throws IOException {
     String unfit = standing.unfit(options.version(), options.formats());
     if (unfit != null) {
       throw new IOException(unfit);
     }
-    return standing.isKnown();
+    String wrong = standing.clockRefusal();
+    if (wrong != null && !options.replica().acceptClock()) {
+      throw new IOException(wrong);
+    }
   }
 
   private Standing standing() {

@@ -13,6 +13,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +28,11 @@ final class Standing {
   /** Further apart, somebody's clock is wrong. */
   static final Duration MOST_APART = Duration.ofMinutes(2);
 
-  private static final Duration CALL = Duration.ofSeconds(1);
+  /** Longest wait for the first answer: a process that has just begun is slow. */
+  private static final Duration CALL = Duration.ofSeconds(5);
+
+  /** And for the others from then on. */
+  private static final Duration OTHERS = Duration.ofSeconds(1);
 
   /**
    * What another member said.
@@ -62,9 +69,10 @@ final class Standing {
               .callLater(other, Cluster.PING, new byte[0], CALL)
               .thenApply(reply -> answer(other, reply, before, wallMillis.getAsLong())));
     }
+    await(asked);
     for (CompletableFuture<@Nullable Answer> one : asked) {
       try {
-        Answer answer = one.join(); // within CALL: it has an answer or failed by then
+        Answer answer = one.getNow(null);
         if (answer != null) {
           standing.answers.add(answer);
         }
@@ -73,6 +81,21 @@ final class Standing {
       }
     }
     return standing;
+  }
+
+  private static void await(List<CompletableFuture<@Nullable Answer>> asked) {
+    CompletableFuture<?> all = CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new));
+    CompletableFuture<Boolean> first = new CompletableFuture<>();
+    all.whenComplete((_, _) -> first.complete(true));
+    asked.forEach(one -> one.thenAccept(_ -> first.complete(true)));
+    try {
+      first.get(CALL.toMillis(), TimeUnit.MILLISECONDS);
+      all.get(OTHERS.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException e) {
+      // Those who have not answered have no say.
+    }
   }
 
   /** Null for what cannot be read: it has no say. */
