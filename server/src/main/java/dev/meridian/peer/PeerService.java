@@ -36,6 +36,8 @@ public final class PeerService extends HandlerRegistry {
   private static final int MAX_CALLS = 4096;
 
   private static final int MAX_STRANGERS_BYTES = 64 << 10;
+  private static final Duration LATELY = Duration.ofSeconds(1);
+  private static final Duration LINGER = Duration.ofMillis(200);
 
   /** Answers one call. What it throws reaches the caller as a failed call. */
   @FunctionalInterface
@@ -46,6 +48,7 @@ public final class PeerService extends HandlerRegistry {
 
   private final Map<String, ServerMethodDefinition<byte[], byte[]>> methods =
       new ConcurrentHashMap<>();
+  private volatile long lastCall = System.nanoTime() - LATELY.toNanos();
   private final Semaphore room = new Semaphore(MAX_CALLS);
   private final Semaphore strangersRoom = new Semaphore(PeerAuthentication.MOST_STRANGERS);
 
@@ -98,10 +101,16 @@ public final class PeerService extends HandlerRegistry {
    * @return false if that takes longer than {@code limit}
    */
   public boolean drain(Duration limit) throws InterruptedException {
-    return room.tryAcquire(MAX_CALLS, limit.toMillis(), TimeUnit.MILLISECONDS);
+    boolean drained = room.tryAcquire(MAX_CALLS, limit.toMillis(), TimeUnit.MILLISECONDS);
+    if (System.nanoTime() - lastCall < LATELY.toNanos()) {
+      // The last answers go out, and those whose calls are on their way are told to ask elsewhere.
+      Thread.sleep(LINGER);
+    }
+    return drained;
   }
 
   private void handle(String name, Handler handler, byte[] request, StreamObserver<byte[]> answer) {
+    lastCall = System.nanoTime();
     if (!room.tryAcquire()) {
       answer.onError(Status.RESOURCE_EXHAUSTED.withDescription(BUSY).asRuntimeException());
       return;
