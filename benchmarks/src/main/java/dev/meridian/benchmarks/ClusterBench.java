@@ -14,6 +14,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntUnaryOperator;
 import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 
@@ -72,13 +73,17 @@ final class ClusterBench {
     this.out = out;
   }
 
-  /** Which nodes clients ask. */
-  private enum Where {
-    ALL,
-    PRIMARY,
-    FIRST,
-    SECOND,
-    THIRD
+  /** Which node each client asks, counted from 0. */
+  private interface Where {
+    Where ALL = _ -> client -> client % Trio.NODES;
+
+    Where PRIMARY = trio -> only(trio.primary());
+
+    IntUnaryOperator of(Trio trio);
+
+    private static IntUnaryOperator only(int node) {
+      return _ -> node;
+    }
   }
 
   private interface Operation {
@@ -197,7 +202,7 @@ final class ClusterBench {
       ToIntFunction<Integer> ids,
       Operation operation,
       Supplier<BooleanSupplier> begin) {
-    int only = where == Where.PRIMARY ? trio.primary() : where.ordinal() - Where.FIRST.ordinal();
+    IntUnaryOperator nodes = where.of(trio);
     CountDownLatch connected = new CountDownLatch(clients);
     CompletableFuture<BooleanSupplier> begun = new CompletableFuture<>();
     List<Latencies> all = new ArrayList<>();
@@ -206,7 +211,7 @@ final class ClusterBench {
     java.util.concurrent.atomic.AtomicReference<String> why =
         new java.util.concurrent.atomic.AtomicReference<>("");
     for (int i = 0; i < clients; i++) {
-      int node = where == Where.ALL ? i % Trio.NODES : only;
+      int node = nodes.applyAsInt(i);
       Latencies latencies = new Latencies();
       all.add(latencies);
       threads.add(
@@ -214,8 +219,11 @@ final class ClusterBench {
               .start(
                   () -> {
                     try (Trio.Client client = trio.client(node, PATIENCE)) {
-                      connect(client);
-                      connected.countDown();
+                      try {
+                        connect(client);
+                      } finally {
+                        connected.countDown();
+                      }
                       BooleanSupplier over = begun.join();
                       while (!over.getAsBoolean()) {
                         int id = ids.applyAsInt(0);
@@ -313,8 +321,7 @@ final class ClusterBench {
     }
   }
 
-  // --- Reads on more nodes
-  // -------------------------------------------------------------------------
+  // --- Reads on more nodes -----------------------------------------------------------------------
 
   /**
    * What nodes add that answer reads themselves, on a machine with too few cores for them: each may
@@ -385,7 +392,7 @@ final class ClusterBench {
               trio,
               Trio.Client::getHere,
               all ? AT_EACH * Trio.NODES : AT_EACH,
-              all ? Where.ALL : Where.values()[Where.FIRST.ordinal() + run % Trio.NODES]);
+              all ? Where.ALL : _ -> Where.only(run % Trio.NODES));
     }
     return both;
   }

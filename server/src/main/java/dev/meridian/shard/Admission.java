@@ -86,7 +86,7 @@ final class Admission {
     try {
       InetSocketAddress at = Member.address(asked.getNode().getAddress());
       String unfit =
-          Formats.of(asked.hasFormats(), asked.getFormats())
+          Formats.of(asked.getFormats())
               .refusal(asked.getNode().getVersion(), options.formats(), options.version());
       if (unfit != null) {
         return refuse(unfit);

@@ -321,7 +321,9 @@ public final class Cluster implements AutoCloseable {
   private void checkOthers() throws IOException {
     Set<InetSocketAddress> others = stored();
     options.join().ifPresent(join -> others.add(join.node()));
-    checkFits(Standing.ask(host.client(), others, options.replica().wallMillis()));
+    Standing standing = Standing.ask(host.client(), others, options.replica().wallMillis());
+    checkFormats(standing);
+    checkClock(standing);
   }
 
   private ReplicatedStore newStore(String group) throws IOException {
@@ -351,9 +353,13 @@ public final class Cluster implements AutoCloseable {
     // Nodes that start together could not ask each other before. When the primary is known, others
     // are there, though it may take a moment until a connection that was refused is tried again.
     long answered = System.nanoTime() + STANDING_WAIT.toNanos();
-    while (!checkStanding() && System.nanoTime() - answered < 0) {
+    Standing standing = checkStanding();
+    while (!standing.isKnown() && System.nanoTime() - answered < 0) {
       LockSupport.parkNanos(LOOK_EVERY.toNanos());
+      standing = checkStanding();
     }
+    // Not earlier: while few answer, one whose own clock is wrong would speak for all.
+    checkClock(standing);
   }
 
   /** Ratis ends a member that it finds removed, so others are asked before it is tried again. */
@@ -376,30 +382,30 @@ public final class Cluster implements AutoCloseable {
   /**
    * Checks that this node may still take part.
    *
-   * @return whether any other one said so
+   * @return what the others said
    * @throws IOException if not; the message says why and what to do
    */
-  private boolean checkStanding() throws IOException {
+  private Standing checkStanding() throws IOException {
     String why = givenUp.get();
     if (why != null) {
       throw new IOException(why);
-    }
-    if (!groups.containsKey(CATALOG)) {
-      return true; // it has yet to become a member, and was asked when it joined
     }
     Standing standing = standing();
     if (standing.isRemoved()) {
       throw new IOException(removal());
     }
-    checkFits(standing);
-    return standing.isKnown();
+    checkFormats(standing);
+    return standing;
   }
 
-  private void checkFits(Standing standing) throws IOException {
+  private void checkFormats(Standing standing) throws IOException {
     String unfit = standing.unfit(options.version(), options.formats());
     if (unfit != null) {
       throw new IOException(unfit);
     }
+  }
+
+  private void checkClock(Standing standing) throws IOException {
     String wrong = standing.clockRefusal();
     if (wrong != null && !options.replica().acceptClock()) {
       throw new IOException(wrong);
@@ -763,8 +769,7 @@ public final class Cluster implements AutoCloseable {
             Standing standing = standing();
             // Whoever leaves is ended in one group while it is needed in another.
             boolean accident =
-                groups.values().stream().anyMatch(ReplicatedStore::isEnded)
-                    && (standing.isIn() || lastKnown.isEmpty());
+                groups.values().stream().anyMatch(ReplicatedStore::isEnded) && standing.isIn();
             ended = accident ? ended + 1 : 0;
             if (standing.isRemoved() || ended > ENDED_ROUNDS) {
               String why = standing.isRemoved() ? removal() : ENDED;

@@ -25,8 +25,10 @@ public record Formats(int oldest, int newest) {
   }
 
   /** What another build said; the first builds said nothing. */
-  static Formats of(boolean said, dev.meridian.shard.proto.Formats formats) {
-    return said ? new Formats(formats.getOldest(), formats.getNewest()) : new Formats(1, 1);
+  static Formats of(dev.meridian.shard.proto.Formats said) {
+    return said.getNewest() == 0
+        ? new Formats(1, 1)
+        : new Formats(said.getOldest(), said.getNewest());
   }
 
   dev.meridian.shard.proto.Formats encode() {

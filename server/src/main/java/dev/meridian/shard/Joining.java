@@ -74,10 +74,7 @@ final class Joining {
       String unfit =
           options
               .formats()
-              .refusal(
-                  options.version(),
-                  Formats.of(reply.hasFormats(), reply.getFormats()),
-                  reply.getVersion());
+              .refusal(options.version(), Formats.of(reply.getFormats()), reply.getVersion());
       if (unfit != null) {
         throw new IOException("This node cannot join: " + unfit + ".");
       }

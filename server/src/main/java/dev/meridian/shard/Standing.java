@@ -106,7 +106,7 @@ final class Standing {
       return new Answer(
           at.getHostString() + ":" + at.getPort(),
           reply.getVersion(),
-          Formats.of(reply.hasFormats(), reply.getFormats()),
+          Formats.of(reply.getFormats()),
           reply.getCallerState(),
           reply.getWallMillis() == 0
               ? null // an earlier version's
@@ -126,9 +126,13 @@ final class Standing {
     return denied;
   }
 
-  /** Whether any of them knows this node as one that belongs and is not about to leave. */
+  /**
+   * Whether any of them knows this node as one that belongs and is not about to leave, or there is
+   * none.
+   */
   boolean isIn() {
-    return answers.stream().anyMatch(answer -> answer.state.equals(Member.State.IN.name()));
+    return others == 0
+        || answers.stream().anyMatch(answer -> answer.state.equals(Member.State.IN.name()));
   }
 
   /**
