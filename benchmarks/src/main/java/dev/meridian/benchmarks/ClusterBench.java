@@ -326,8 +326,8 @@ final class ClusterBench {
   /**
    * What nodes add that answer reads themselves, on a machine with too few cores for them: each may
    * use a part of a core, so that they do not take each other's, as they would not on machines of
-   * their own. So the most that three can do is three times what one does; how much less it is
-   * shows what they do for each other meanwhile. One is each of the three in turn.
+   * their own. So three can do about three times what one does; less shows what they do for each
+   * other when all are busy. One is each of the three in turn.
    */
   private void spread() {
     String what =

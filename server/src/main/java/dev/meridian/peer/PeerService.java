@@ -13,6 +13,7 @@ import org.apache.ratis.thirdparty.io.grpc.HandlerRegistry;
 import org.apache.ratis.thirdparty.io.grpc.MethodDescriptor;
 import org.apache.ratis.thirdparty.io.grpc.ServerMethodDefinition;
 import org.apache.ratis.thirdparty.io.grpc.Status;
+import org.apache.ratis.thirdparty.io.grpc.stub.ServerCallStreamObserver;
 import org.apache.ratis.thirdparty.io.grpc.stub.ServerCalls;
 import org.apache.ratis.thirdparty.io.grpc.stub.StreamObserver;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +37,11 @@ public final class PeerService extends HandlerRegistry {
   private static final int MAX_CALLS = 4096;
 
   private static final int MAX_STRANGERS_BYTES = 64 << 10;
+
+  /** So long ago, a call says that others may call again. */
   private static final Duration LATELY = Duration.ofSeconds(1);
+
+  /** How long others, who hear from their primary more often, may take this node for it yet. */
   private static final Duration LINGER = Duration.ofMillis(200);
 
   /** Answers one call. What it throws reaches the caller as a failed call. */
@@ -50,6 +55,10 @@ public final class PeerService extends HandlerRegistry {
       new ConcurrentHashMap<>();
   private volatile long lastCall = System.nanoTime() - LATELY.toNanos();
   private final Semaphore room = new Semaphore(MAX_CALLS);
+
+  /** One for each call whose answer has yet to be sent, to the last byte. */
+  private final Semaphore unsent = new Semaphore(MAX_CALLS);
+
   private final Semaphore strangersRoom = new Semaphore(PeerAuthentication.MOST_STRANGERS);
 
   /**
@@ -96,25 +105,33 @@ public final class PeerService extends HandlerRegistry {
   }
 
   /**
-   * Takes no more calls, and waits until those under way are answered.
+   * Takes no more calls, and waits until those under way are answered, and the answers sent:
+   * whoever ends the server ends what it is sending.
    *
    * @return false if that takes longer than {@code limit}
    */
   public boolean drain(Duration limit) throws InterruptedException {
-    boolean drained = room.tryAcquire(MAX_CALLS, limit.toMillis(), TimeUnit.MILLISECONDS);
+    long until = System.nanoTime() + limit.toNanos();
+    boolean drained = room.tryAcquire(MAX_CALLS, limit.toNanos(), TimeUnit.NANOSECONDS);
     if (System.nanoTime() - lastCall < LATELY.toNanos()) {
-      // The last answers go out, and those whose calls are on their way are told to ask elsewhere.
+      // Those whose calls are on their way are told to ask elsewhere.
       Thread.sleep(LINGER);
     }
-    return drained;
+    return drained
+        && unsent.tryAcquire(
+            MAX_CALLS, Math.max(0, until - System.nanoTime()), TimeUnit.NANOSECONDS);
   }
 
   private void handle(String name, Handler handler, byte[] request, StreamObserver<byte[]> answer) {
     lastCall = System.nanoTime();
-    if (!room.tryAcquire()) {
+    if (!takesIn()) {
       answer.onError(Status.RESOURCE_EXHAUSTED.withDescription(BUSY).asRuntimeException());
       return;
     }
+    // gRPC calls one of the two, once.
+    ServerCallStreamObserver<byte[]> call = (ServerCallStreamObserver<byte[]>) answer;
+    call.setOnCloseHandler(unsent::release);
+    call.setOnCancelHandler(unsent::release);
     String caller = PeerAuthentication.NODE.get();
     Thread.ofVirtual()
         .name("peer-" + name)
@@ -134,6 +151,17 @@ public final class PeerService extends HandlerRegistry {
                 room.release();
               }
             });
+  }
+
+  private boolean takesIn() {
+    if (!room.tryAcquire()) {
+      return false;
+    }
+    if (!unsent.tryAcquire()) {
+      room.release();
+      return false;
+    }
+    return true;
   }
 
   @Override
