@@ -1,5 +1,6 @@
 package dev.meridian.lab;
 
+import java.io.File;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -187,20 +188,39 @@ public final class Lab implements AutoCloseable {
     this.site = site.toAbsolutePath();
     this.firstAddress = firstAddress;
     Files.createDirectories(folder);
-    this.java =
-        List.of(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx320m",
-            "-Xms32m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseCompactObjectHeaders",
-            "-XX:+ExitOnOutOfMemoryError",
-            "--enable-native-access=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
-            "-cp",
-            System.getProperty("java.class.path"),
-            "dev.meridian.cli.Meridian");
+    this.java = java();
+  }
+
+  /**
+   * What runs a node: as installed, with the JVM's cache of loaded classes, when this program was
+   * or the system property {@code meridian.dist} says where; otherwise what this program runs.
+   */
+  private static List<String> java() {
+    String dist = System.getProperty("meridian.dist", "");
+    String classPath =
+        dist.isEmpty()
+            ? System.getProperty("java.class.path")
+            : Path.of(dist, "meridian.jar").toString();
+    List<String> java =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx320m",
+                "-Xms32m",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseCompactObjectHeaders",
+                "-XX:+ExitOnOutOfMemoryError",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow"));
+    if (classPath.endsWith("meridian.jar") && !classPath.contains(File.pathSeparator)) {
+      Path cache = Path.of(classPath).resolveSibling("meridian.aot");
+      if (Files.exists(cache)) {
+        java.addAll(List.of("-XX:AOTCache=" + cache, "-Xlog:disable", "-Xlog:all=error:stderr"));
+      }
+    }
+    java.addAll(List.of("-cp", classPath, "dev.meridian.cli.Meridian"));
+    return java;
   }
 
   /** More options of {@code up} for the nodes that are started from now on. */

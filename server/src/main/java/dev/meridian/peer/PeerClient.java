@@ -7,9 +7,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.UnaryOperator;
 import org.apache.ratis.thirdparty.io.grpc.CallOptions;
 import org.apache.ratis.thirdparty.io.grpc.ClientStreamTracer;
+import org.apache.ratis.thirdparty.io.grpc.ConnectivityState;
 import org.apache.ratis.thirdparty.io.grpc.ManagedChannel;
 import org.apache.ratis.thirdparty.io.grpc.Metadata;
 import org.apache.ratis.thirdparty.io.grpc.Status;
@@ -17,6 +19,7 @@ import org.apache.ratis.thirdparty.io.grpc.StatusRuntimeException;
 import org.apache.ratis.thirdparty.io.grpc.netty.NettyChannelBuilder;
 import org.apache.ratis.thirdparty.io.grpc.stub.ClientCalls;
 import org.apache.ratis.thirdparty.io.grpc.stub.StreamObserver;
+import org.apache.ratis.thirdparty.io.netty.channel.ChannelOption;
 
 /**
  * Calls what other nodes offer as {@link PeerService}. Any thread may call, at best a virtual one:
@@ -24,11 +27,21 @@ import org.apache.ratis.thirdparty.io.grpc.stub.StreamObserver;
  * is first called and again after it broke.
  */
 public final class PeerClient implements AutoCloseable {
+  /**
+   * How often, at most, a connection that cannot be had is tried. Left alone, gRPC waits up to two
+   * minutes before it looks again, and a node that was away for long would be taken for one that
+   * still is.
+   */
+  private static final Duration RECONNECT = Duration.ofMillis(250);
+
+  /** A peer that is there takes a connection sooner; one that was cut off is asked anew. */
+  private static final int CONNECT_TIMEOUT_MILLIS = 3_000;
+
   /** Largest answer. */
   private static final int MAX_ANSWER_BYTES = 64 << 20;
 
   private final UnaryOperator<NettyChannelBuilder> security;
-  private final Map<InetSocketAddress, ManagedChannel> channels = new ConcurrentHashMap<>();
+  private final Map<InetSocketAddress, Link> links = new ConcurrentHashMap<>();
   private volatile boolean closed;
 
   private PeerClient(UnaryOperator<NettyChannelBuilder> security) {
@@ -54,10 +67,12 @@ public final class PeerClient implements AutoCloseable {
   public byte[] call(InetSocketAddress to, String method, byte[] request, Duration deadline)
       throws PeerException {
     AtomicBoolean sent = new AtomicBoolean();
+    Link link = link(to);
     try {
       return ClientCalls.blockingUnaryCall(
-          channel(to), PeerService.method(method), options(deadline, sent), request);
+          link.channel, PeerService.method(method), options(deadline, sent), request);
     } catch (StatusRuntimeException e) {
+      link.reconnect();
       throw problem(to, sent, e);
     }
   }
@@ -70,14 +85,14 @@ public final class PeerClient implements AutoCloseable {
       InetSocketAddress to, String method, byte[] request, Duration deadline) {
     AtomicBoolean sent = new AtomicBoolean();
     CompletableFuture<byte[]> answer = new CompletableFuture<>();
-    ManagedChannel channel;
+    Link link;
     try {
-      channel = channel(to);
+      link = link(to);
     } catch (PeerException e) {
       return CompletableFuture.failedFuture(e);
     }
     ClientCalls.asyncUnaryCall(
-        channel.newCall(PeerService.method(method), options(deadline, sent)),
+        link.channel.newCall(PeerService.method(method), options(deadline, sent)),
         request,
         new StreamObserver<byte[]>() {
           @Override
@@ -87,6 +102,7 @@ public final class PeerClient implements AutoCloseable {
 
           @Override
           public void onError(Throwable e) {
+            link.reconnect();
             answer.completeExceptionally(problem(to, sent, e));
           }
 
@@ -123,30 +139,56 @@ public final class PeerClient implements AutoCloseable {
         e);
   }
 
-  private ManagedChannel channel(InetSocketAddress to) throws PeerException {
-    ManagedChannel channel = channels.computeIfAbsent(to, this::open);
+  private Link link(InetSocketAddress to) throws PeerException {
+    Link link = links.computeIfAbsent(to, this::open);
     if (closed) {
-      channel.shutdownNow();
+      link.channel.shutdownNow();
       throw new PeerException(
           false, false, "This node is stopping.", new IllegalStateException("closed"));
     }
-    return channel;
+    return link;
   }
 
-  private ManagedChannel open(InetSocketAddress to) {
-    return security
-        .apply(NettyChannelBuilder.forAddress(to.getHostString(), to.getPort()))
-        // A peer that vanished without a word is noticed, and its calls end.
-        .keepAliveTime(10, TimeUnit.SECONDS)
-        .keepAliveTimeout(3, TimeUnit.SECONDS)
-        .build();
+  private Link open(InetSocketAddress to) {
+    return new Link(
+        security
+            .apply(NettyChannelBuilder.forAddress(to.getHostString(), to.getPort()))
+            .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_TIMEOUT_MILLIS)
+            // A peer that vanished without a word is noticed, and its calls end.
+            .keepAliveTime(10, TimeUnit.SECONDS)
+            .keepAliveTimeout(3, TimeUnit.SECONDS)
+            .build());
   }
 
   /** Ends all calls. Does not throw. */
   @Override
   public void close() {
     closed = true;
-    channels.values().forEach(ManagedChannel::shutdownNow);
+    links.values().forEach(link -> link.channel.shutdownNow());
+  }
+
+  /** The connection to a node, which gRPC opens when there are calls. */
+  private static final class Link {
+    final ManagedChannel channel;
+
+    /** When it was last tried sooner than gRPC would. */
+    private final AtomicLong reconnected = new AtomicLong(System.nanoTime() - RECONNECT.toNanos());
+
+    Link(ManagedChannel channel) {
+      this.channel = channel;
+    }
+
+    /** Has the next calls find a peer that is back. */
+    void reconnect() {
+      if (channel.getState(false) != ConnectivityState.TRANSIENT_FAILURE) {
+        return;
+      }
+      long last = reconnected.get();
+      long now = System.nanoTime();
+      if (now - last >= RECONNECT.toNanos() && reconnected.compareAndSet(last, now)) {
+        channel.resetConnectBackoff();
+      }
+    }
   }
 
   /** Notes that a request went to the connection: from then on it may arrive. */

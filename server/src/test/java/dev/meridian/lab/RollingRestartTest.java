@@ -6,10 +6,15 @@ import dev.meridian.lab.PlainClient.Answer;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -19,15 +24,19 @@ import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** Nodes are restarted one after another, as for an upgrade, and no client notices. */
-@Timeout(300)
+@Timeout(600)
 class RollingRestartTest {
   private static final int CLIENTS_OF_EACH = 3;
   private static final int CLIENTS_OF_ALL = 4;
 
   /** Each client's time to think: without, the clients alone would keep a small machine busy. */
-  private static final Duration THINK = Duration.ofMillis(10);
+  private static final Duration THINK = Duration.ofMillis(20);
+
+  private static final JsonMapper JSON = JsonMapper.builder().build();
 
   @TempDir Path folder;
 
@@ -87,12 +96,30 @@ class RollingRestartTest {
       }
       assertThat(lost).as("of %d requests", answers.get()).isEmpty();
       assertThat(refused).as("connections that a node which was down refused").hasPositiveValue();
-      try (PlainClient last = new PlainClient(at(lab.nodes().getFirst()))) {
-        for (Map.Entry<String, String> write : written.entrySet()) {
-          assertThat(last.send("GET", write.getKey(), "").body())
-              .as(write.getKey())
-              .isEqualTo(write.getValue());
+      assertThat(documents(lab.nodes().getFirst())).containsExactlyInAnyOrderEntriesOf(written);
+    }
+  }
+
+  /** All documents, by path; a strong read. */
+  private static Map<String, String> documents(Lab.Node node) throws Exception {
+    Map<String, String> found = new HashMap<>();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      for (String after = ""; ; ) {
+        HttpRequest request =
+            HttpRequest.newBuilder(node.web().resolve("/data/rolling?limit=1000" + after))
+                .header("Meridian-Consistency", "strong")
+                .timeout(Duration.ofSeconds(30))
+                .build();
+        HttpResponse<String> answer = client.send(request, BodyHandlers.ofString());
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+        JsonNode page = JSON.readTree(answer.body());
+        for (JsonNode item : page.path("items")) {
+          found.put("/data/rolling/" + item.path("id").asString(), item.path("value").toString());
         }
+        if (!page.has("next")) {
+          return found;
+        }
+        after = "&after=" + page.path("next").asString();
       }
     }
   }
