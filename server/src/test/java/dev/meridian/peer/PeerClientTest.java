@@ -14,10 +14,10 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(120)
 class PeerClientTest {
-  /** gRPC, left alone, would then wait for another nine seconds before it looks again. */
-  private static final Duration AWAY = Duration.ofSeconds(17);
+  /** gRPC, left alone, would then wait for another seven seconds or so before it looks again. */
+  private static final Duration AWAY = Duration.ofMillis(19_500);
 
-  private static final Duration SOON = Duration.ofSeconds(4);
+  private static final Duration SOON = Duration.ofSeconds(3);
 
   @Test
   void peerThatWasAwayForLongIsFoundSoonAfterItIsBack() throws Exception {

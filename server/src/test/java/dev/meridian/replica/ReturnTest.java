@@ -14,12 +14,12 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A majority comes back after it was away for long. What is measured here are not speeds: left
- * alone, gRPC tries a connection that could not be had ever more rarely, here 15 s after it broke,
- * then 26, 43 and 70.
+ * alone, gRPC tries a connection that could not be had ever more rarely, here some 16 s after it
+ * broke, then 26, 43 and 70.
  */
 @Timeout(120)
 class ReturnTest {
-  private static final Duration AWAY = Duration.ofSeconds(28);
+  private static final Duration AWAY = Duration.ofSeconds(31);
   private static final Duration SOON = Duration.ofSeconds(8);
 
   @TempDir Path folder;
