@@ -206,8 +206,8 @@ public final class Lab implements AutoCloseable {
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx320m",
-                "-Xms32m",
-                "-XX:+UseSerialGC",
+                "-Xms48m",
+                "-XX:+UseG1GC", // as installed: others pause for longer than others wait
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseCompactObjectHeaders",
                 "-XX:+ExitOnOutOfMemoryError",
