@@ -14,6 +14,8 @@ import org.apache.ratis.proto.RaftProtos.AppendEntriesReplyProto;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotReplyProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
+import org.apache.ratis.proto.RaftProtos.RaftRpcReplyProto;
+import org.apache.ratis.proto.RaftProtos.RaftRpcRequestProto;
 import org.apache.ratis.proto.RaftProtos.RequestVoteReplyProto;
 import org.apache.ratis.proto.RaftProtos.RequestVoteRequestProto;
 import org.apache.ratis.proto.RaftProtos.StartLeaderElectionReplyProto;
@@ -31,6 +33,8 @@ import org.apache.ratis.server.raftlog.RaftLog;
 import org.apache.ratis.thirdparty.io.grpc.Status;
 import org.apache.ratis.thirdparty.io.grpc.StatusRuntimeException;
 import org.apache.ratis.util.AwaitForSignal;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Ratis' gRPC transport with a log appender that neither gets stuck nor spins, as Ratis 3.3.0's
@@ -38,6 +42,8 @@ import org.apache.ratis.util.AwaitForSignal;
  * with a public constructor, since Ratis makes it by its name.
  */
 public final class RaftTransport implements RpcType {
+  private static final Logger LOG = LoggerFactory.getLogger(RaftTransport.class);
+
   @Override
   public String name() {
     return getClass().getName();
@@ -66,10 +72,11 @@ public final class RaftTransport implements RpcType {
   }
 
   /**
-   * Ratis' own, but for a candidate whose peer could not be reached: its next request opens a
-   * connection. gRPC would let more and more time pass, up to two minutes, before it tries one
-   * again; if a majority was away, and only this member has the last entries, there would be no
-   * leader for so long after the others are back.
+   * Ratis' own, but for two things. A candidate whose peer could not be reached opens a connection
+   * with its next request. gRPC would let more and more time pass, up to two minutes, before it
+   * tries one again; if a majority was away, and only this member has the last entries, there would
+   * be no leader for so long after the others are back. And a hand-over that cannot begin is
+   * refused, rather than failed.
    */
   private static final class Rpc implements GrpcServices {
     final GrpcServicesImpl ratis;
@@ -105,8 +112,25 @@ public final class RaftTransport implements RpcType {
 
     @Override
     public StartLeaderElectionReplyProto startLeaderElection(
-        StartLeaderElectionRequestProto request) throws IOException {
-      return ratis.startLeaderElection(request);
+        StartLeaderElectionRequestProto request) {
+      try {
+        return ratis.startLeaderElection(request);
+      } catch (IOException | StatusRuntimeException e) {
+        // If Ratis hears of this before it looks whether there was an error, it never gets over
+        // the hand-over, and its leader takes no request any more. A refusal ends when its time is
+        // over.
+        LOG.info("A hand-over could not begin: {}", e.getMessage());
+        RaftRpcRequestProto asked = request.getServerRequest();
+        return StartLeaderElectionReplyProto.newBuilder()
+            .setServerReply(
+                RaftRpcReplyProto.newBuilder()
+                    .setRequestorId(asked.getRequestorId())
+                    .setReplyId(asked.getReplyId())
+                    .setRaftGroupId(asked.getRaftGroupId())
+                    .setCallId(asked.getCallId())
+                    .setSuccess(false))
+            .build();
+      }
     }
 
     @Override

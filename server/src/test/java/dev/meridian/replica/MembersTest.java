@@ -516,4 +516,24 @@ class MembersTest {
       assertThat(primary.store().members()).isEqualTo(now);
     }
   }
+
+  /**
+   * Ratis may not get over one that failed before it looked, and then takes no request any more.
+   */
+  @Test
+  void handOverToAMemberThatIsGoneEndsAndThePrimaryGoesOn() throws Exception {
+    try (Members members = start(3)) {
+      Members.Node primary = members.primary();
+      Members.Node replica = members.replica();
+      String gone = replica.id();
+      primary.store().write(Batch.of(put("items/a", "{\"n\":1}")));
+      replica.stop(); // with all of the log: it would be asked at once
+      for (int i = 0; i < 60; i++) {
+        assertThatThrownBy(() -> primary.store().transferForTest(gone, Duration.ofMillis(20)))
+            .isInstanceOf(IOException.class);
+      }
+      primary.store().write(Batch.of(put("items/a", "{\"n\":2}")));
+      assertThat(read(primary.store(), "items/a")).isEqualTo("{\"n\":2}");
+    }
+  }
 }
