@@ -3,9 +3,7 @@ package dev.meridian.peer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.time.Duration;
 import org.apache.ratis.thirdparty.io.grpc.Server;
 import org.apache.ratis.thirdparty.io.grpc.netty.NettyServerBuilder;
@@ -21,10 +19,7 @@ class PeerClientTest {
 
   @Test
   void peerThatWasAwayForLongIsFoundSoonAfterItIsBack() throws Exception {
-    InetSocketAddress address;
-    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
-      address = new InetSocketAddress(free.getInetAddress(), free.getLocalPort());
-    }
+    InetSocketAddress address = FreePort.find();
     PeerService service = new PeerService();
     service.offer("echo", request -> request);
     Server server = null;

@@ -3,20 +3,17 @@ package dev.meridian.replica;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.meridian.lab.Link;
+import dev.meridian.peer.FreePort;
 import dev.meridian.peer.PeerTransport;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.BindException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -152,8 +149,8 @@ final class Members implements AutoCloseable {
 
   private Node make() throws IOException {
     int number = nodes.size();
-    InetSocketAddress at = free();
-    InetSocketAddress listener = linked ? free() : at;
+    InetSocketAddress at = FreePort.find();
+    InetSocketAddress listener = linked ? FreePort.find() : at;
     Node node =
         new Node(
             folder.resolve("node" + number),
@@ -185,19 +182,6 @@ final class Members implements AutoCloseable {
     @Override
     public boolean isCut(int from, int to) {
       return from == mute;
-    }
-  }
-
-  /** A port below those that the system gives to connections, or one may have it at a restart. */
-  private static InetSocketAddress free() throws IOException {
-    InetAddress loopback = InetAddress.getByName("127.0.0.1");
-    while (true) {
-      int port = ThreadLocalRandom.current().nextInt(15_000, 30_000);
-      try (ServerSocket socket = new ServerSocket(port, 1, loopback)) {
-        return new InetSocketAddress(loopback, socket.getLocalPort());
-      } catch (BindException e) {
-        // Another one, then.
-      }
     }
   }
 

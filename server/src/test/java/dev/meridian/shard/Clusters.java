@@ -3,6 +3,7 @@ package dev.meridian.shard;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.meridian.document.DocumentPath;
+import dev.meridian.peer.FreePort;
 import dev.meridian.peer.JoinToken;
 import dev.meridian.replica.ReplicaOptions;
 import dev.meridian.store.Batch;
@@ -13,9 +14,7 @@ import dev.meridian.store.RocksStore;
 import dev.meridian.store.Write;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,14 +33,7 @@ public final class Clusters implements AutoCloseable {
   public Clusters(Path folder, int nodes) throws IOException {
     this.folder = folder;
     for (int i = 0; i < nodes; i++) {
-      addresses.add(free());
-    }
-  }
-
-  private static InetSocketAddress free() throws IOException {
-    InetAddress loopback = InetAddress.getByName("127.0.0.1");
-    try (ServerSocket socket = new ServerSocket(0, 1, loopback)) {
-      return new InetSocketAddress(loopback, socket.getLocalPort());
+      addresses.add(FreePort.find());
     }
   }
 
