@@ -29,12 +29,12 @@ import picocli.CommandLine.Parameters;
 /**
  * Starts two nodes on folders it throws away, one of which joins the other, asks them a little of
  * everything and ends: what the JVM watches to make its cache of loaded classes (JEP 483), which
- * takes two thirds off a start.
+ * takes more than half off a start.
  */
 @Command(
     name = "warm-up",
     hidden = true,
-    description = "Start a node for a moment, so that the JVM learns what a start needs.")
+    description = "Start two nodes for a moment, so that the JVM learns what a start needs.")
 final class WarmUpCommand implements Callable<Integer> {
   private static final int LARGE_BYTES = 256 << 10;
 
