@@ -57,6 +57,16 @@ final class LogGroup implements Message {
     return content;
   }
 
+  /** Raft's, in which it is proposed. */
+  long term() {
+    return term;
+  }
+
+  /** Whether the log took it, and nobody knows yet whether it survives. */
+  boolean isInDoubt() {
+    return state.get() == State.APPENDED;
+  }
+
   List<PendingWrite> writes() {
     return writes;
   }

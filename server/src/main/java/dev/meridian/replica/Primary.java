@@ -36,8 +36,16 @@ final class Primary {
   static final class NotThere extends Exception {
     private static final long serialVersionUID = 1;
 
+    /** Whether there has been another primary since. */
+    final boolean superseded;
+
     NotThere(String message) {
+      this(message, false);
+    }
+
+    NotThere(String message, boolean superseded) {
       super(message, null, false, false);
+      this.superseded = superseded;
     }
   }
 

@@ -35,6 +35,7 @@ import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.protocol.SetConfigurationRequest;
 import org.apache.ratis.protocol.SnapshotManagementRequest;
 import org.apache.ratis.protocol.TransferLeadershipRequest;
+import org.apache.ratis.protocol.exceptions.NotLeaderException;
 import org.apache.ratis.server.RaftConfiguration;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.statemachine.SnapshotInfo;
@@ -47,6 +48,12 @@ final class RaftReplica implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RaftReplica.class);
   private static final Duration SNAPSHOT_WAIT = Duration.ofMinutes(5);
 
+  /**
+   * How long after it lost its place a primary waits for the log to tell what became of writes, in
+   * election timeouts.
+   */
+  private static final int DOUBT = 10;
+
   /** How long an answer may take to come when it should be there. */
   private static final Duration LAST_WORD = Duration.ofSeconds(1);
 
@@ -54,6 +61,8 @@ final class RaftReplica implements AutoCloseable {
   private final Path folder;
   private final RaftGroupId groupId;
   private final ShardStateMachine machine;
+  private final Proposals proposals;
+  private final Duration doubt;
 
   /** Set when first asked for after the host started. */
   private final Lease lease;
@@ -65,12 +74,15 @@ final class RaftReplica implements AutoCloseable {
       Path folder,
       RaftGroupId groupId,
       ShardStateMachine machine,
+      Proposals proposals,
       Duration electionTimeout) {
     this.host = host;
     this.lease = new Lease(electionTimeout);
     this.folder = folder;
     this.groupId = groupId;
     this.machine = machine;
+    this.proposals = proposals;
+    this.doubt = electionTimeout.multipliedBy(DOUBT);
   }
 
   /**
@@ -100,6 +112,7 @@ final class RaftReplica implements AutoCloseable {
     Folders.sync(host.data());
     Path log = Layout.log(host.data(), groupId.getUuid());
     Path snapshots = Layout.snapshots(host.data(), groupId.getUuid());
+    Proposals proposals = new Proposals(host.clientId());
     ShardStateMachine machine =
         open(
             new Rebuild(folder, log, snapshots, host.peer(), fetcher),
@@ -115,6 +128,7 @@ final class RaftReplica implements AutoCloseable {
                     onDamage,
                     host::fail,
                     onApplied,
+                    proposals,
                     metrics));
     try {
       LogIndex applied = machine.store().applied();
@@ -129,7 +143,7 @@ final class RaftReplica implements AutoCloseable {
       }
       host.noteBegun(group);
       host.register(groupId, machine);
-      return new RaftReplica(host, folder, groupId, machine, options.electionTimeout());
+      return new RaftReplica(host, folder, groupId, machine, proposals, options.electionTimeout());
     } catch (IOException | RuntimeException | Error e) {
       machine.close();
       throw e;
@@ -343,11 +357,15 @@ final class RaftReplica implements AutoCloseable {
 
   /** Hands an entry to the log; its group is answered in any case. */
   void submit(LogGroup group) {
+    long call = host.nextCall();
+    proposals.add(call, group);
     CompletableFuture<RaftClientReply> replies;
     try {
       replies =
-          direct().submitClientRequestAsync(request(group, RaftClientRequest.writeRequestType()));
+          direct()
+              .submitClientRequestAsync(request(call, group, RaftClientRequest.writeRequestType()));
     } catch (IOException e) {
+      proposals.remove(call);
       group.failed(g -> GroupCommit.unavailable(g, "The log is closed.", e));
       return;
     }
@@ -355,14 +373,25 @@ final class RaftReplica implements AutoCloseable {
         replies.whenComplete(
             (reply, error) -> {
               Throwable problem = error != null ? error : reply.getException();
-              if (problem != null) {
-                group.failed(g -> GroupCommit.unavailable(g, notReady(), problem));
+              if (problem instanceof NotLeaderException && group.isInDoubt()) {
+                // The log will tell.
+                CompletableFuture.delayedExecutor(doubt.toMillis(), TimeUnit.MILLISECONDS)
+                    .execute(() -> settle(call, group, problem));
+              } else {
+                settle(call, group, problem);
               }
             });
   }
 
-  private RaftClientRequest request(@Nullable LogGroup group, RaftClientRequest.Type type) {
-    long call = host.nextCall();
+  private void settle(long call, LogGroup group, @Nullable Throwable problem) {
+    proposals.remove(call);
+    if (problem != null) {
+      group.failed(g -> GroupCommit.unavailable(g, notReady(), problem));
+    }
+  }
+
+  private RaftClientRequest request(
+      long call, @Nullable LogGroup group, RaftClientRequest.Type type) {
     RaftClientRequest.Builder request =
         RaftClientRequest.newBuilder()
             .setClientId(host.clientId())

@@ -532,6 +532,9 @@ public final class ReplicatedStore implements Store {
         checkOpen();
         return attempt(command, left(until));
       } catch (Primary.NotThere e) {
+        if (e.superseded) {
+          electedBy = System.nanoTime() + ELECTION_PATIENCE.toNanos();
+        }
         if (System.nanoTime() - Math.min(until, electedBy) > 0) {
           throw doubt != null ? doubt : notDone(e.getMessage() + " The write was not done.");
         }
@@ -586,6 +589,9 @@ public final class ReplicatedStore implements Store {
     try {
       return write.get();
     } catch (Unavailable e) {
+      if (e.getCause() instanceof Primary.NotThere elsewhere) {
+        throw elsewhere;
+      }
       if (e.outcome() == Unavailable.Outcome.NOT_DONE
           && failure.get() == null
           && !closed

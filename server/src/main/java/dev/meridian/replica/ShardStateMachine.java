@@ -75,6 +75,7 @@ final class ShardStateMachine extends BaseStateMachine {
   private final Consumer<Unavailable> onDamage;
   private final Consumer<Throwable> onDiskFailure;
   private final Consumer<ShardStateMachine> onApplied;
+  private final Proposals proposals;
 
   /** Ratis' side of this replica, once it was asked for; see {@link #term}. */
   private volatile RaftServer.@Nullable Division division;
@@ -103,6 +104,7 @@ final class ShardStateMachine extends BaseStateMachine {
    * @param onDamage told when files of the database turn out to be damaged, on any thread
    * @param onDiskFailure told when the log cannot be written
    * @param onApplied called after each entry
+   * @param proposals of this process
    */
   ShardStateMachine(
       Path folder,
@@ -114,6 +116,7 @@ final class ShardStateMachine extends BaseStateMachine {
       Consumer<Unavailable> onDamage,
       Consumer<Throwable> onDiskFailure,
       Consumer<ShardStateMachine> onApplied,
+      Proposals proposals,
       ReplicaMetrics metrics)
       throws IOException {
     this.folder = folder;
@@ -124,6 +127,7 @@ final class ShardStateMachine extends BaseStateMachine {
     this.onDamage = onDamage;
     this.onDiskFailure = onDiskFailure;
     this.onApplied = onApplied;
+    this.proposals = proposals;
     this.metrics = metrics;
     recoverFolder();
     snapshots.init(snapshotFolder);
@@ -232,6 +236,7 @@ final class ShardStateMachine extends BaseStateMachine {
     List<Outcome> outcomes;
     try {
       checkNext(at);
+      proposals.reached(at.term());
       outcomes = store.apply(at, data.asReadOnlyByteBuffer());
     } catch (Throwable e) {
       throw stop(at, e);
@@ -239,7 +244,8 @@ final class ShardStateMachine extends BaseStateMachine {
     updateLastAppliedTermIndex(at.term(), at.index());
     bytesSinceSnapshot.addAndGet(data.size());
     entriesSinceSnapshot.incrementAndGet();
-    if (transaction.getStateMachineContext() instanceof LogGroup group) {
+    LogGroup group = proposals.take(entry.getStateMachineLogEntry());
+    if (group != null) {
       group.applied(outcomes);
     }
     onApplied.accept(this);
@@ -254,6 +260,7 @@ final class ShardStateMachine extends BaseStateMachine {
       // Raft counts from 0, and its first entry is always one of its own.
       if (index > 0) {
         checkNext(at);
+        proposals.reached(term);
         store.skip(at);
       }
     } catch (Throwable e) {
@@ -396,6 +403,7 @@ final class ShardStateMachine extends BaseStateMachine {
       install(latest.folder(), folder);
       store = open();
       generation++;
+      proposals.lost();
     }
     setLastAppliedTermIndex(TermIndex.INITIAL_VALUE);
     showApplied();

@@ -536,4 +536,53 @@ class MembersTest {
       assertThat(read(primary.store(), "items/a")).isEqualTo("{\"n\":2}");
     }
   }
+
+  /**
+   * Its entries arrive, but it does not hear so, until another is primary: that one keeps them, and
+   * the log tells. The write has no key by which it could be repeated.
+   */
+  @Test
+  void primaryThatLostItsPlaceTellsWhatBecameOfItsWrites() throws Exception {
+    UnaryOperator<ReplicaOptions.Builder> patient =
+        options ->
+            options.electionTimeout(Duration.ofSeconds(2)).writeDeadline(Duration.ofMinutes(1));
+    try (Members members = Members.startLinked(folder, 3, patient)) {
+      Members.Node before = members.primary();
+      List<Members.Node> others = new ArrayList<>(members.nodes);
+      others.remove(before);
+      others.getFirst().stop();
+      Members.Node next = others.getLast();
+      members.mute(next);
+      Commit commit = before.store().write(Batch.of(increment("items/count", "n", 1)));
+      assertThat(commit.results()).hasSize(1);
+      assertThat(next.store().status().role()).isEqualTo("primary");
+      members.hear(next);
+      assertThat(read(next.store(), "items/count")).isEqualTo("{\"n\":1}");
+    }
+  }
+
+  /** Its entries arrive nowhere: they are gone, or it is primary again and finishes them. */
+  @Test
+  void writeThatThePrimaryKeptToItselfIsDoneOnceWhenTheOthersAreBack() throws Exception {
+    UnaryOperator<ReplicaOptions.Builder> patient =
+        options ->
+            options.electionTimeout(Duration.ofSeconds(2)).writeDeadline(Duration.ofMinutes(1));
+    try (Members members = Members.start(folder, 3, patient)) {
+      Members.Node before = members.primary();
+      List<Members.Node> others = new ArrayList<>(members.nodes);
+      others.remove(before);
+      for (Members.Node node : others) {
+        node.stop();
+      }
+      FutureTask<Commit> write =
+          new FutureTask<>(() -> before.store().write(Batch.of(increment("items/count", "n", 1))));
+      Thread.ofVirtual().start(write);
+      awaitTrue(() -> !before.store().status().role().equals("primary"));
+      for (Members.Node node : others) {
+        node.start();
+      }
+      assertThat(write.get(60, TimeUnit.SECONDS).results()).hasSize(1);
+      assertThat(read(before.store(), "items/count")).isEqualTo("{\"n\":1}");
+    }
+  }
 }

@@ -437,6 +437,7 @@ class ReplicatedStoreTest {
             e -> {},
             e -> {},
             m -> {},
+            new Proposals(org.apache.ratis.protocol.ClientId.randomId()),
             new ReplicaMetrics(new io.micrometer.core.instrument.simple.SimpleMeterRegistry()));
     Snapshots storage = machine.snapshots();
     machine.getLifeCycle().transition(org.apache.ratis.util.LifeCycle.State.STARTING);
