@@ -1,0 +1,96 @@
+package dev.meridian.dns;
+
+import dev.meridian.dns.Choice.TooManySelections;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The answers of all names that answer by region, as things are now: regions' readiness and where
+ * clients are. Immutable; what changes makes a new one, while the zones stay.
+ */
+final class Tailored {
+  /** Most different choices of a site: each has its own table of all networks. */
+  static final int MAX_CHOICES = 64;
+
+  private final List<Tailoring> tailorings;
+  private final Geography geography;
+  private final Readiness readiness;
+  private final Choice[] choices;
+  private final Answer[][] answers;
+  private final int longest;
+
+  Tailored(List<Tailoring> tailorings, Geography geography, Readiness readiness) {
+    this.tailorings = List.copyOf(tailorings);
+    this.geography = geography;
+    this.readiness = readiness;
+    choices = new Choice[tailorings.size()];
+    answers = new Answer[tailorings.size()][];
+    Map<List<Object>, Choice> made = new HashMap<>();
+    for (int i = 0; i < choices.length; i++) {
+      Tailoring tailoring = tailorings.get(i);
+      choices[i] =
+          made.computeIfAbsent(
+              List.of(tailoring.set(), tailoring.available()), _ -> choice(tailoring));
+      if (made.size() > MAX_CHOICES) {
+        throw new ZoneException(
+            tailoring.place(),
+            "the site chooses among regions in more than "
+                + MAX_CHOICES
+                + " different ways, counting IPv4 and IPv6 apart where not all regions have both;"
+                + " let names share theirs.");
+      }
+      int[] selections = choices[i].selections();
+      answers[i] = new Answer[selections.length];
+      for (int selection = 0; selection < selections.length; selection++) {
+        answers[i][selection] = tailoring.answer(selections[selection]);
+      }
+    }
+    longest = made.values().stream().mapToInt(Choice::networks).max().orElse(0);
+  }
+
+  private Choice choice(Tailoring tailoring) {
+    try {
+      return new Choice(tailoring.set(), tailoring.available(), geography, readiness);
+    } catch (TooManySelections e) {
+      throw new ZoneException(
+          tailoring.place(),
+          "the choice of regions has more than "
+              + Choice.MAX_SELECTIONS
+              + " different answers; let it hold fewer choices of choices.");
+    }
+  }
+
+  /** The same names with other regions ready. */
+  Tailored with(Readiness now) {
+    return new Tailored(tailorings, geography, now);
+  }
+
+  /** The answer of the tailoring for this client; tells it the scope. */
+  Answer answer(int tailoring, Client client) {
+    return answers[tailoring][choices[tailoring].select(client)];
+  }
+
+  /** The choice of a tailoring. */
+  Choice choice(int tailoring) {
+    return choices[tailoring];
+  }
+
+  List<Tailoring> tailorings() {
+    return new ArrayList<>(tailorings);
+  }
+
+  Geography geography() {
+    return geography;
+  }
+
+  Readiness readiness() {
+    return readiness;
+  }
+
+  /** The networks that the finest of the choices tells apart. */
+  int networks() {
+    return longest;
+  }
+}
