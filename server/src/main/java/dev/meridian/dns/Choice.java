@@ -1,5 +1,6 @@
 package dev.meridian.dns;
 
+import dev.meridian.geo.Prefix;
 import dev.meridian.geo.PrefixMap;
 import dev.meridian.site.RegionSet;
 import dev.meridian.site.RegionSet.Group;
@@ -121,14 +122,28 @@ final class Choice {
     return found == BY_SOURCE ? unknown : found;
   }
 
-  /** Whether one answer at random is drawn, for these addresses among others. */
-  boolean isDrawn(int selection) {
-    return Arrays.stream(outcomes)
-        .anyMatch(
-            parts ->
-                parts != null
-                    && parts.length > 1
-                    && Arrays.stream(parts).anyMatch(part -> part == selection));
+  /**
+   * What clients with an address are answered with, for people.
+   *
+   * @param scope how many bits of the address that depends on
+   * @param bySource whether a resolver that tells this address is answered by its own
+   * @param shares what each of {@link #selections} comes up with, 1 for always
+   */
+  record Explained(int scope, boolean bySource, Map<Integer, Double> shares) {}
+
+  /** Explains the answer for an address. */
+  Explained explain(Prefix address) {
+    int found = (address.v4() ? v4 : v6).find(address.high(), address.low());
+    boolean bySource = PrefixMap.value(found) == BY_SOURCE;
+    int outcome = bySource ? unknown : PrefixMap.value(found);
+    Map<Integer, Double> shares = new LinkedHashMap<>();
+    double before = 0;
+    for (int i = 0; i < outcomes[outcome].length; i++) {
+      double upTo = limits[outcome][i] / (double) (1L << 32);
+      shares.put(selections[outcomes[outcome][i]], upTo - before);
+      before = upTo;
+    }
+    return new Explained(PrefixMap.scope(found), bySource, shares);
   }
 
   /** How many networks it tells apart. */

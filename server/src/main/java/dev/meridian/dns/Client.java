@@ -111,11 +111,11 @@ final class Client {
     x ^= x >>> 7;
     x ^= x << 17;
     random = x;
-    return x * 0x2545F4914F6CDD1DL >>> 32;
+    return (x * 0x2545F4914F6CDD1DL) >>> 32;
   }
 
   /** A number at random from 0 to one less than {@code bound}. */
   int below(int bound) {
-    return (int) (chance() * bound >>> 32);
+    return (int) ((chance() * bound) >>> 32);
   }
 }

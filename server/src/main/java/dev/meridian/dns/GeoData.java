@@ -22,14 +22,16 @@ import org.slf4j.LoggerFactory;
  * @param problem why the file is not what is in use
  */
 record GeoData(Geo site, Atlas atlas, String state, Optional<String> problem) {
-  static final GeoData NONE = new GeoData(Geo.NONE, Atlas.EMPTY, "", Optional.empty());
+  private static final String NEVER_LOOKED = "-";
+
+  static final GeoData NONE = new GeoData(Geo.NONE, Atlas.EMPTY, NEVER_LOOKED, Optional.empty());
 
   private static final Logger LOG = LoggerFactory.getLogger(GeoData.class);
 
   /** For the site as it is now; the database is read only if it is another than before. */
   GeoData next(Geo now) {
     if (now.answers().isEmpty()) {
-      return new GeoData(now, Atlas.EMPTY, "", Optional.empty());
+      return new GeoData(now, Atlas.EMPTY, NEVER_LOOKED, Optional.empty());
     }
     Path file = now.database();
     String look = look(file);

@@ -6,13 +6,16 @@ import dev.meridian.site.RegionSet;
  * A set of addresses that is answered by region, and the answer that has them all; which of them
  * are answered is chosen for each client.
  *
+ * @param owner the name; a wildcard stands for many
+ * @param type A or AAAA
  * @param all the answer with all of them, in their order
  * @param set how to choose
  * @param regions the number of the region of each of them
  * @param place where it was written
  */
 @SuppressWarnings("ArrayRecordComponent") // shared, never changed
-record Tailoring(Answer all, RegionSet set, int[] regions, ZoneException.Place place) {
+record Tailoring(
+    WireName owner, int type, Answer all, RegionSet set, int[] regions, ZoneException.Place place) {
   /** The regions that have addresses in it. */
   int available() {
     int bits = 0;

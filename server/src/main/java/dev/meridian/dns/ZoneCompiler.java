@@ -281,7 +281,8 @@ final class ZoneCompiler {
     if (choice == null) {
       return answer;
     }
-    tailorings.add(new Tailoring(answer, choice, set.regions(), set.place()));
+    tailorings.add(
+        new Tailoring(set.owner(), set.type(), answer, choice, set.regions(), set.place()));
     return answer.tailored(tailorings.size() - 1);
   }
 

@@ -1,6 +1,7 @@
 package dev.meridian.dns;
 
 import dev.meridian.site.Site;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.Collection;
 import java.util.HashMap;
@@ -148,6 +149,16 @@ public final class Zones {
     return geo.site().answers().isEmpty()
         ? Optional.empty()
         : Optional.of(geo.status(tailored.networks()));
+  }
+
+  /**
+   * Why a client gets the answer that it gets, step by step, for people.
+   *
+   * @param name whose answer; empty for all names that answer with regions
+   * @throws dev.meridian.document.InvalidInputException if the name is none of ours, or none at all
+   */
+  public List<String> where(InetAddress client, Optional<String> name) {
+    return new Where(this, client).explain(name);
   }
 
   /** The answers that depend on the client. */

@@ -146,11 +146,11 @@ public final class Atlas {
       int bits = metadata.recordSize();
       long nodes = metadata.nodeCount();
       long treeBytes = nodes * (bits / 4);
-      if (bits != 24 && bits != 28 && bits != 32
+      if ((bits != 24 && bits != 28 && bits != 32)
           || nodes < 1
           || nodes > dataEnd
           || treeBytes + 16 > dataEnd
-          || metadata.ipVersion() != 4 && metadata.ipVersion() != 6) {
+          || (metadata.ipVersion() != 4 && metadata.ipVersion() != 6)) {
         throw new DatabaseException("the file is damaged: it does not hold the tree that it says");
       }
       this.tree = new SearchTree(file, (int) nodes, bits, metadata.ipVersion() == 6);

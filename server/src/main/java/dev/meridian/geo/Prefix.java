@@ -48,7 +48,7 @@ public record Prefix(boolean v4, long high, long low, int length) {
   public static long high(byte[] address) {
     long high = 0;
     for (int i = 0; i < 8; i++) {
-      high = high << 8 | (i < address.length ? address[i] & 0xff : 0);
+      high = (high << 8) | (i < address.length ? address[i] & 0xff : 0);
     }
     return high;
   }
@@ -57,7 +57,7 @@ public record Prefix(boolean v4, long high, long low, int length) {
   public static long low(byte[] address) {
     long low = 0;
     for (int i = 8; i < 16; i++) {
-      low = low << 8 | (i < address.length ? address[i] & 0xff : 0);
+      low = (low << 8) | (i < address.length ? address[i] & 0xff : 0);
     }
     return low;
   }
@@ -72,7 +72,7 @@ public record Prefix(boolean v4, long high, long low, int length) {
     String address = slash < 0 ? text : text.substring(0, slash);
     String bits = slash < 0 ? "" : text.substring(slash + 1);
     boolean v4 = address.matches("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
-    if (!(v4 || address.matches("[0-9A-Fa-f:.]{2,45}") && address.contains(":"))
+    if (!(v4 || (address.matches("[0-9A-Fa-f:.]{2,45}") && address.contains(":")))
         || !(slash < 0 || bits.matches("[0-9]{1,3}"))) {
       return Optional.empty();
     }

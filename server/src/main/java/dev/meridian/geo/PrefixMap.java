@@ -199,7 +199,7 @@ public final class PrefixMap {
       while (!full && compare(nextHigh, nextLow, lastHigh, lastLow) <= 0) {
         int bits = Math.min(trailingZeros(), sizeBits(lastHigh, lastLow));
         int length = 128 - bits;
-        add(nextHigh, nextLow, value << 8 | length);
+        add(nextHigh, nextLow, (value << 8) | length);
         // To the first address after the block; past the last of all, the map is full.
         long endHigh = nextHigh | ~Prefix.highMask(length);
         long endLow = nextLow | ~Prefix.lowMask(length);
@@ -275,8 +275,8 @@ public final class PrefixMap {
     /** Whether a prefix is the second half of the one that is a bit shorter. */
     private static boolean isRight(long high, long low, int length) {
       return length > 64
-          ? (low >>> (128 - length) & 1) == 1
-          : length > 0 && (high >>> (64 - length) & 1) == 1;
+          ? ((low >>> (128 - length)) & 1) == 1
+          : length > 0 && ((high >>> (64 - length)) & 1) == 1;
     }
 
     /**

@@ -60,7 +60,7 @@ final class SearchTree {
   }
 
   private void visit(Visitor visitor, boolean v4, long node, long high, long low, int length) {
-    if (node == nodes || !v4 && (isIpv4(node, length) || isMapped(high, low, length))) {
+    if (node == nodes || (!v4 && (isIpv4(node, length) || isMapped(high, low, length)))) {
       return;
     }
     if (node > nodes) {
@@ -107,7 +107,7 @@ final class SearchTree {
   private long bytes(int at, int count) {
     long number = 0;
     for (int i = 0; i < count; i++) {
-      number = number << 8 | file[at + i] & 0xff;
+      number = (number << 8) | (file[at + i] & 0xff);
     }
     return number;
   }
