@@ -179,14 +179,13 @@ public final class Atlas {
     public void network(boolean isV4, long high, long low, int length, long record) {
       PrefixMap.Builder map = isV4 ? v4 : v6;
       map.before(high, low, 0);
-      Prefix prefix = new Prefix(isV4, high, low, length);
       Integer known = byRecord.get(record);
       if (known == null) {
         check.record(record);
-        known = number(Records.place(decode(prefix.first())));
+        known = number(Records.place(decode(new Prefix(isV4, high, low, length).first())));
         byRecord.put(record, known);
       }
-      map.through(prefix.lastHigh(), prefix.lastLow(), known);
+      map.block(high, low, length, known);
     }
 
     private int number(Place place) {

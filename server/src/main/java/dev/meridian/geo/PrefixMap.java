@@ -31,15 +31,21 @@ public final class PrefixMap {
   // The prefixes in their order: where each begins, and its number and length in one int. The first
   // bits of an address say between which two places to search; there are few, so that the search
   // ends soon and mostly within one line of the processor's cache.
-  private final long[] high;
-  private final long @Nullable [] low; // null where it would hold zeros only, as for IPv4
+  // Where 32 bits tell all beginnings apart, as for IPv4, there are only those; where 64 do, as for
+  // most of IPv6, only these.
+  private final int @Nullable [] words;
+  private final long @Nullable [] high;
+  private final long @Nullable [] low;
   private final int[] entries;
   private final int[] index;
   private final int shift;
 
   private PrefixMap(long[] high, long[] low, int[] entries) {
-    this.high = high;
-    this.low = Arrays.stream(low).allMatch(l -> l == 0) ? null : low;
+    boolean isLow = Arrays.stream(low).anyMatch(l -> l != 0);
+    boolean isLong = isLow || Arrays.stream(high).anyMatch(h -> (int) h != 0);
+    this.words = isLong ? null : Arrays.stream(high).mapToInt(h -> (int) (h >>> 32)).toArray();
+    this.high = isLong ? high : null;
+    this.low = isLow ? low : null;
     this.entries = entries;
     int bits = Math.clamp(32 - Integer.numberOfLeadingZeros(entries.length - 1), 1, MAX_INDEX_BITS);
     this.shift = 64 - bits;
@@ -98,6 +104,19 @@ public final class PrefixMap {
     int slot = (int) (addressHigh >>> shift);
     int from = index[slot];
     int to = index[slot + 1];
+    int[] short32 = words;
+    if (short32 != null) {
+      int word = (int) (addressHigh >>> 32) + Integer.MIN_VALUE;
+      while (from < to) {
+        int middle = (from + to + 1) >>> 1;
+        if (short32[middle] + Integer.MIN_VALUE > word) {
+          to = middle - 1;
+        } else {
+          from = middle;
+        }
+      }
+      return entries[from];
+    }
     while (from < to) {
       int middle = (from + to + 1) >>> 1;
       if (isAfter(middle, addressHigh, addressLow)) {
@@ -109,12 +128,20 @@ public final class PrefixMap {
     return entries[from];
   }
 
+  private long high(int entry) {
+    return words != null ? (long) words[entry] << 32 : high != null ? high[entry] : 0;
+  }
+
+  private long low(int entry) {
+    return low != null ? low[entry] : 0;
+  }
+
   private boolean isAfter(int entry, long addressHigh, long addressLow) {
-    long start = high[entry];
+    long start = high(entry);
     if (start != addressHigh) {
       return Long.compareUnsigned(start, addressHigh) > 0;
     }
-    return low != null && Long.compareUnsigned(low[entry], addressLow) > 0;
+    return Long.compareUnsigned(low(entry), addressLow) > 0;
   }
 
   /** The number in what {@link #find} returned. */
@@ -136,7 +163,7 @@ public final class PrefixMap {
   public PrefixMap map(IntUnaryOperator change) {
     Builder builder = new Builder();
     for (int i = 0; i < entries.length; i++) {
-      builder.through(lastHigh(i), lastLow(i), change.applyAsInt(value(entries[i])));
+      builder.block(high(i), low(i), scope(entries[i]), change.applyAsInt(value(entries[i])));
     }
     return builder.build();
   }
@@ -146,26 +173,23 @@ public final class PrefixMap {
     Builder builder = new Builder();
     int i = 0;
     int j = 0;
+    // Of two prefixes that meet, one holds the other: so each step is the longer one, whole.
     while (i < a.size() && j < b.size()) {
       int value = join.applyAsInt(value(a.entries[i]), value(b.entries[j]));
-      long highA = a.lastHigh(i);
-      long lowA = a.lastLow(i);
-      long highB = b.lastHigh(j);
-      long lowB = b.lastLow(j);
-      int order = compare(highA, lowA, highB, lowB);
-      builder.through(order <= 0 ? highA : highB, order <= 0 ? lowA : lowB, value);
-      i += order <= 0 ? 1 : 0;
-      j += order >= 0 ? 1 : 0;
+      int lengthA = scope(a.entries[i]);
+      int lengthB = scope(b.entries[j]);
+      boolean isA = lengthA >= lengthB;
+      builder.block(
+          isA ? a.high(i) : b.high(j),
+          isA ? a.low(i) : b.low(j),
+          Math.max(lengthA, lengthB),
+          value);
+      boolean endsA = isA || builder.isPast(a.high(i), a.low(i), lengthA);
+      boolean endsB = lengthB >= lengthA || builder.isPast(b.high(j), b.low(j), lengthB);
+      i += endsA ? 1 : 0;
+      j += endsB ? 1 : 0;
     }
     return builder.build();
-  }
-
-  private long lastHigh(int entry) {
-    return high[entry] | ~Prefix.highMask(scope(entries[entry]));
-  }
-
-  private long lastLow(int entry) {
-    return (low == null ? 0 : low[entry]) | ~Prefix.lowMask(scope(entries[entry]));
   }
 
   private static int compare(long highA, long lowA, long highB, long lowB) {
@@ -198,16 +222,37 @@ public final class PrefixMap {
       }
       while (!full && compare(nextHigh, nextLow, lastHigh, lastLow) <= 0) {
         int bits = Math.min(trailingZeros(), sizeBits(lastHigh, lastLow));
-        int length = 128 - bits;
-        add(nextHigh, nextLow, (value << 8) | length);
-        // To the first address after the block; past the last of all, the map is full.
-        long endHigh = nextHigh | ~Prefix.highMask(length);
-        long endLow = nextLow | ~Prefix.lowMask(length);
-        nextLow = endLow + 1;
-        nextHigh = endHigh + (nextLow == 0 ? 1 : 0);
-        full = (nextHigh | nextLow) == 0;
+        advance(128 - bits, value);
       }
       return this;
+    }
+
+    /**
+     * Gives all addresses of a prefix, which begins with the first one without a number, the number.
+     *
+     * @throws IllegalArgumentException if it begins elsewhere, or the number is out of bounds
+     */
+    void block(long startHigh, long startLow, int length, int value) {
+      if (full || startHigh != nextHigh || startLow != nextLow || value < 0 || value > MAX_VALUE) {
+        throw new IllegalArgumentException("out of order, or no number: " + value);
+      }
+      advance(length, value);
+    }
+
+    private void advance(int length, int value) {
+      add(nextHigh, nextLow, (value << 8) | length);
+      // To the first address after the block; past the last of all, the map is full.
+      long endHigh = nextHigh | ~Prefix.highMask(length);
+      long endLow = nextLow | ~Prefix.lowMask(length);
+      nextLow = endLow + 1;
+      nextHigh = endHigh + (nextLow == 0 ? 1 : 0);
+      full = (nextHigh | nextLow) == 0;
+    }
+
+    /** Whether all addresses of a prefix have a number. */
+    private boolean isPast(long startHigh, long startLow, int length) {
+      return has(
+          startHigh | ~Prefix.highMask(length), startLow | ~Prefix.lowMask(length));
     }
 
     /** Whether an address has a number already. */
