@@ -87,7 +87,7 @@ final class GeoCommand implements Runnable {
     public void run() {
       Path target = target();
       Path parent = Objects.requireNonNull(target.getParent());
-      Path part = parent.resolve(target.getFileName() + ".part");
+      Path part = parent.resolve("." + target.getFileName() + ".part"); // no part of the site
       try {
         Files.createDirectories(parent);
         try {

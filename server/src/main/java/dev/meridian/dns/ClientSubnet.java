@@ -57,7 +57,7 @@ final class ClientSubnet {
     System.arraycopy(in, at, option, 0, length);
     high = bits(0, bytes);
     low = bits(8, bytes);
-    return (high & ~mask(source)) == 0 && (low & ~mask(source - 64)) == 0;
+    return (high & ~Prefix.highMask(source)) == 0 && (low & ~Prefix.lowMask(source)) == 0;
   }
 
   private long bits(int from, int bytes) {
@@ -66,10 +66,6 @@ final class ClientSubnet {
       bits = bits << 8 | (i < bytes ? option[8 + i] & 0xff : 0);
     }
     return bits;
-  }
-
-  private static long mask(int bits) {
-    return bits <= 0 ? 0 : bits >= 64 ? -1L : -1L << (64 - bits);
   }
 
   /** Whether it tells an address: a prefix of 0 says that none shall be told. */

@@ -12,7 +12,13 @@ import java.util.Map;
  */
 final class Tailored {
   /** Most different choices of a site: each has its own table of all networks. */
-  static final int MAX_CHOICES = 64;
+  static final int MAX_CHOICES = 32;
+
+  /**
+   * Most networks in all tables together; each takes 8 to 20 bytes, so it is a part of the heap.
+   */
+  private static final long MAX_NETWORKS =
+      Math.max(1_000_000, Runtime.getRuntime().maxMemory() / 64);
 
   private final List<Tailoring> tailorings;
   private final Geography geography;
@@ -28,11 +34,22 @@ final class Tailored {
     choices = new Choice[tailorings.size()];
     answers = new Answer[tailorings.size()][];
     Map<List<Object>, Choice> made = new HashMap<>();
+    long networks = 0;
     for (int i = 0; i < choices.length; i++) {
       Tailoring tailoring = tailorings.get(i);
-      choices[i] =
-          made.computeIfAbsent(
-              List.of(tailoring.set(), tailoring.available()), _ -> choice(tailoring));
+      List<Object> key = List.of(tailoring.set(), tailoring.available());
+      Choice known = made.get(key);
+      choices[i] = known != null ? known : choice(tailoring);
+      made.put(key, choices[i]);
+      networks += known != null ? 0 : choices[i].networks();
+      if (networks > MAX_NETWORKS) {
+        throw new ZoneException(
+            tailoring.place(),
+            "the choices of regions tell more than "
+                + MAX_NETWORKS
+                + " networks apart, which is the most with this heap; let names share their choices,"
+                + " take a smaller database or give the process more memory (-Xmx).");
+      }
       if (made.size() > MAX_CHOICES) {
         throw new ZoneException(
             tailoring.place(),

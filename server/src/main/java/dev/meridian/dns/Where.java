@@ -134,11 +134,16 @@ final class Where {
         geo.prefixes().entrySet().stream()
             .filter(entry -> holds(entry.getKey()))
             .max((a, b) -> Integer.compare(a.getKey().length(), b.getKey().length()));
-    boolean isPrivate = Geography.PRIVATE_PREFIXES.stream().anyMatch(this::holds);
+    int privateBits =
+        Geography.PRIVATE_PREFIXES.stream()
+            .filter(this::holds)
+            .mapToInt(Prefix::length)
+            .max()
+            .orElse(-1);
     String rule;
-    if (network.isPresent()) {
+    if (network.isPresent() && network.get().getKey().length() >= privateBits) {
       rule = "network " + network.get().getKey() + ": " + join(network.get().getValue());
-    } else if (isPrivate) {
+    } else if (privateBits >= 0) {
       rule =
           "the address is nobody's on the public network: a resolver that tells it is answered by"
               + " its own";

@@ -53,15 +53,15 @@ public final class Atlas {
   }
 
   /**
-   * Reads a database. Takes up to a few seconds and, while it does, a few times the file's size in
-   * memory; whatever the file holds, it ends.
+   * Reads a database. Takes up to a few seconds and, while it does, about ten times the file's size
+   * in memory; whatever the file holds, it ends, and takes no more than half of the heap.
    *
    * @throws DatabaseException if it cannot be read or is none
    */
   public static Atlas read(Path file) {
     byte[] bytes;
     try (InputStream in = Files.newInputStream(file)) {
-      int most = (int) Math.min(MAX_BYTES, Runtime.getRuntime().maxMemory() / 6);
+      int most = (int) Math.min(MAX_BYTES, Runtime.getRuntime().maxMemory() / 16);
       bytes = in.readNBytes(most + 1);
       if (bytes.length > most) {
         throw new DatabaseException(

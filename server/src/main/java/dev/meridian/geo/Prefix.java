@@ -27,12 +27,12 @@ public record Prefix(boolean v4, long high, long low, int length) {
   }
 
   /** Bits of the first long that count in a prefix of {@code length}. */
-  static long highMask(int length) {
+  public static long highMask(int length) {
     return length == 0 ? 0 : length >= 64 ? -1L : -1L << (64 - length);
   }
 
   /** Bits of the second long that count in a prefix of {@code length}. */
-  static long lowMask(int length) {
+  public static long lowMask(int length) {
     return length <= 64 ? 0 : length >= 128 ? -1L : -1L << (128 - length);
   }
 

@@ -200,7 +200,7 @@ public final class PrefixMap {
   /** Makes a map from numbers told in the order of the addresses. For one thread. */
   public static final class Builder {
     private long[] high = new long[64];
-    private long[] low = new long[64];
+    private long[] low = {}; // as long as it holds zeros only, it is not there
     private int[] entries = new int[64];
     private int size;
     private long nextHigh;
@@ -228,7 +228,8 @@ public final class PrefixMap {
     }
 
     /**
-     * Gives all addresses of a prefix, which begins with the first one without a number, the number.
+     * Gives all addresses of a prefix, which begins with the first one without a number, the
+     * number.
      *
      * @throws IllegalArgumentException if it begins elsewhere, or the number is out of bounds
      */
@@ -251,8 +252,7 @@ public final class PrefixMap {
 
     /** Whether all addresses of a prefix have a number. */
     private boolean isPast(long startHigh, long startLow, int length) {
-      return has(
-          startHigh | ~Prefix.highMask(length), startLow | ~Prefix.lowMask(length));
+      return has(startHigh | ~Prefix.highMask(length), startLow | ~Prefix.lowMask(length));
     }
 
     /** Whether an address has a number already. */
@@ -301,19 +301,25 @@ public final class PrefixMap {
       while (size > 0 && entries[size - 1] == added && isRight(atHigh, atLow, scope(added))) {
         size--;
         atHigh = high[size];
-        atLow = low[size];
+        atLow = low.length == 0 ? 0 : low[size];
         added--; // one bit less
       }
       if (size == entries.length) {
         if (size == MAX_PREFIXES) {
           throw new IllegalStateException("more than " + MAX_PREFIXES + " networks");
         }
-        high = Arrays.copyOf(high, 2 * size);
-        low = Arrays.copyOf(low, 2 * size);
-        entries = Arrays.copyOf(entries, 2 * size);
+        int room = size + (size >> 1);
+        high = Arrays.copyOf(high, room);
+        low = low.length == 0 ? low : Arrays.copyOf(low, room);
+        entries = Arrays.copyOf(entries, room);
+      }
+      if (low.length == 0 && atLow != 0) {
+        low = new long[high.length];
       }
       high[size] = atHigh;
-      low[size] = atLow;
+      if (low.length > 0) {
+        low[size] = atLow;
+      }
       entries[size++] = added;
     }
 
@@ -334,7 +340,9 @@ public final class PrefixMap {
         throw new IllegalStateException("not all addresses have a number");
       }
       return new PrefixMap(
-          Arrays.copyOf(high, size), Arrays.copyOf(low, size), Arrays.copyOf(entries, size));
+          Arrays.copyOf(high, size),
+          low.length == 0 ? low : Arrays.copyOf(low, size),
+          Arrays.copyOf(entries, size));
     }
   }
 }

@@ -2,8 +2,8 @@ package dev.meridian.geo;
 
 /**
  * Goes through the search tree of a MaxMind database, once and in the order of the addresses. It
- * ends, whatever the file says: a tree is as large as its nodes are many, and one that leads in
- * circles is damaged. For one thread.
+ * ends, whatever the file says: a tree visits each of its nodes once, and one that leads in circles
+ * is damaged. For one thread.
  */
 final class SearchTree {
   private final byte[] file;
@@ -51,10 +51,9 @@ final class SearchTree {
    * @throws DatabaseException if it is damaged
    */
   void walk(Visitor visitor) {
-    budget = 2L * nodes + 2;
+    budget = nodes;
     visit(visitor, true, ipv4Start, 0, 0, 0);
     if (v6) {
-      budget = 2L * nodes + 2;
       visit(visitor, false, 0, 0, 0, 0);
     }
   }
