@@ -247,7 +247,7 @@ public final class YamlReader {
     boolean number =
         node instanceof ScalarNode scalar
             && (node.getTag().equals(Tag.INT) || node.getTag().equals(Tag.FLOAT))
-            && scalar.getValue().matches("[-+]?[0-9]{1,9}(\\.[0-9]{0,15})?");
+            && scalar.getValue().matches("-?(0|[1-9][0-9]{0,8})(\\.[0-9]{1,15})?");
     if (!number) {
       problem(node, what + " must be a number, such as 50.11, but is " + describe(node) + ".");
       return null;
@@ -268,11 +268,14 @@ public final class YamlReader {
     return value;
   }
 
-  /** Whether {@code node} is a whole number of a sensible length. */
+  /**
+   * Whether {@code node} is a whole number of a sensible length. One that begins with a zero, as in
+   * {@code 080}, is text to some readers of YAML and a number to others.
+   */
   static boolean isInteger(Node node) {
     return node instanceof ScalarNode scalar
         && node.getTag().equals(Tag.INT)
-        && scalar.getValue().matches("-?[0-9]{1,18}");
+        && scalar.getValue().matches("-?(0|[1-9][0-9]{0,17})");
   }
 
   /** {@code true} or {@code false}. */

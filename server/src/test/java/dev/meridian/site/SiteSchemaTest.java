@@ -122,6 +122,15 @@ class SiteSchemaTest {
     assertThat(schemaAccepts(EVERYTHING)).isTrue();
   }
 
+  /** The first is text to YAML, as it begins with a zero. */
+  @ParameterizedTest
+  @ValueSource(strings = {"080", "\"8080\"", "8080"})
+  void bothAcceptPortAlone(String port) throws IOException {
+    String yaml = "domains: a.test\nlisteners: {http: " + port + "}";
+    assertThat(refusal(folder, yaml)).isNull();
+    assertThat(schemaAccepts(yaml)).isTrue();
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
