@@ -3,8 +3,6 @@ package dev.meridian.dns;
 import dev.meridian.dns.ZoneException.Place;
 import dev.meridian.site.Geo;
 import dev.meridian.site.Names;
-import dev.meridian.site.Region;
-import dev.meridian.site.RegionSet;
 import dev.meridian.site.Site;
 import java.io.IOException;
 import java.net.Inet4Address;
@@ -17,13 +15,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -71,7 +67,7 @@ final class SiteZones {
     maker.makeZones();
     maker.readRecords();
     maker.addLoose();
-    maker.addAnswers();
+    maker.addRegions();
     for (ZoneContents zone : maker.zones.values()) {
       maker.addDefaults(zone);
       zone.complete();
@@ -192,8 +188,8 @@ final class SiteZones {
     }
   }
 
-  /** Names that answer with regions: the addresses of all of these, of which clients get some. */
-  private void addAnswers() {
+  private void addRegions() {
+    RegionRecords records = new RegionRecords(site.names());
     for (Geo.Answer answer : site.names().geo().answers()) {
       Place place = new Place("site.yaml", answer.line());
       WireName name = WireName.of(name(answer.name(), place));
@@ -201,59 +197,7 @@ final class SiteZones {
       if (zone == null) {
         throw new ZoneException(place, "'" + name + "' is out of every zone of this site.");
       }
-      if (zone.cutAbove(name) != null) {
-        throw new ZoneException(
-            place,
-            "'"
-                + name
-                + "' is delegated to other name servers, so it cannot answer with regions"
-                + " here; remove it or the delegation.");
-      }
-      boolean any = addAnswer(zone, name, answer, Type.A, place);
-      if (!(addAnswer(zone, name, answer, Type.AAAA, place) || any)) {
-        throw new ZoneException(place, "the regions of '" + name + "' have no addresses.");
-      }
-    }
-  }
-
-  private boolean addAnswer(
-      ZoneContents zone, WireName name, Geo.Answer answer, int type, Place place) {
-    RrSet other = zone.find(name, type);
-    if (other != null) {
-      throw new ZoneException(
-          place,
-          "'"
-              + name
-              + "' answers with regions, but has addresses of its own at "
-              + other.place()
-              + "; remove one of the two.");
-    }
-    long ttl = answer.ttl().orElse(site.names().ttl()).toSeconds();
-    List<Region> regions = site.names().geo().regions();
-    Set<String> wanted = new HashSet<>();
-    names(answer.set(), wanted);
-    List<Integer> ofRecords = new ArrayList<>();
-    for (int i = 0; i < regions.size(); i++) {
-      for (InetAddress address : regions.get(i).addresses()) {
-        boolean v4 = address instanceof Inet4Address;
-        if (v4 == (type == Type.A) && wanted.contains(regions.get(i).name())) {
-          zone.add(new ZoneRecord(name, type, ttl, address.getAddress(), place));
-          ofRecords.add(i);
-        }
-      }
-    }
-    RrSet set = zone.find(name, type);
-    if (set == null) {
-      return false;
-    }
-    set.chooseBy(answer.set(), ofRecords.stream().mapToInt(Integer::intValue).toArray());
-    return true;
-  }
-
-  private static void names(RegionSet set, Set<String> into) {
-    switch (set) {
-      case RegionSet.One(String region) -> into.add(region);
-      case RegionSet.Group group -> group.members().forEach(member -> names(member, into));
+      records.add(zone, name, answer, place);
     }
   }
 

@@ -30,11 +30,9 @@ final class RecordsReader {
   /** Types that may be declared; SOA is made from the rest of {@code names}. */
   static final List<String> TYPES = List.of("A", "AAAA", "CNAME", "MX", "TXT", "CAA", "SRV", "NS");
 
-  /** What makes a name answer with regions; these stand beside types. */
-  static final List<String> ANSWER_KEYS = List.of("answer", "regions", "ttl");
-
   /** All that may stand below a name. */
-  static final List<String> KEYS = Stream.concat(TYPES.stream(), ANSWER_KEYS.stream()).toList();
+  static final List<String> KEYS =
+      Stream.concat(TYPES.stream(), RegionSetReader.ANSWER_KEYS.stream()).toList();
 
   /** Longest time to live (RFC 2181, section 8). */
   static final Duration MAX_TTL = Duration.ofSeconds(Integer.MAX_VALUE);
@@ -134,9 +132,9 @@ final class RecordsReader {
     if (fields == null) {
       return;
     }
-    answer(name, owner, fields);
+    sets.answer(name, owner, fields).ifPresent(answers::add);
     Map<String, Field> types = new LinkedHashMap<>(fields);
-    types.keySet().removeAll(ANSWER_KEYS);
+    types.keySet().removeAll(RegionSetReader.ANSWER_KEYS);
     Field cname = types.get("CNAME");
     if (cname != null && isZone(name)) {
       yaml.problem(
@@ -153,47 +151,6 @@ final class RecordsReader {
     }
     for (Map.Entry<String, Field> type : types.entrySet()) {
       values(name, type.getKey(), type.getValue().value());
-    }
-  }
-
-  /** A name that answers with regions: they are its A and AAAA. */
-  private void answer(String name, Node owner, Map<String, Field> fields) {
-    Field answer = fields.get("answer");
-    Field ttl = fields.get("ttl");
-    for (String key : List.of("regions", "ttl")) {
-      Field field = fields.get(key);
-      if (answer == null && field != null) {
-        yaml.problem(
-            field.key(),
-            key.equals("ttl")
-                ? "a ttl stands with its record, {value: ..., ttl: 5 min}, or beside 'answer'."
-                : "'regions' stands beside 'answer', which says how to choose among them, such as"
-                    + " answer: nearest.");
-      }
-    }
-    if (answer == null) {
-      return;
-    }
-    for (String type : List.of("A", "AAAA", "CNAME")) {
-      Field other = fields.get(type);
-      if (other != null) {
-        yaml.problem(
-            other.key(),
-            "'"
-                + name
-                + "' answers with regions, which are its addresses; remove the "
-                + type
-                + " or the 'answer'.");
-      }
-    }
-    RegionSet set = sets.set(owner, answer, fields.get("regions"));
-    Optional<Duration> time =
-        ttl == null
-            ? Optional.empty()
-            : Optional.ofNullable(
-                Quantities.duration(yaml, ttl.value(), "ttl", Duration.ZERO, MAX_TTL));
-    if (set != null) {
-      answers.add(new Geo.Answer(name, set, time, yaml.line(owner)));
     }
   }
 

@@ -4,12 +4,14 @@ import dev.meridian.site.RegionSet.Group;
 import dev.meridian.site.RegionSet.One;
 import dev.meridian.site.RegionSet.Policy;
 import dev.meridian.site.YamlReader.Field;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
@@ -20,6 +22,9 @@ import org.snakeyaml.engine.v2.nodes.Node;
  * or, for weights, a mapping. A name is a region's or that of a choice in {@code names.sets}.
  */
 final class RegionSetReader {
+  /** What makes a name answer with regions; these stand beside types. */
+  static final List<String> ANSWER_KEYS = List.of("answer", "regions", "ttl");
+
   static final List<String> SET_KEYS = List.of("answer", "regions");
   static final List<String> POLICIES = List.of("nearest", "failover", "weighted", "all");
   static final int MAX_WEIGHT = 10_000;
@@ -79,6 +84,53 @@ final class RegionSetReader {
       sets.remove(name); // reported once
     }
     return set;
+  }
+
+  /**
+   * A name that answers with regions, which are its A and AAAA; empty if it does not, or not
+   * rightly.
+   *
+   * @param fields all that stands below the name, types included
+   */
+  Optional<Geo.Answer> answer(String name, Node owner, Map<String, Field> fields) {
+    Field answer = fields.get("answer");
+    Field ttl = fields.get("ttl");
+    for (String key : List.of("regions", "ttl")) {
+      Field field = fields.get(key);
+      if (answer == null && field != null) {
+        yaml.problem(
+            field.key(),
+            key.equals("ttl")
+                ? "a ttl stands with its record, {value: ..., ttl: 5 min}, or beside 'answer'."
+                : "'regions' stands beside 'answer', which says how to choose among them, such as"
+                    + " answer: nearest.");
+      }
+    }
+    if (answer == null) {
+      return Optional.empty();
+    }
+    for (String type : List.of("A", "AAAA", "CNAME")) {
+      Field other = fields.get(type);
+      if (other != null) {
+        yaml.problem(
+            other.key(),
+            "'"
+                + name
+                + "' answers with regions, which are its addresses; remove the "
+                + type
+                + " or the 'answer'.");
+      }
+    }
+    RegionSet set = set(owner, answer, fields.get("regions"));
+    Optional<Duration> time =
+        ttl == null
+            ? Optional.empty()
+            : Optional.ofNullable(
+                Quantities.duration(
+                    yaml, ttl.value(), "ttl", Duration.ZERO, RecordsReader.MAX_TTL));
+    return set == null
+        ? Optional.empty()
+        : Optional.of(new Geo.Answer(name, set, time, yaml.line(owner)));
   }
 
   /**
