@@ -80,6 +80,16 @@ class RegionAnswersTest {
     assertThat(GeoSite.addresses(mapped)).isEqualTo(ASIA);
   }
 
+  /** As a socket on all addresses of both families sees a client of IPv4. */
+  @Test
+  void mappedAddressIsThatOfIpv4() throws IOException {
+    Responder responder = Wired.responder(zones);
+    responder.from(client -> client.cameFrom(0, 0xffff_6501_0203L));
+    assertThat(GeoSite.addresses(Wired.ask(responder, "near.test", Type.A))).isEqualTo(ASIA);
+    responder.from(client -> client.cameFrom(0x2400_0000_0000_0000L, 1));
+    assertThat(GeoSite.addresses(Wired.ask(responder, "near.test", Type.A))).isEqualTo(ASIA);
+  }
+
   @Test
   void addressesOfTypeComeFromTheNearestRegionThatHasThem() throws IOException {
     // Asia has no IPv6, and "there is none" would be kept for clients everywhere.
