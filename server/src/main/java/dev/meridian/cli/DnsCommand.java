@@ -15,8 +15,12 @@ import picocli.CommandLine.Spec;
     description = "Ask the name server.",
     synopsisSubcommandLabel = "COMMAND",
     commandListHeading = "%nCommands:%n",
-    subcommands = DnsCommand.LookupName.class,
-    footer = {"%nExamples:", "  ./meridian dns lookup www.cities.example"})
+    subcommands = {DnsCommand.LookupName.class, DnsWhereCommand.class},
+    footer = {
+      "%nExamples:",
+      "  ./meridian dns lookup www.cities.example",
+      "  ./meridian dns where 81.2.69.142"
+    })
 final class DnsCommand implements Runnable {
   @Spec CommandSpec spec = CommandSpec.create();
 

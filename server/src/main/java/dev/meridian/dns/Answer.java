@@ -12,6 +12,12 @@ import org.jspecify.annotations.Nullable;
  * delegation all names below it, and one of a wildcard all names it stands for.
  */
 final class Answer {
+  /** Every client gets this answer. */
+  static final int NOT_TAILORED = -1;
+
+  /** Where the address begins in a record whose owner is a pointer. */
+  private static final int ADDRESS_AT = 12;
+
   private static final char[] NONE = new char[0];
 
   private final byte[] body;
@@ -22,6 +28,8 @@ final class Answer {
   private final char authorities;
   private final char additionals;
   private final @Nullable Parts parts;
+  private final int tailoring;
+  private final int addresses;
 
   /**
    * Creates it.
@@ -39,12 +47,16 @@ final class Answer {
     this.authorities = parts.count(Parts.AUTHORITY, parts.size());
     this.additionals = parts.count(Parts.ADDITIONAL, parts.size());
     // An answer that fits the smallest message there is never needs cutting.
-    this.parts = body.length + Wire.MAX_QUESTION_END + Wire.OPT_LENGTH <= 512 ? null : parts;
+    this.parts = body.length + Wire.MAX_QUESTION_END + Wire.MAX_OPT_LENGTH <= 512 ? null : parts;
+    this.tailoring = NOT_TAILORED;
+    this.addresses = 0;
   }
 
-  private Answer(Answer from, int flags) {
+  private Answer(Answer from, int flags, int tailoring, int addresses) {
     this.body = from.body;
     this.flags = flags;
+    this.tailoring = tailoring;
+    this.addresses = addresses;
     this.nameLength = from.nameLength;
     this.moving = from.moving;
     this.answers = from.answers;
@@ -55,7 +67,68 @@ final class Answer {
 
   /** The same sections with another response code and AA bit. */
   Answer withFlags(int changed) {
-    return new Answer(this, changed);
+    return new Answer(this, changed, tailoring, addresses);
+  }
+
+  /**
+   * This answer as the one that stands for a tailored one: {@link Zones#tailor} finds the answer
+   * for a client by the number.
+   */
+  Answer tailored(int number) {
+    return new Answer(this, flags, number, addresses);
+  }
+
+  /** The number of its tailoring, or {@link #NOT_TAILORED} if all clients get this very one. */
+  int tailoring() {
+    return tailoring;
+  }
+
+  /**
+   * The answer with only these records of it. It is one RRset of addresses, of which each owner is
+   * a pointer: so all records have one length, and there is no name in them to be moved.
+   *
+   * @param kept which records, in their order; at least one
+   */
+  Answer only(int[] kept) {
+    int record = body.length / answers;
+    byte[] some = new byte[record * kept.length];
+    for (int i = 0; i < kept.length; i++) {
+      System.arraycopy(body, record * kept[i], some, record * i, record);
+    }
+    int movingKept = moving.length == 0 ? 0 : kept.length;
+    char[] pointers = new char[movingKept];
+    for (int i = 0; i < movingKept; i++) {
+      pointers[i] = (char) (record * i);
+    }
+    Parts whole =
+        new Parts(
+            new int[] {some.length}, new char[] {(char) kept.length}, new byte[] {Parts.ANSWER}, 1);
+    return new Answer(
+        new Answer(some, flags, nameLength, pointers, whole), flags, NOT_TAILORED, kept.length);
+  }
+
+  /**
+   * Shuffles the addresses of an answer that was made by {@link #only} and written whole, so that
+   * clients, which mostly take the first, spread.
+   *
+   * @param at where it begins in {@code out}
+   */
+  void shuffle(byte[] out, int at, Client client) {
+    if (addresses < 2) {
+      return;
+    }
+    int record = body.length / addresses;
+    int data = record - ADDRESS_AT;
+    for (int i = addresses - 1; i > 0; i--) {
+      int j = client.below(i + 1);
+      int a = at + i * record + ADDRESS_AT;
+      int b = at + j * record + ADDRESS_AT;
+      for (int word = 0; word < data; word += 4) {
+        int kept = Wire.getInt(out, a + word);
+        Wire.putInt(out, a + word, Wire.getInt(out, b + word));
+        Wire.putInt(out, b + word, kept);
+      }
+    }
   }
 
   /** AA and the response code. */

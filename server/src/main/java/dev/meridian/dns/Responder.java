@@ -13,6 +13,7 @@ final class Responder {
   private final Supplier<Zones> zones;
   private final Counters counters;
   private final Question question = new Question();
+  private final Client client = new Client();
 
   // What the OPT record of the query under way says (RFC 6891).
   private boolean edns;
@@ -23,6 +24,11 @@ final class Responder {
   Responder(Supplier<Zones> zones, Counters counters) {
     this.zones = zones;
     this.counters = counters;
+  }
+
+  /** Where it may ask from where the query under way came. */
+  void from(Client.Source source) {
+    client.from(source);
   }
 
   /** Bytes of {@code out} that any response over TCP may need now. */
@@ -82,7 +88,9 @@ final class Responder {
     } else if (question.type == Type.OPT || question.type == 0) {
       rcode = Wire.FORMERR;
     } else {
-      answer = zones.get().answer(question);
+      Zones now = zones.get();
+      answer = now.answer(question);
+      answer = answer == null ? null : now.tailor(answer, client);
       rcode = Wire.REFUSED;
     }
     int written;
@@ -94,9 +102,11 @@ final class Responder {
     } else {
       rcode = answer.flags() & 0xf;
       Wire.putShort(out, to + 2, copied | answer.flags());
-      written = answer.write(out, to, questionLength, edns ? limit - Wire.OPT_LENGTH : limit);
+      written = answer.write(out, to, questionLength, edns ? limit - optLength() : limit);
       if ((out[to + 2] & (Wire.TC >> 8)) != 0) {
         counters.truncated();
+      } else {
+        answer.shuffle(out, to + questionLength, client);
       }
     }
     counters.response(rcode);
@@ -123,14 +133,24 @@ final class Responder {
     Wire.putShort(out, at + 3, Wire.MAX_UDP);
     // Extended response code, version 0, and DO as asked (RFC 3225, section 3).
     Wire.putInt(out, at + 5, ((rcode >> 4) << 24) | (dnssecOk ? 0x8000 : 0));
-    Wire.putShort(out, at + 9, 0);
+    int options = client.subnet().length();
+    Wire.putShort(out, at + 9, options);
+    if (options > 0) {
+      // Whatever the response code (RFC 7871, section 7.2.1).
+      client.subnet().write(out, at + Wire.OPT_LENGTH, client.scope());
+    }
     Wire.putShort(out, to + 10, Wire.getShort(out, to + 10) + 1);
-    return written + Wire.OPT_LENGTH;
+    return written + Wire.OPT_LENGTH + options;
+  }
+
+  private int optLength() {
+    return Wire.OPT_LENGTH + client.subnet().length();
   }
 
   /** Reads the whole query; returns where the question ends, or -1 if it is malformed. */
   private int parse(byte[] in, int from, int end) {
     edns = false;
+    client.clear();
     if (Wire.getShort(in, from + 4) != 1 || Wire.getShort(in, from + 6) != 0) {
       return -1;
     }
@@ -172,18 +192,25 @@ final class Responder {
     ednsPayload = Wire.getShort(in, at + 3);
     ednsVersion = in[at + 6] & 0xff;
     dnssecOk = (in[at + 7] & 0x80) != 0;
-    return ednsVersion == 0 && !optionsWellFormed(in, at + 11, next) ? -1 : next;
+    return ednsVersion == 0 && !readOptions(in, at + 11, next) ? -1 : next;
   }
 
-  private static boolean optionsWellFormed(byte[] in, int start, int end) {
+  private boolean readOptions(byte[] in, int start, int end) {
     int at = start;
     while (at < end) {
       if (at + 4 > end) {
         return false;
       }
-      at += 4 + Wire.getShort(in, at + 2);
+      int length = Wire.getShort(in, at + 2);
+      if (at + 4 + length > end) {
+        return false;
+      }
+      if (Wire.getShort(in, at) == ClientSubnet.CODE && !client.subnet().read(in, at, length)) {
+        return false;
+      }
+      at += 4 + length;
     }
-    return at == end;
+    return true;
   }
 
   private int recordDataLength;

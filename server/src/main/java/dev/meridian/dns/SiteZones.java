@@ -1,6 +1,7 @@
 package dev.meridian.dns;
 
 import dev.meridian.dns.ZoneException.Place;
+import dev.meridian.site.Geo;
 import dev.meridian.site.Names;
 import dev.meridian.site.Site;
 import java.io.IOException;
@@ -59,18 +60,20 @@ final class SiteZones {
     this.before = before;
   }
 
-  static Zones read(Site site, Optional<InetSocketAddress> web, Map<WireName, Revision> before) {
+  static Zones read(
+      Site site, Optional<InetSocketAddress> web, Map<WireName, Revision> before, GeoData geo) {
     SiteZones maker = new SiteZones(site, web, before);
     maker.readFiles();
     maker.makeZones();
     maker.readRecords();
     maker.addLoose();
+    maker.addRegions();
     for (ZoneContents zone : maker.zones.values()) {
       maker.addDefaults(zone);
       zone.complete();
       maker.warnOfUnreachable(zone);
     }
-    return new Zones(maker.zones.values(), maker.revisions);
+    return new Zones(maker.zones.values(), maker.revisions, geo.next(site.names().geo()));
   }
 
   private void readFiles() {
@@ -182,6 +185,19 @@ final class SiteZones {
                 + "); add its domain to 'domains'.");
       }
       zone.add(record);
+    }
+  }
+
+  private void addRegions() {
+    RegionRecords records = new RegionRecords(site.names());
+    for (Geo.Answer answer : site.names().geo().answers()) {
+      Place place = new Place("site.yaml", answer.line());
+      WireName name = WireName.of(name(answer.name(), place));
+      ZoneContents zone = zoneOf(name);
+      if (zone == null) {
+        throw new ZoneException(place, "'" + name + "' is out of every zone of this site.");
+      }
+      records.add(zone, name, answer, place);
     }
   }
 
@@ -310,6 +326,7 @@ final class SiteZones {
     for (List<RrSet> sets : zone.names().values()) {
       for (RrSet set : sets) {
         long head = (set.owner().hashCode() * 31L + set.type()) * 31 + set.ttl();
+        head = head * 31 + (set.choice() == null ? 0 : set.choice().toString().hashCode());
         for (byte[] data : set.rdata()) {
           long one = (head * 31 + Arrays.hashCode(data)) * 0x9E3779B97F4A7C15L;
           digest += one ^ (one >>> 29); // a sum, as the order means nothing

@@ -13,13 +13,25 @@ import java.util.Optional;
  * @param hostmaster the mailbox for SOA, as {@code user@domain}
  * @param zoneFiles RFC 1035 zone files in the site's folder
  * @param records from {@code site.yaml}
+ * @param geo names that answer with regions
  */
 public record Names(
     Duration ttl,
     List<String> nameServers,
     Optional<String> hostmaster,
     List<Path> zoneFiles,
-    List<NameRecord> records) {
+    List<NameRecord> records,
+    Geo geo) {
+  /** Names of which none answers with regions. */
+  public Names(
+      Duration ttl,
+      List<String> nameServers,
+      Optional<String> hostmaster,
+      List<Path> zoneFiles,
+      List<NameRecord> records) {
+    this(ttl, nameServers, hostmaster, zoneFiles, records, Geo.NONE);
+  }
+
   /** Copies. */
   public Names {
     nameServers = List.copyOf(nameServers);

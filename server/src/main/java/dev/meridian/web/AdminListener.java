@@ -158,6 +158,16 @@ public final class AdminListener implements AutoCloseable {
         only(method, "GET");
         json(context, Status.OK_200, views.status());
       }
+      case "/where" -> {
+        operatorOnly(context);
+        only(method, "GET");
+        QueryParameters asked = QueryParameters.of(context, List.of("address", "name"));
+        String address = asked.get("address");
+        json(
+            context,
+            Status.OK_200,
+            views.where(address == null ? "" : address, Optional.ofNullable(asked.get("name"))));
+      }
       case "/keys" -> {
         operatorOnly(context);
         switch (method) {
@@ -195,7 +205,7 @@ public final class AdminListener implements AutoCloseable {
         throw new ProblemException(
             Problem.notFound(
                 "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                    + " /keys, /tokens, /nodes and /backup."));
+                    + " /where, /keys, /tokens, /nodes and /backup."));
       }
     }
   }

@@ -161,6 +161,9 @@ class CliTest {
         "key revoke",
         "dns",
         "dns lookup",
+        "dns where",
+        "geo",
+        "geo fetch",
         "version"
       })
   void everyCommandHasHelpWithItsExitCodes(String command) {

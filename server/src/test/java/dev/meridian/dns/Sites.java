@@ -44,7 +44,8 @@ final class Sites {
 
   /** The zones of zone file texts, each with an SOA. */
   static Zones zones(String... texts) {
-    return new Zones(java.util.Arrays.stream(texts).map(Sites::contents).toList(), Map.of());
+    return new Zones(
+        java.util.Arrays.stream(texts).map(Sites::contents).toList(), Map.of(), GeoData.NONE);
   }
 
   static ZoneContents contents(String text) {
