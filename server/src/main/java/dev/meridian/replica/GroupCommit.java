@@ -342,10 +342,7 @@ final class GroupCommit implements AutoCloseable {
       return;
     }
     long patience = Math.min(entryNanos, PATIENCE_NANOS);
-    while (stopped == null
-        && !held
-        && !isFull()
-        && System.nanoTime() - answeredNanos < patience) {
+    while (stopped == null && !held && !isFull() && System.nanoTime() - answeredNanos < patience) {
       int before = queue.size();
       changed.awaitNanos(patience / LOOKS);
       if ((queue.size() - before) * WORTH < queue.size()) {
