@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param entryWrites most writes that share one entry of the log
  * @param entryBytes about how many bytes of writes share one entry; one larger batch has an entry
  *     of its own, up to {@link #MAX_ENTRY_BYTES}
- * @param entriesInFlight most entries handed to the log and not yet applied
+ * @param entriesInFlight most entries handed to the log and not yet applied; another than the first
+ *     is only while what waits fills it
  * @param writeDeadline how long a write may take before it is answered as unknown
  * @param readDeadline how long a read may wait for the consistency it asked for
  * @param startDeadline how long opening may wait for the replica to be able to serve

@@ -13,6 +13,8 @@ import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.proto.Command;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -37,48 +39,51 @@ class GroupCommitTest {
   /** Entries that the log has taken and not answered. */
   private final BlockingQueue<LogGroup> taken = new LinkedBlockingQueue<>();
 
-  private final GroupCommit commits =
-      new GroupCommit(
-          SMALL.edit().entry(1, 1 << 20).entriesInFlight(1).build(),
-          new GroupCommit.Log() {
-            private long clock;
+  private final GroupCommit commits = open(1, 1);
 
-            @Override
-            public @Nullable String refusal() {
-              if (broken) {
-                broken = false;
-                throw new IllegalStateException("planted");
-              }
-              return null;
-            }
+  private GroupCommit open(int entryWrites, int entriesInFlight) {
+    return new GroupCommit(
+        SMALL.edit().entry(entryWrites, 1 << 20).entriesInFlight(entriesInFlight).build(),
+        new GroupCommit.Log() {
+          private long clock;
 
-            @Override
-            public long nextTimestamp() {
-              return ++clock;
+          @Override
+          public @Nullable String refusal() {
+            if (broken) {
+              broken = false;
+              throw new IllegalStateException("planted");
             }
+            return null;
+          }
 
-            @Override
-            public long wallMillis() {
-              return 1;
-            }
+          @Override
+          public long nextTimestamp() {
+            return ++clock;
+          }
 
-            @Override
-            public long term() {
-              return 1;
-            }
+          @Override
+          public long wallMillis() {
+            return 1;
+          }
 
-            @Override
-            public void committed(long term, Lease.Moment proposed) {
-              // Nothing here rests on a lease.
-            }
+          @Override
+          public long term() {
+            return 1;
+          }
 
-            @Override
-            public void submit(LogGroup group) {
-              group.appending(1);
-              taken.add(group);
-            }
-          },
-          new ReplicaMetrics(new SimpleMeterRegistry()));
+          @Override
+          public void committed(long term, Lease.Moment proposed) {
+            // Nothing here rests on a lease.
+          }
+
+          @Override
+          public void submit(LogGroup group) {
+            group.appending(1);
+            taken.add(group);
+          }
+        },
+        new ReplicaMetrics(new SimpleMeterRegistry()));
+  }
 
   @AfterEach
   void close() {
@@ -90,6 +95,11 @@ class GroupCommitTest {
   }
 
   private CompletableFuture<Outcome> commit(String path, Duration deadline) {
+    return commit(commits, path, deadline);
+  }
+
+  private static CompletableFuture<Outcome> commit(
+      GroupCommit commits, String path, Duration deadline) {
     CompletableFuture<Outcome> outcome = new CompletableFuture<>();
     Thread.ofVirtual()
         .start(
@@ -114,6 +124,73 @@ class GroupCommitTest {
         .asInstanceOf(throwable(Unavailable.class))
         .extracting(Unavailable::outcome)
         .isEqualTo(outcome);
+  }
+
+  @Test
+  void writesThatComeWhileAnEntryIsInFlightShareTheNextAndFullOnesGoAtOnce() throws Exception {
+    try (GroupCommit shared = open(3, 2)) {
+      List<CompletableFuture<Outcome>> all = new ArrayList<>();
+      all.add(commit(shared, "a/1", LONG));
+      LogGroup first = entry();
+      all.add(commit(shared, "a/2", LONG));
+      all.add(commit(shared, "a/3", LONG));
+      awaitQueued(shared, 2);
+      assertThat(taken).isEmpty(); // there is room in it
+      all.add(commit(shared, "a/4", LONG));
+      LogGroup full = entry();
+      assertThat(full.writes()).hasSize(3);
+      for (int i = 5; i <= 7; i++) {
+        all.add(commit(shared, "a/" + i, LONG));
+      }
+      awaitQueued(shared, 3);
+      assertThat(taken).isEmpty(); // two are in flight
+      first.applied(List.of(OUTCOME));
+      LogGroup last = entry();
+      full.applied(List.of(OUTCOME, OUTCOME, OUTCOME));
+      last.applied(List.of(OUTCOME, OUTCOME, OUTCOME));
+      for (CompletableFuture<Outcome> outcome : all) {
+        assertThat(outcome.get(30, TimeUnit.SECONDS)).isEqualTo(OUTCOME);
+      }
+    }
+  }
+
+  /** Eight writers, who wait for each answer, and a log that takes its time. */
+  @Test
+  void writersWhoComeBackTogetherShareEntries() throws Exception {
+    try (GroupCommit shared = open(1000, 4)) {
+      List<CompletableFuture<Void>> writers = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        String path = "a/" + i;
+        writers.add(
+            CompletableFuture.runAsync(
+                () -> {
+                  for (int n = 0; n < 50; n++) {
+                    shared.commit(command(path), LONG);
+                  }
+                },
+                task -> Thread.ofVirtual().start(task)));
+      }
+      CompletableFuture<Void> all =
+          CompletableFuture.allOf(writers.toArray(CompletableFuture<?>[]::new));
+      int entries = 0;
+      while (!all.isDone()) {
+        LogGroup group = taken.poll(10, TimeUnit.MILLISECONDS);
+        if (group != null) {
+          entries++;
+          Thread.sleep(5); // what a slow disk takes
+          group.applied(Collections.nCopies(group.writes().size(), OUTCOME));
+        }
+      }
+      all.get();
+      assertThat(entries).isBetween(50, 200);
+    }
+  }
+
+  private static void awaitQueued(GroupCommit commits, int writes) throws InterruptedException {
+    for (int i = 0; commits.queued() != writes; i++) {
+      assertThat(i).isLessThan(6000);
+      Thread.sleep(5);
+    }
   }
 
   /** More than once, so that the thread that watches has rested in between. */
