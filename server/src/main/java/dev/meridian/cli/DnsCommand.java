@@ -12,11 +12,15 @@ import picocli.CommandLine.Spec;
 
 @Command(
     name = "dns",
-    description = "Ask the name server.",
+    description = "Ask the name server, and see the keys that its zones are signed with.",
     synopsisSubcommandLabel = "COMMAND",
     commandListHeading = "%nCommands:%n",
-    subcommands = DnsCommand.LookupName.class,
-    footer = {"%nExamples:", "  ./meridian dns lookup www.cities.example"})
+    subcommands = {DnsCommand.LookupName.class, DnsDsCommand.class},
+    footer = {
+      "%nExamples:",
+      "  ./meridian dns lookup www.cities.example",
+      "  ./meridian dns ds cities.example            for the registrar"
+    })
 final class DnsCommand implements Runnable {
   @Spec CommandSpec spec = CommandSpec.create();
 

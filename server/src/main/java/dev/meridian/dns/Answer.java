@@ -22,6 +22,8 @@ final class Answer {
   private final char authorities;
   private final char additionals;
   private final @Nullable Parts parts;
+  private final @Nullable ZoneSigner signer;
+  private final @Nullable Denial denial;
 
   /**
    * Creates it.
@@ -29,8 +31,16 @@ final class Answer {
    * @param flags AA and the response code, as they stand in the header
    * @param nameLength length of the question's name it was encoded for
    * @param moving places in {@code body} of the pointers that move with the name's length
+   * @param signer signs it for clients that want signatures; null in a zone without them, and where
+   *     they are part of the answer already
    */
-  Answer(byte[] body, int flags, int nameLength, char[] moving, Parts parts) {
+  Answer(
+      byte[] body,
+      int flags,
+      int nameLength,
+      char[] moving,
+      Parts parts,
+      @Nullable ZoneSigner signer) {
     this.body = body;
     this.flags = flags;
     this.nameLength = nameLength;
@@ -38,11 +48,15 @@ final class Answer {
     this.answers = parts.count(Parts.ANSWER, parts.size());
     this.authorities = parts.count(Parts.AUTHORITY, parts.size());
     this.additionals = parts.count(Parts.ADDITIONAL, parts.size());
-    // An answer that fits the smallest message there is never needs cutting.
-    this.parts = body.length + Wire.MAX_QUESTION_END + Wire.OPT_LENGTH <= 512 ? null : parts;
+    this.signer = signer;
+    this.denial = null;
+    // An answer that fits the smallest message there is never needs cutting; to be signed it must
+    // be taken apart.
+    boolean small = body.length + Wire.MAX_QUESTION_END + Wire.OPT_LENGTH <= 512;
+    this.parts = small && signer == null ? null : parts;
   }
 
-  private Answer(Answer from, int flags) {
+  private Answer(Answer from, int flags, @Nullable Denial denial) {
     this.body = from.body;
     this.flags = flags;
     this.nameLength = from.nameLength;
@@ -51,11 +65,51 @@ final class Answer {
     this.authorities = from.authorities;
     this.additionals = from.additionals;
     this.parts = from.parts;
+    this.signer = from.signer;
+    this.denial = denial;
   }
 
   /** The same sections with another response code and AA bit. */
   Answer withFlags(int changed) {
-    return new Answer(this, changed);
+    return new Answer(this, changed, denial);
+  }
+
+  /** The same sections, and what their signed form proves not to be there. */
+  Answer denying(Denial denied) {
+    return new Answer(this, flags, denied);
+  }
+
+  /** What signs it, or null if nothing has to. */
+  @Nullable ZoneSigner signer() {
+    return signer;
+  }
+
+  /** What its signed form proves not to be there, if anything. */
+  @Nullable Denial denial() {
+    return denial;
+  }
+
+  /** Its RRsets; only an answer that is to be signed knows them for sure. */
+  Parts parts() {
+    if (parts == null) {
+      throw new IllegalStateException("an answer that is not to be signed is not taken apart");
+    }
+    return parts;
+  }
+
+  /** Length of the question's name it was encoded for. */
+  int nameLength() {
+    return nameLength;
+  }
+
+  /** The most bytes it needs after the question, signed or not. */
+  int largest() {
+    if (signer == null || parts == null) {
+      return body.length;
+    }
+    int proof = denial == null ? 0 : denial.largest();
+    int signed = body.length + proof + (parts.size() + 1) * AnswerWriter.SIGNATURE_ROOM;
+    return Math.min(signed, AnswerWriter.MAX_BODY);
   }
 
   /** AA and the response code. */
@@ -119,6 +173,7 @@ final class Answer {
     private final int[] ends;
     private final char[] records;
     private final byte[] sections;
+    private final boolean[] unsigned;
     private final int firstUseful;
 
     /**
@@ -127,17 +182,31 @@ final class Answer {
      * @param ends where each RRset ends in the body
      * @param records how many records it has
      * @param sections where it belongs
+     * @param unsigned whether it has no signature even in a signed zone (RFC 4035, section 2.2)
      * @param firstUseful the first one that may be missing without TC, and all after it
      */
-    Parts(int[] ends, char[] records, byte[] sections, int firstUseful) {
+    Parts(int[] ends, char[] records, byte[] sections, boolean[] unsigned, int firstUseful) {
       this.ends = ends;
       this.records = records;
       this.sections = sections;
+      this.unsigned = unsigned;
       this.firstUseful = firstUseful;
     }
 
     int size() {
       return ends.length;
+    }
+
+    int records(int set) {
+      return records[set];
+    }
+
+    int section(int set) {
+      return sections[set];
+    }
+
+    boolean isUnsigned(int set) {
+      return unsigned[set];
     }
 
     int fitting(int room) {

@@ -59,18 +59,29 @@ final class SiteZones {
     this.before = before;
   }
 
-  static Zones read(Site site, Optional<InetSocketAddress> web, Map<WireName, Revision> before) {
+  static Zones read(
+      Site site,
+      Optional<InetSocketAddress> web,
+      Map<WireName, Revision> before,
+      @Nullable Signing signing) {
     SiteZones maker = new SiteZones(site, web, before);
     maker.readFiles();
     maker.makeZones();
     maker.readRecords();
     maker.addLoose();
+    Signing used = site.names().dnssec() ? signing : null;
+    if (site.names().dnssec()) {
+      maker.zones.values().forEach(SignedZone::check);
+    }
+    // Before the serials are decided: keys are records like others.
+    List<ZoneKeys> keys =
+        used == null ? List.of() : used.prepare(maker.zones.values(), site.names().ttl());
     for (ZoneContents zone : maker.zones.values()) {
       maker.addDefaults(zone);
       zone.complete();
       maker.warnOfUnreachable(zone);
     }
-    return new Zones(maker.zones.values(), maker.revisions);
+    return new Zones(maker.zones.values(), maker.revisions, keys, used);
   }
 
   private void readFiles() {

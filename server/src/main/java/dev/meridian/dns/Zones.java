@@ -2,6 +2,7 @@ package dev.meridian.dns;
 
 import dev.meridian.site.Site;
 import java.net.InetSocketAddress;
+import java.time.InstantSource;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Zones {
   /** Zones of no site: every question is refused. */
-  public static final Zones NONE = new Zones(List.of(), Map.of());
+  public static final Zones NONE = new Zones(List.of(), Map.of(), List.of(), null);
 
   private final @Nullable Node[] table;
   private final int mask;
@@ -26,9 +27,22 @@ public final class Zones {
   private final int names;
   private final List<String> apexes;
   private final Map<WireName, SiteZones.Revision> revisions;
+  private final SignedAnswers signed;
 
-  /** Compiles checked contents; {@code revisions} are kept for {@link #next}. */
-  Zones(Collection<ZoneContents> contents, Map<WireName, SiteZones.Revision> revisions) {
+  /**
+   * Compiles checked contents.
+   *
+   * @param revisions kept for {@link #next}
+   * @param keys of the zones that are signed
+   * @param signing signs with them; null if there are none
+   */
+  Zones(
+      Collection<ZoneContents> contents,
+      Map<WireName, SiteZones.Revision> revisions,
+      List<ZoneKeys> keys,
+      @Nullable Signing signing) {
+    Map<WireName, ZoneKeys> keysOf = new HashMap<>();
+    keys.forEach(zone -> keysOf.put(zone.apex(), zone));
     int total = 0;
     for (ZoneContents zone : contents) {
       total += zone.names().size();
@@ -37,6 +51,7 @@ public final class Zones {
     table = new @Nullable Node[Integer.highestOneBit(Math.max(4, total) * 2 - 1) << 1];
     mask = table.length - 1;
     this.revisions = Map.copyOf(revisions);
+    signed = new SignedAnswers(signing == null ? InstantSource.system() : signing.clock());
     apexes = contents.stream().map(zone -> zone.apex().toString()).sorted().toList();
 
     ZoneCompiler compiler = new ZoneCompiler();
@@ -59,6 +74,7 @@ public final class Zones {
                   compiler.compile(
                       zone,
                       children,
+                      signer(zone, keysOf.get(zone.apex()), signing),
                       signers.get(zone.apex()),
                       node -> {
                         put(node);
@@ -78,17 +94,37 @@ public final class Zones {
    * @throws ZoneException if a zone cannot be served as written; it names the line
    */
   public static Zones of(Site site, Optional<InetSocketAddress> web) {
-    return NONE.next(site, web);
+    return NONE.next(site, web, null);
   }
 
   /**
    * The zones of the site as it is now, with serial numbers above these zones' own where anything
    * changed. Blocking; for any thread.
    *
+   * @param signing has the keys, or makes them, if the site wants its zones signed; null to have
+   *     none signed, for a check
    * @throws ZoneException if a zone cannot be served as written; it names the line
+   * @throws java.io.UncheckedIOException if the keys cannot be had; the message says how to mend it
    */
-  public Zones next(Site site, Optional<InetSocketAddress> web) {
-    return SiteZones.read(site, web, revisions);
+  public Zones next(Site site, Optional<InetSocketAddress> web, @Nullable Signing signing) {
+    return SiteZones.read(site, web, revisions, signing);
+  }
+
+  private static @Nullable ZoneSigner signer(
+      ZoneContents zone, @Nullable ZoneKeys keys, @Nullable Signing signing) {
+    return keys == null || signing == null
+        ? null
+        : signing.signer(keys, SignedZone.negativeTtl(zone));
+  }
+
+  /** As {@link SignedAnswers#get}, of this snapshot's answers. */
+  @Nullable Answer signed(
+      Answer answer,
+      Question question,
+      ZoneSigner.Wanted wanted,
+      SignedAnswers.Key probe,
+      SigningBudget budget) {
+    return signed.get(answer, question, wanted, probe, budget);
   }
 
   /** The names of the zones, without the last dot. */

@@ -1,6 +1,7 @@
 package dev.meridian.node;
 
 import dev.meridian.dns.NameServer;
+import dev.meridian.dns.Signing;
 import dev.meridian.dns.Zones;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.peer.PeerClient;
@@ -71,6 +72,7 @@ public final class Node implements AutoCloseable {
   private final Access access;
   private final Seeding seeding;
   private final Optional<WebTier> web;
+  private final Signing signing;
   private final Optional<NameServer> names;
   private final AdminListener admin;
 
@@ -125,6 +127,7 @@ public final class Node implements AutoCloseable {
       this.access = Access.open(store, options.data().resolve("operator.key"));
       this.seeding = opened(Seeding.start(store, site.current(), cluster.isFounder()));
       this.web = startWeb();
+      this.signing = Signing.in(options.data().resolve("dnssec"));
       this.names = startNames();
       this.admin = opened(AdminListener.start(listeners.admin(), access, new Views()));
       open.push(site.onChange(this::siteChanged)::run);
@@ -244,7 +247,9 @@ public final class Node implements AutoCloseable {
             address ->
                 opened(
                     NameServer.start(
-                        address, Zones.of(site.current(), listeners.http()), metrics)));
+                        address,
+                        Zones.NONE.next(site.current(), listeners.http(), signing),
+                        metrics)));
   }
 
   /** The site as it now is. */
@@ -315,11 +320,11 @@ public final class Node implements AutoCloseable {
   }
 
   /** Zones that cannot be served as written leave the last good ones in place. */
-  private void serveNames(NameServer server, Site now) {
+  private synchronized void serveNames(NameServer server, Site now) {
     try {
-      server.serve(server.zones().next(now, listeners.http()));
+      server.serve(server.zones().next(now, listeners.http(), signing));
       namesProblem = null;
-    } catch (InvalidInputException e) {
+    } catch (InvalidInputException | UncheckedIOException e) {
       namesProblem = e.getMessage();
       LOG.error("The old zones stay in use: {}", e.getMessage());
     }
@@ -398,6 +403,11 @@ public final class Node implements AutoCloseable {
     @Override
     public String newToken(Duration validity, boolean reusable) throws IOException {
       return cluster.newToken(validity, reusable);
+    }
+
+    @Override
+    public byte[] zoneKeys() {
+      return signing.report();
     }
 
     @Override

@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param ttl for records that give none
  * @param nameServers names of the site's name servers
  * @param hostmaster the mailbox for SOA, as {@code user@domain}
+ * @param dnssec whether the zones are signed
  * @param zoneFiles RFC 1035 zone files in the site's folder
  * @param records from {@code site.yaml}
  */
@@ -18,6 +19,7 @@ public record Names(
     Duration ttl,
     List<String> nameServers,
     Optional<String> hostmaster,
+    boolean dnssec,
     List<Path> zoneFiles,
     List<NameRecord> records) {
   /** Copies. */

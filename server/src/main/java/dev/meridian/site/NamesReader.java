@@ -14,7 +14,7 @@ import org.snakeyaml.engine.v2.nodes.Node;
 /** Reads {@code names}: what the name server answers. */
 final class NamesReader {
   static final List<String> NAMES_KEYS =
-      List.of("ttl", "nameServers", "hostmaster", "zoneFiles", "records");
+      List.of("ttl", "nameServers", "hostmaster", "dnssec", "zoneFiles", "records");
 
   static final Duration DEFAULT_TTL = Duration.ofMinutes(5);
 
@@ -55,11 +55,14 @@ final class NamesReader {
       }
     }
     Field hostmaster = fields.get("hostmaster");
+    Field dnssec = fields.get("dnssec");
+    Boolean signed = dnssec == null ? null : yaml.bool(dnssec.value(), "dnssec");
     Field records = fields.get("records");
     return new Names(
         time == null ? DEFAULT_TTL : time,
         servers,
         hostmaster == null ? Optional.empty() : hostmaster(hostmaster.value()),
+        signed != null && signed,
         zoneFiles,
         records == null ? List.of() : new RecordsReader(yaml, domains).read(records.value()));
   }

@@ -158,6 +158,11 @@ public final class AdminListener implements AutoCloseable {
         only(method, "GET");
         json(context, Status.OK_200, views.status());
       }
+      case "/names/keys" -> {
+        operatorOnly(context);
+        only(method, "GET");
+        json(context, Status.OK_200, views.zoneKeys());
+      }
       case "/keys" -> {
         operatorOnly(context);
         switch (method) {
@@ -195,7 +200,7 @@ public final class AdminListener implements AutoCloseable {
         throw new ProblemException(
             Problem.notFound(
                 "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                    + " /keys, /tokens, /nodes and /backup."));
+                    + " /keys, /names/keys, /tokens, /nodes and /backup."));
       }
     }
   }

@@ -32,6 +32,9 @@ public interface AdminViews {
    */
   String newToken(Duration validity, boolean reusable) throws IOException;
 
+  /** The zones that are signed and their keys, without the secrets, as a JSON object. */
+  byte[] zoneKeys();
+
   /**
    * Lets a node leave the cluster; on return that is noted, and happens soon.
    *

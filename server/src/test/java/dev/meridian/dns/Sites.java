@@ -35,7 +35,7 @@ final class Sites {
   }
 
   static Names names(List<Path> files, Names.NameRecord... records) {
-    return new Names(TTL, List.of(), Optional.empty(), files, List.of(records));
+    return new Names(TTL, List.of(), Optional.empty(), false, files, List.of(records));
   }
 
   static Names.NameRecord record(String name, String type, String data, int line) {
@@ -44,17 +44,31 @@ final class Sites {
 
   /** The zones of zone file texts, each with an SOA. */
   static Zones zones(String... texts) {
-    return new Zones(java.util.Arrays.stream(texts).map(Sites::contents).toList(), Map.of());
+    return new Zones(
+        java.util.Arrays.stream(texts).map(Sites::contents).toList(), Map.of(), List.of(), null);
+  }
+
+  /** The same, signed. */
+  static Zones signed(Signing signing, String... texts) {
+    List<ZoneContents> all = java.util.Arrays.stream(texts).map(Sites::uncompleted).toList();
+    List<ZoneKeys> keys = signing.prepare(all, TTL);
+    all.forEach(ZoneContents::complete);
+    return new Zones(all, Map.of(), keys, signing);
   }
 
   static ZoneContents contents(String text) {
+    ZoneContents contents = uncompleted(text);
+    contents.complete();
+    return contents;
+  }
+
+  private static ZoneContents uncompleted(String text) {
     List<ZoneRecord> records = new java.util.ArrayList<>();
     MasterFile.readText("test.zone", text, Name.root, 300, records::add);
     WireName apex =
         records.stream().filter(r -> r.type() == Type.SOA).findFirst().orElseThrow().owner();
     ZoneContents contents = new ZoneContents(apex);
     records.forEach(contents::add);
-    contents.complete();
     return contents;
   }
 }
