@@ -15,7 +15,12 @@ import picocli.CommandLine.Spec;
     description = "Ask the name server, and see the keys that its zones are signed with.",
     synopsisSubcommandLabel = "COMMAND",
     commandListHeading = "%nCommands:%n",
-    subcommands = {DnsCommand.LookupName.class, DnsDsCommand.class},
+    subcommands = {
+      DnsCommand.LookupName.class,
+      DnsDsCommand.class,
+      DnsKeysCommand.class,
+      DnsRollCommand.class
+    },
     footer = {
       "%nExamples:",
       "  ./meridian dns lookup www.cities.example",

@@ -65,6 +65,14 @@ final class DnsDsCommand implements Runnable {
           for (JsonNode tag : signed.path("ds")) {
             if (tag.equals(key.path("tag"))) {
               print(name.endsWith(".") ? name : name + ".", key);
+              if (!anchor && !dnskey && key.path("stage").asString("").equals("fresh")) {
+                console.note(
+                    "Hand it over after "
+                        + key.path("until").asString("")
+                        + ": until then caches may have answers of "
+                        + Failures.oneLine(name)
+                        + " without signatures.");
+              }
             }
           }
         }

@@ -57,7 +57,11 @@ final class KeyFolder {
       return Optional.empty();
     }
     try {
-      return Optional.of(ZoneKeys.parse(apex, bytes));
+      ZoneKeys keys = ZoneKeys.parse(bytes);
+      if (!keys.apex().equals(apex)) {
+        throw new GeneralSecurityException("it belongs to the zone " + keys.apex());
+      }
+      return Optional.of(keys);
     } catch (GeneralSecurityException e) {
       throw new IOException(
           "The keys of the zone '"
@@ -94,7 +98,7 @@ final class KeyFolder {
     Files.deleteIfExists(draft);
     Files.createFile(draft, PosixFilePermissions.asFileAttribute(FILE));
     try (FileChannel channel = FileChannel.open(draft, StandardOpenOption.WRITE)) {
-      ByteBuffer bytes = ByteBuffer.wrap(keys.toJson());
+      ByteBuffer bytes = ByteBuffer.wrap(keys.toJson().toBytes());
       while (bytes.hasRemaining()) {
         channel.write(bytes);
       }

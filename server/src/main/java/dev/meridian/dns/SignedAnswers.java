@@ -8,7 +8,10 @@ import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The signed forms of a snapshot's answers: made when they are first asked for, and kept within a
@@ -23,7 +26,10 @@ final class SignedAnswers {
   private static final int ENTRY_BYTES = 300;
   private static final long SEED = new SecureRandom().nextLong();
 
+  private static final Logger LOG = LoggerFactory.getLogger(SignedAnswers.class);
+
   private final InstantSource clock;
+  private final AtomicBoolean failed = new AtomicBoolean();
   private final Cache<Key, Signed> answers =
       Caffeine.newBuilder()
           .maximumWeight(MOST_BYTES)
@@ -74,7 +80,8 @@ final class SignedAnswers {
   }
 
   /**
-   * The signed form of an answer, or null if it is not there and the budget is used up.
+   * The signed form of an answer, or null if it is not there and cannot be made now: the budget is
+   * used up.
    *
    * @param probe the caller's own
    */
@@ -94,22 +101,33 @@ final class SignedAnswers {
       return kept.answer();
     }
     long begun = System.nanoTime();
-    if (!budget.allows(begun)) {
+    SigningBudget.Share share = budget.of(answer);
+    if (!share.allows(begun)) {
       // Old is better than nothing, if resolvers have some time left to keep it.
       return kept != null && now >= kept.from() && now < (kept.renew() + kept.to()) / 2
           ? kept.answer()
           : null;
     }
     ZoneSigner signer = Objects.requireNonNull(answer.signer());
-    Signed made = signer.sign(answer, WireName.of(question.name, from), wanted, now);
-    answers.put(new Key(probe), made);
-    budget.spend(System.nanoTime() - begun);
-    return made.answer();
+    try {
+      Signed made = signer.sign(answer, WireName.of(question.name, from), wanted, now);
+      answers.put(new Key(probe), made);
+      return made.answer();
+    } catch (RuntimeException e) {
+      // Nothing that is known; but whoever asks must not be able to end a thread that answers.
+      if (!failed.getAndSet(true)) {
+        LOG.error(
+            "An answer could not be signed; this is logged once for each change of the site.", e);
+      }
+      return null;
+    } finally {
+      share.spend(System.nanoTime() - begun);
+    }
   }
 
   /** Seeded, so that nobody can make up names that all fall into one place. */
   private static int hash(Answer answer, Wanted wanted, byte[] name, int from, int to) {
-    long hash = SEED ^ ((long) System.identityHashCode(answer) << 8) ^ wanted.ordinal();
+    long hash = SEED ^ ((long) System.identityHashCode(answer) << 8) ^ wanted.hashCode();
     for (int i = from; i < to; i++) {
       hash = (hash ^ name[i]) * 0x9E3779B97F4A7C15L;
       hash ^= hash >>> 29;

@@ -75,7 +75,9 @@ final class SiteZones {
     }
     // Before the serials are decided: keys are records like others.
     List<ZoneKeys> keys =
-        used == null ? List.of() : used.prepare(maker.zones.values(), site.names().ttl());
+        signing == null
+            ? List.of()
+            : signing.prepare(used == null ? List.of() : maker.zones.values(), site.names().ttl());
     for (ZoneContents zone : maker.zones.values()) {
       maker.addDefaults(zone);
       zone.complete();

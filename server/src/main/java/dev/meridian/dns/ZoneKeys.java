@@ -9,8 +9,11 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import org.xbill.DNS.TextParseException;
 import org.xbill.DNS.Type;
 
 /**
@@ -24,6 +27,7 @@ final class ZoneKeys {
   private static final int FORMAT = 1;
 
   private final WireName apex;
+  private final long step;
   private final List<Entry> entries;
 
   /** The life of a key; {@link Rollover} leads it through. */
@@ -60,12 +64,28 @@ final class ZoneKeys {
    */
   record Entry(SigningKey key, Stage stage, Instant since, Instant until) {}
 
-  ZoneKeys(WireName apex, List<Entry> entries) {
+  private ZoneKeys(WireName apex, long step, List<Entry> entries) {
     this.apex = apex;
+    this.step = step;
     this.entries = List.copyOf(entries);
     if (entries.stream().filter(entry -> entry.stage().signsZone).count() != 1) {
       throw new IllegalArgumentException("one key signs a zone, not more and not less");
     }
+  }
+
+  /** A zone's first. */
+  static ZoneKeys first(WireName apex, SigningKey key, Instant now, Instant until) {
+    return new ZoneKeys(apex, 1, List.of(new Entry(key, Stage.FRESH, now, until)));
+  }
+
+  /** Those that come after these. */
+  ZoneKeys next(List<Entry> changed) {
+    return new ZoneKeys(apex, step + 1, changed);
+  }
+
+  /** How many steps these keys have come: of two states of a zone's, the later has more. */
+  long step() {
+    return step;
   }
 
   WireName apex() {
@@ -115,7 +135,7 @@ final class ZoneKeys {
     return records;
   }
 
-  byte[] toJson() {
+  Json toJson() {
     List<Json> keys = new ArrayList<>();
     for (Entry entry : entries) {
       Map<String, Json> members = new LinkedHashMap<>();
@@ -129,8 +149,17 @@ final class ZoneKeys {
     Map<String, Json> members = new LinkedHashMap<>();
     members.put("format", Json.Num.of(FORMAT));
     members.put("zone", new Json.Str(apex.toString()));
+    members.put("step", Json.Num.of(step));
     members.put("keys", new Json.Arr(keys));
-    return new Json.Obj(members).toBytes();
+    return new Json.Obj(members);
+  }
+
+  /** Such as {@code 4711 active, 815 published}; never the secrets. */
+  @Override
+  public String toString() {
+    return entries.stream()
+        .map(e -> e.key().tag() + " " + e.stage().name().toLowerCase(Locale.ROOT))
+        .collect(Collectors.joining(", "));
   }
 
   private static Json base64(byte[] bytes) {
@@ -140,16 +169,21 @@ final class ZoneKeys {
   /**
    * Reads {@link #toJson}.
    *
-   * @throws GeneralSecurityException if it is damaged, or another zone's
+   * @throws GeneralSecurityException if it is damaged
    */
-  static ZoneKeys parse(WireName apex, byte[] json) throws GeneralSecurityException {
+  static ZoneKeys parse(byte[] json) throws GeneralSecurityException {
     try {
-      Map<String, Json> members = ((Json.Obj) Json.parse(json)).members();
+      return parse(Json.parse(json));
+    } catch (InvalidInputException e) {
+      throw new GeneralSecurityException("it is not whole", e);
+    }
+  }
+
+  static ZoneKeys parse(Json json) throws GeneralSecurityException {
+    try {
+      Map<String, Json> members = ((Json.Obj) json).members();
       if (!Json.Num.of(FORMAT).equals(members.get("format"))) {
         throw new GeneralSecurityException("it was written by another version of Meridian");
-      }
-      if (!text(members, "zone").equalsIgnoreCase(apex.toString())) {
-        throw new GeneralSecurityException("it belongs to the zone " + text(members, "zone"));
       }
       List<Entry> entries = new ArrayList<>();
       for (Json key : ((Json.Arr) present(members, "keys")).items()) {
@@ -163,10 +197,12 @@ final class ZoneKeys {
                 Instant.parse(text(parts, "since")),
                 Instant.parse(text(parts, "until"))));
       }
-      return new ZoneKeys(apex, entries);
-    } catch (InvalidInputException
-        | ClassCastException
+      long step = ((Json.Num) present(members, "step")).decimal().longValueExact();
+      return new ZoneKeys(WireName.parse(text(members, "zone")), step, entries);
+    } catch (ClassCastException
+        | TextParseException
         | DateTimeException
+        | ArithmeticException
         | IllegalArgumentException e) {
       throw new GeneralSecurityException("it is not whole", e);
     }

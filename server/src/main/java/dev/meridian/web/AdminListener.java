@@ -160,8 +160,11 @@ public final class AdminListener implements AutoCloseable {
       }
       case "/names/keys" -> {
         operatorOnly(context);
-        only(method, "GET");
-        json(context, Status.OK_200, views.zoneKeys());
+        switch (method) {
+          case "GET" -> json(context, Status.OK_200, views.zoneKeys());
+          case "POST" -> replaceZoneKey(context);
+          default -> only(method, "GET, POST");
+        }
       }
       case "/keys" -> {
         operatorOnly(context);
@@ -257,6 +260,19 @@ public final class AdminListener implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("No token could be made", e);
     }
+  }
+
+  /** Takes {@code {"zone","parentHasIt"}}, the latter optional. */
+  private void replaceZoneKey(RequestContext context) {
+    Json body = Json.parse(Bodies.read(context, MAX_KEY_BYTES));
+    if (!(body instanceof Json.Obj(Map<String, Json> members))
+        || !Set.of("zone", "parentHasIt").containsAll(members.keySet())
+        || !(members.get("zone") instanceof Json.Str(String zone))) {
+      throw new InvalidInputException(
+          "The key of {\"zone\":…} is replaced, and \"parentHasIt\" is true or false.");
+    }
+    views.replaceZoneKey(zone, new Json.Bool(true).equals(members.get("parentHasIt")));
+    json(context, Status.OK_200, views.zoneKeys());
   }
 
   private void revokeKey(RequestContext context, String id) {

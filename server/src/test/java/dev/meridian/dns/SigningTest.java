@@ -325,7 +325,8 @@ class SigningTest {
       clock.set(begin.plus(Duration.ofDays(days)));
       Message answer = ask("mail.example.test", Type.A);
       assertThat(verified(answer)).isEmpty();
-      assertThat(signature(answer).getExpire()).isAfter(clock.instant().plus(Duration.ofDays(7)));
+      assertThat(signature(answer).getExpire())
+          .isAfterOrEqualTo(clock.instant().plus(Duration.ofDays(7)));
       assertThat(verified(ask("no" + days % 3 + ".example.test", Type.A))).isEmpty();
     }
     // A clock that was wrong and is set back: what was signed in the future is of no use.
@@ -350,22 +351,22 @@ class SigningTest {
     assertThat(answer.getSection(Section.AUTHORITY)).hasSize(1);
   }
 
-  /**
-   * A flood of new names uses up its share of time and no more; what is signed is still answered.
-   */
+  /** A flood of new names uses up a share of the time: what exists is answered as before. */
   @Test
-  void floodOfNamesLeavesSignedAnswersAlone() throws IOException {
-    ask("mail.example.test", Type.A);
+  void floodOfNamesLeavesWhatExistsAlone() throws IOException {
+    String[] existing = {"mail", "www", "ns1", "odd", "many", "multi", "caa", "srv", "naptr", "rp"};
     int refused = 0;
     for (int i = 0; i < 200_000 && refused < 100; i++) {
       Message query = Wired.edns(Wired.query("n" + i + ".example.test", Type.A), 0, 1232, true);
       Message answer = Wired.ask(responder, query, false);
       if (answer.getHeader().getFlag(Flags.TC)) {
         assertThat(answer.getSection(Section.ANSWER)).isEmpty();
-        refused++;
-        assertThat(ask("mail.example.test", Type.A).getSection(Section.ANSWER)).hasSize(2);
+        // Some of them are signed for the first time now.
+        String name = existing[refused % existing.length] + ".example.test";
+        assertThat(ask(name, Type.ANY).getSection(Section.ANSWER)).hasSizeGreaterThan(1);
         assertThat(ask("m" + i + ".example.test", Type.A).getRcode())
             .isIn(Rcode.SERVFAIL, Rcode.NOERROR);
+        refused++;
       }
     }
     assertThat(refused).isEqualTo(100);

@@ -50,8 +50,15 @@ final class Sites {
 
   /** The same, signed. */
   static Zones signed(Signing signing, String... texts) {
-    List<ZoneContents> all = java.util.Arrays.stream(texts).map(Sites::uncompleted).toList();
+    return signed(signing, List.of(texts), List.of());
+  }
+
+  /** The same, some signed, others not. */
+  static Zones signed(Signing signing, List<String> texts, List<String> unsigned) {
+    List<ZoneContents> all = new java.util.ArrayList<>();
+    texts.forEach(text -> all.add(uncompleted(text)));
     List<ZoneKeys> keys = signing.prepare(all, TTL);
+    unsigned.forEach(text -> all.add(uncompleted(text)));
     all.forEach(ZoneContents::complete);
     return new Zones(all, Map.of(), keys, signing);
   }
