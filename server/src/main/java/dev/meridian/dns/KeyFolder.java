@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -115,7 +114,7 @@ final class KeyFolder {
   }
 
   private static void checkMode(Path path, String mend) throws IOException {
-    Set<PosixFilePermission> mode = Files.getPosixFilePermissions(path, LinkOption.NOFOLLOW_LINKS);
+    Set<PosixFilePermission> mode = Files.getPosixFilePermissions(path);
     if (mode.stream().anyMatch(right -> !OWNER.contains(right))) {
       throw new IOException(
           "Others than the owner have rights to "

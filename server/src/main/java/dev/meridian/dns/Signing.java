@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -58,13 +59,14 @@ public final class Signing {
   /** When a zone's parent was last asked; guarded by this. */
   private final Map<WireName, Instant> asked = new HashMap<>();
 
+  /** When it was last said that a zone waits for its parent; guarded by this. */
+  private final Map<WireName, Instant> reminded = new HashMap<>();
+
   /** The zones that were prepared last, and no others, are led on; guarded by this. */
   private Set<WireName> served = Set.of();
 
-  /** Both clocks when they were last looked at; guarded by this. */
-  private Instant lastWall;
-
-  private long lastNanos;
+  /** Both clocks when the keys were last led on; guarded by this. */
+  private Clocks last;
 
   Signing(Path folder, InstantSource clock) {
     this(folder, clock, () -> clock.millis() * 1_000_000, new ParentServers(), true);
@@ -82,8 +84,7 @@ public final class Signing {
     this.clock = clock;
     this.nanos = nanos;
     this.parents = parents;
-    this.lastWall = clock.instant();
-    this.lastNanos = nanos.getAsLong();
+    this.last = new Clocks(clock.instant(), nanos.getAsLong());
   }
 
   /**
@@ -183,6 +184,9 @@ public final class Signing {
         if (now.isBefore(last) || !now.isBefore(last.plus(pause))) {
           asked.put(apex, now);
           due.add(apex);
+          if (keys != null) {
+            remind(keys, now);
+          }
         }
       }
     }
@@ -195,6 +199,20 @@ public final class Signing {
               warn(zones.get(apex), heard);
             });
       }
+    }
+  }
+
+  /** Says once a day that a key waits for its parent, which may need somebody's hand. */
+  private void remind(ZoneKeys keys, Instant now) {
+    WireName apex = keys.apex();
+    Instant last = reminded.getOrDefault(apex, Instant.EPOCH);
+    if (keys.at(Stage.SUBMITTED).isPresent() && !now.isBefore(last.plus(LOOK_EVERY))) {
+      reminded.put(apex, now);
+      LOG.warn(
+          "The zone {} waits for its parent to point at its new key. If the parent does not read CDS,"
+              + " hand the registrar what './meridian dns ds {}' shows.",
+          apex,
+          apex);
     }
   }
 
@@ -222,26 +240,39 @@ public final class Signing {
     if (!owner) {
       return Optional.empty();
     }
-    Instant now = clock.instant();
-    Map<WireName, ZoneKeys> changed = shifted(now);
+    Clocks clocks = clocks();
+    Map<WireName, ZoneKeys> changed = shifted(clocks);
     for (WireName apex : served) {
       ZoneKeys known = changed.get(apex);
       ZoneKeys keys = known != null ? known : Objects.requireNonNull(zones.get(apex));
       Optional<ParentDs.Said> parent = Optional.ofNullable(said.remove(apex));
-      Rollover.step(keys, now, parent).ifPresent(next -> changed.put(apex, next));
+      Rollover.step(keys, clocks.wall(), parent).ifPresent(next -> changed.put(apex, next));
     }
-    return changed.isEmpty() ? Optional.empty() : Optional.of(change(changed, compile));
+    Optional<Zones> next =
+        changed.isEmpty() ? Optional.empty() : Optional.of(change(changed, compile));
+    // Not before: what failed must be moved along next time.
+    last = clocks;
+    return next;
+  }
+
+  /**
+   * Two clocks at one moment.
+   *
+   * @param wall the one that people set
+   * @param nanos the other
+   */
+  private record Clocks(Instant wall, long nanos) {}
+
+  private Clocks clocks() {
+    return new Clocks(clock.instant(), nanos.getAsLong());
   }
 
   /**
    * When the clock was set, whatever is waited for is moved along, so that it neither ends early
    * nor lasts for years.
    */
-  private Map<WireName, ZoneKeys> shifted(Instant now) {
-    long tick = nanos.getAsLong();
-    Duration by = Duration.between(lastWall, now).minusNanos(tick - lastNanos);
-    lastWall = now;
-    lastNanos = tick;
+  private Map<WireName, ZoneKeys> shifted(Clocks now) {
+    Duration by = Duration.between(last.wall(), now.wall()).minusNanos(now.nanos() - last.nanos());
     Map<WireName, ZoneKeys> changed = new HashMap<>();
     if (by.abs().compareTo(CLOCK_STEP) > 0) {
       LOG.warn("The clock was set by {}; what the keys of zones wait for is moved along.", by);
@@ -258,7 +289,10 @@ public final class Signing {
    * @throws UncheckedIOException if the keys could not be written
    */
   public synchronized Zones roll(String zone, Supplier<Zones> compile) {
-    ZoneKeys keys = find(zone);
+    return changeOne(zone, (keys, now) -> begun(zone, keys, now), compile);
+  }
+
+  private static ZoneKeys begun(String zone, ZoneKeys keys, Instant now) {
     if (keys.at(Stage.FRESH).isPresent()) {
       throw new InvalidInputException(
           "The key of '"
@@ -273,7 +307,20 @@ public final class Signing {
               + zone
               + "' is being replaced already; './meridian dns keys' shows how far.");
     }
-    return change(Map.of(keys.apex(), Rollover.begin(keys, clock.instant())), compile);
+    return Rollover.begin(keys, now);
+  }
+
+  private Zones changeOne(
+      String zone, BiFunction<ZoneKeys, Instant, ZoneKeys> how, Supplier<Zones> compile) {
+    Clocks clocks = clocks();
+    ZoneKeys found = find(zone);
+    // The clock may have been set since the keys were last led on.
+    Map<WireName, ZoneKeys> changed = shifted(clocks);
+    ZoneKeys keys = changed.getOrDefault(found.apex(), found);
+    changed.put(found.apex(), how.apply(keys, clocks.wall()));
+    Zones next = change(changed, compile);
+    last = clocks;
+    return next;
   }
 
   /**
@@ -284,17 +331,17 @@ public final class Signing {
    * @throws UncheckedIOException if the keys could not be written
    */
   public synchronized Zones confirm(String zone, Supplier<Zones> compile) {
-    ZoneKeys keys = find(zone);
-    Optional<ZoneKeys> next = Rollover.confirm(keys, clock.instant());
-    return change(
-        Map.of(
-            keys.apex(),
-            next.orElseThrow(
-                () ->
-                    new InvalidInputException(
-                        "No key of '"
-                            + zone
-                            + "' waits for its parent; './meridian dns keys' shows how far it is."))),
+    return changeOne(
+        zone,
+        (keys, now) ->
+            Rollover.confirm(keys, now)
+                .orElseThrow(
+                    () ->
+                        new InvalidInputException(
+                            "No key of '"
+                                + zone
+                                + "' waits for its parent; './meridian dns keys' shows how far it"
+                                + " is.")),
         compile);
   }
 

@@ -1,8 +1,6 @@
 package dev.meridian.node;
 
-import dev.meridian.dns.NameServer;
 import dev.meridian.dns.Signing;
-import dev.meridian.dns.Zones;
 import dev.meridian.shard.Cluster;
 import dev.meridian.shard.SiteVersion;
 import dev.meridian.store.StoreException;
@@ -13,8 +11,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,7 +55,7 @@ final class KeyShare implements AutoCloseable {
     }
     long end = System.nanoTime() + PATIENCE.toNanos();
     try {
-      while (!fetch(null) && System.nanoTime() < end) {
+      while (!fetch(keys -> signing.take(keys, null)) && System.nanoTime() < end) {
         Thread.sleep(500);
       }
     } catch (InterruptedException e) {
@@ -66,24 +63,14 @@ final class KeyShare implements AutoCloseable {
     }
   }
 
-  /** Fetches what is new and serves with it; {@code next} compiles the zones. */
-  void follow(NameServer server, java.util.function.Supplier<Zones> next, Object lock) {
+  /** Fetches what is new, and gives it to {@code taker}; does nothing where keys are made. */
+  void follow(Consumer<byte[]> taker) {
     if (!signing.isOwner()) {
-      fetch(
-          keys -> {
-            synchronized (lock) {
-              signing.take(keys, next).ifPresent(server::serve);
-            }
-          });
+      fetch(taker);
     }
   }
 
-  /** What is done with keys that came. */
-  private interface Taker {
-    void take(byte[] keys);
-  }
-
-  private boolean fetch(@Nullable Taker taker) {
+  private boolean fetch(Consumer<byte[]> taker) {
     try {
       String owner = cluster.site().map(SiteVersion::node).orElse("");
       List<InetSocketAddress> others = cluster.others(owner);
@@ -92,7 +79,7 @@ final class KeyShare implements AutoCloseable {
       }
       byte[] keys = cluster.client().call(others.getFirst(), KEYS, hash(signing.export()), CALL);
       if (keys.length > 0) {
-        Optional.ofNullable(taker).orElse(k -> signing.take(k, null)).take(keys);
+        taker.accept(keys);
       }
       return true;
     } catch (IOException | StoreException e) {

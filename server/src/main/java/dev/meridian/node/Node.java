@@ -340,8 +340,7 @@ public final class Node implements AutoCloseable {
   private void serveNames(NameServer server, Site now) {
     synchronized (namesLock) {
       try {
-        server.serve(server.zones().next(now, listeners.http(), signing));
-        namesProblem = null;
+        serve(server, server.zones().next(now, listeners.http(), signing));
       } catch (InvalidInputException | UncheckedIOException e) {
         namesProblem = e.getMessage();
         LOG.error("The old zones stay in use: {}", e.getMessage());
@@ -356,9 +355,9 @@ public final class Node implements AutoCloseable {
         Thread.sleep(KEYS_EVERY);
         try {
           signing.look();
-          keys.follow(server, () -> nextZones(server), namesLock);
+          keys.follow(this::serveFetched);
           synchronized (namesLock) {
-            signing.advance(() -> nextZones(server)).ifPresent(server::serve);
+            signing.advance(() -> nextZones(server)).ifPresent(next -> serve(server, next));
           }
         } catch (RuntimeException e) {
           // Whatever it is, it may be over in a minute; without this thread no key would be
@@ -369,6 +368,20 @@ public final class Node implements AutoCloseable {
     } catch (InterruptedException e) {
       // Closed.
     }
+  }
+
+  /** Serves with keys that came from another node, where they are new. */
+  private void serveFetched(byte[] exported) {
+    NameServer server = names.orElseThrow();
+    synchronized (namesLock) {
+      signing.take(exported, () -> nextZones(server)).ifPresent(next -> serve(server, next));
+    }
+  }
+
+  /** With {@link #namesLock}: what was compiled of the site as it is has no problem. */
+  private void serve(NameServer server, Zones next) {
+    server.serve(next);
+    namesProblem = null;
   }
 
   private Zones nextZones(NameServer server) {
@@ -460,7 +473,8 @@ public final class Node implements AutoCloseable {
       NameServer server =
           names.orElseThrow(() -> new InvalidInputException("This node has no name server."));
       synchronized (namesLock) {
-        server.serve(
+        serve(
+            server,
             parentHasIt
                 ? signing.confirm(zone, () -> nextZones(server))
                 : signing.roll(zone, () -> nextZones(server)));

@@ -270,6 +270,25 @@ class RolloverTest {
     assertThat(stages()).contains(Stage.SUBMITTED);
   }
 
+  @Test
+  void clockThatIsSetWhileNothingCanBeServedIsNotForgotten() throws Exception {
+    activate();
+    serve(signing.roll("example.test", this::compile));
+    pass(Duration.ofDays(10));
+    skipped += Duration.ofDays(10).toNanos();
+    assertThatThrownBy(
+            () ->
+                signing.advance(
+                    () -> {
+                      throw new ZoneException(new ZoneException.Place("x.zone", 1), "no");
+                    }))
+        .isInstanceOf(ZoneException.class);
+    assertThat(advance()).isTrue();
+    assertThat(stages()).contains(Stage.PUBLISHED);
+    pass(Duration.ofMinutes(119));
+    assertThat(advance()).isFalse();
+  }
+
   /** Whatever cannot be served is not begun; whatever cannot be written is not served. */
   @Test
   void failedStepLeavesEverythingAsItWas() throws Exception {
