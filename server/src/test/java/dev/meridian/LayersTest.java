@@ -42,6 +42,8 @@ class LayersTest {
         .definedBy("dev.meridian.store..")
         .layer("site")
         .definedBy("dev.meridian.site..")
+        .layer("geo")
+        .definedBy("dev.meridian.geo..")
         .layer("document")
         .definedBy("dev.meridian.document..")
         .layer("client")
@@ -68,9 +70,12 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("cli", "node", "web", "shard", "replica")
         .whereLayer("site")
         .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns")
+        .whereLayer("geo")
+        .mayOnlyBeAccessedByLayers("cli", "node", "dns", "site")
         .whereLayer("document")
         .mayOnlyBeAccessedByLayers(
-            "cli", "torture", "node", "web", "dns", "shard", "replica", "peer", "store", "site")
+            "cli", "torture", "node", "web", "dns", "shard", "replica", "peer", "store", "site",
+            "geo")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")
         .check(CLASSES);

@@ -32,12 +32,14 @@ public final class Bench {
       Runs Meridian and its peers in turns on this machine, on loopback and on the disk of the
       temporary folder, and writes the medians to benchmarks/RESULTS.md. Peers that are not installed
       are left out with a word. Names: get, put, dns, import; and of three nodes beside three of
-      etcd: cluster (writes and strong reads), spread (reads on one and on three), failover.
+      etcd: cluster (writes and strong reads), spread (reads on one and on three), failover, and
+      steady (elections while many write), which takes its minutes and is only run when it is named.
 
         --only NAME,...  these benchmarks only; RESULTS.md is then left alone
         --runs N         counted runs of each contender (default 5, after one that does not count)
         --seconds S      length of a run (default 5)
         --kills N        kills of the cluster's primary (default 20)
+        --minutes N      how long "steady" writes to each contender (default 10)
         --no-save        print only
       """;
   private static final List<String> NAMES =
@@ -64,9 +66,11 @@ public final class Bench {
     Path home = Path.of(args[0]).toAbsolutePath();
     Set<String> only = new LinkedHashSet<>(NAMES);
     Set<String> known = Set.copyOf(only);
+    only.remove("steady");
     int runs = 5;
     int seconds = 5;
     int kills = 20;
+    int minutes = 10;
     boolean save = true;
     for (int i = 1; i < args.length; i++) {
       switch (args[i]) {
@@ -77,6 +81,7 @@ public final class Bench {
         case "--runs" -> runs = Integer.parseInt(value(args, ++i));
         case "--seconds" -> seconds = Integer.parseInt(value(args, ++i));
         case "--kills" -> kills = Integer.parseInt(value(args, ++i));
+        case "--minutes" -> minutes = Integer.parseInt(value(args, ++i));
         case "--no-save" -> save = false;
         case "-h", "--help" -> {
           System.out.print(HELP);
@@ -106,7 +111,7 @@ public final class Bench {
       }
       only.retainAll(ClusterBench.PARTS);
       if (!only.isEmpty()) {
-        bench.cluster(only, kills);
+        bench.cluster(only, kills, minutes);
       }
       System.out.println();
       System.out.print(bench.report.plain());
@@ -439,7 +444,7 @@ public final class Bench {
 
   // --- Cluster -----------------------------------------------------------------------------------
 
-  private void cluster(Set<String> parts, int kills) {
+  private void cluster(Set<String> parts, int kills, int minutes) {
     List<Trio> trios = new ArrayList<>();
     Path folder = scratch.resolve("cluster");
     try {
@@ -451,7 +456,7 @@ public final class Bench {
       } else {
         report.skip("a cluster beside etcd (not installed)");
       }
-      new ClusterBench(trios, document(), runs, seconds, report, out).run(parts, kills);
+      new ClusterBench(trios, document(), runs, seconds, report, out).run(parts, kills, minutes);
     } finally {
       trios.forEach(Trio::close);
     }

@@ -32,7 +32,7 @@ import java.util.function.ToIntFunction;
  */
 final class ClusterBench {
   /** What it measures, by name. */
-  static final List<String> PARTS = List.of("cluster", "failover", "spread");
+  static final List<String> PARTS = List.of("cluster", "steady", "failover", "spread");
 
   private static final int DOCUMENTS = 10_000;
   private static final int MANY = 256;
@@ -90,11 +90,17 @@ final class ClusterBench {
     void on(Trio.Client client, int document) throws IOException;
   }
 
-  /** Measures some of {@link #PARTS}; {@code kills} times the primary dies. */
-  void run(Set<String> parts, int kills) {
+  /**
+   * Measures some of {@link #PARTS}; {@code kills} times the primary dies, and for {@code minutes}
+   * it must not lose its place.
+   */
+  void run(Set<String> parts, int kills, int minutes) {
     trios.forEach(this::fill);
     if (parts.contains("cluster")) {
       rates();
+    }
+    if (parts.contains("steady")) {
+      steady(minutes);
     }
     if (parts.contains("failover")) {
       failover(kills);
@@ -105,7 +111,7 @@ final class ClusterBench {
   }
 
   private void rates() {
-    Operation put = (client, id) -> client.put(id, document);
+    Operation put = put();
     Operation get = Trio.Client::get;
     turns("durable write of 256 bytes on 3 nodes, 256 in flight", put, MANY, Where.ALL, 3);
     turns(
@@ -129,6 +135,47 @@ final class ClusterBench {
         Double.NaN);
   }
 
+  // --- Full load ---------------------------------------------------------------------------------
+
+  /**
+   * Writes for minutes, as many as go through, without any fault: nobody may stand for election.
+   */
+  private void steady(int minutes) {
+    String what = "elections in " + minutes + " minutes of durable writes, 256 in flight";
+    for (int i = 0; i < trios.size(); i++) {
+      Trio trio = trios.get(i);
+      long before = trio.term();
+      long end = System.nanoTime() + Duration.ofMinutes(minutes).toNanos();
+      long writes = 0;
+      long slowest = 0;
+      while (System.nanoTime() - end < 0) {
+        out.printf(Locale.ROOT, "%s: %,d writes, ", what, writes);
+        Sample sample = measure(trio, put(), MANY, Where.ALL);
+        writes += Math.round(sample.rate() * seconds);
+        slowest = Math.max(slowest, Math.round(sample.p99Millis()));
+      }
+      long elections = trio.term() - before;
+      report.add(
+          new Report.Row(
+              what,
+              trio.name(),
+              String.format(
+                  Locale.ROOT,
+                  "%d, while %,d were written; worst p99 of %d s: %d ms",
+                  elections,
+                  writes,
+                  seconds,
+                  slowest),
+              null,
+              i == 0 ? "none" : "",
+              i == 0 ? (Boolean) (elections == 0) : null));
+    }
+  }
+
+  private Operation put() {
+    return (client, id) -> client.put(id, document);
+  }
+
   private void fill(Trio trio) {
     out.printf("cluster: filling %s%n", trio.name());
     AtomicInteger next = new AtomicInteger();
@@ -137,7 +184,7 @@ final class ClusterBench {
         MANY,
         Where.ALL,
         _ -> next.getAndIncrement(),
-        (client, id) -> client.put(id, document),
+        put(),
         () -> () -> next.get() >= DOCUMENTS);
   }
 

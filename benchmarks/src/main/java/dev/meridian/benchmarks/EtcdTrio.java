@@ -128,19 +128,8 @@ final class EtcdTrio implements Trio {
   public int primary() {
     for (int i = 0; i < NODES; i++) {
       try {
-        byte[] status = call(i, STATUS, new byte[0], Duration.ofSeconds(1));
-        // StatusResponse: 1 header (ResponseHeader: 2 member_id), 4 leader.
-        CodedInputStream in = CodedInputStream.newInstance(status);
-        long self = 0;
-        long leader = -1;
-        for (int tag; (tag = in.readTag()) != 0; ) {
-          switch (WireFormat.getTagFieldNumber(tag)) {
-            case 1 -> self = member(in.readByteArray());
-            case 4 -> leader = in.readUInt64();
-            default -> in.skipField(tag);
-          }
-        }
-        if (self == leader) {
+        Status status = status(i);
+        if (status.self == status.leader) {
           return i;
         }
       } catch (IOException e) {
@@ -148,6 +137,43 @@ final class EtcdTrio implements Trio {
       }
     }
     return -1;
+  }
+
+  @Override
+  public long term() {
+    long highest = -1;
+    for (int i = 0; i < NODES; i++) {
+      try {
+        highest = Math.max(highest, status(i).term);
+      } catch (IOException e) {
+        // Another one.
+      }
+    }
+    if (highest < 0) {
+      throw new IllegalStateException("no node of etcd tells its term");
+    }
+    return highest;
+  }
+
+  /** What a node says of itself, by its member id, and of the cluster. */
+  private record Status(long self, long leader, long term) {}
+
+  private Status status(int node) throws IOException {
+    byte[] status = call(node, STATUS, new byte[0], Duration.ofSeconds(1));
+    // StatusResponse: 1 header (ResponseHeader: 2 member_id), 4 leader, 6 raftTerm.
+    CodedInputStream in = CodedInputStream.newInstance(status);
+    long self = 0;
+    long leader = -1;
+    long term = -1;
+    for (int tag; (tag = in.readTag()) != 0; ) {
+      switch (WireFormat.getTagFieldNumber(tag)) {
+        case 1 -> self = member(in.readByteArray());
+        case 4 -> leader = in.readUInt64();
+        case 6 -> term = in.readUInt64();
+        default -> in.skipField(tag);
+      }
+    }
+    return new Status(self, leader, term);
   }
 
   private static long member(byte[] header) throws IOException {

@@ -18,6 +18,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Three Meridian nodes, with TLS between them and the log synced to disk, as always. */
@@ -26,6 +28,7 @@ final class MeridianTrio implements Trio {
   private static final int HTTP = 8080;
   private static final int ADMIN = 8081;
   private static final int PEER = 7400;
+  private static final Pattern TERM = Pattern.compile("\"term\":(\\d+)");
 
   private final Path home;
   private final Path scratch;
@@ -145,6 +148,25 @@ final class MeridianTrio implements Trio {
       }
     }
     return -1;
+  }
+
+  @Override
+  public long term() {
+    long highest = -1;
+    for (int i = 0; i < NODES; i++) {
+      try {
+        Matcher term = TERM.matcher(admin(i, "GET", "/status", "").body());
+        if (term.find()) {
+          highest = Math.max(highest, Long.parseLong(term.group(1)));
+        }
+      } catch (IOException e) {
+        // Another one.
+      }
+    }
+    if (highest < 0) {
+      throw new IllegalStateException("no node of Meridian tells its term");
+    }
+    return highest;
   }
 
   @Override

@@ -49,6 +49,14 @@ interface Trio extends AutoCloseable {
   /** The node that is primary, or -1. */
   int primary();
 
+  /**
+   * The highest term (Raft, section 5.1) that a node knows of: it grows with each election, also
+   * with one that nobody wins.
+   *
+   * @throws IllegalStateException if no node says
+   */
+  long term();
+
   /** Ends a node as a power cut does. */
   void kill(int node);
 

@@ -1,5 +1,6 @@
 package dev.meridian.cli;
 
+import dev.meridian.dns.GeoStatus;
 import dev.meridian.dns.Zones;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.site.Problem;
@@ -7,8 +8,10 @@ import dev.meridian.site.Site;
 import dev.meridian.site.SiteException;
 import dev.meridian.site.SiteLoader;
 import dev.meridian.web.SiteCheck;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
@@ -36,7 +39,12 @@ final class CheckCommand implements Callable<Integer> {
   public Integer call() {
     Site site = SiteLoader.load(folder);
     try {
-      Zones.of(site, site.listeners().http());
+      Zones zones = Zones.of(site, site.listeners().http());
+      Optional<String> problem = zones.geoStatus().flatMap(GeoStatus::problem);
+      // Without a database the site works, if less well; a broken one is a mistake.
+      if (problem.isPresent() && Files.exists(site.names().geo().database())) {
+        throw new InvalidInputException(problem.get());
+      }
     } catch (InvalidInputException e) {
       throw new CliException(ExitCode.FAILED, Failures.oneLine(String.valueOf(e.getMessage())), e);
     }

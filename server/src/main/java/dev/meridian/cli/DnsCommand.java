@@ -17,6 +17,7 @@ import picocli.CommandLine.Spec;
     commandListHeading = "%nCommands:%n",
     subcommands = {
       DnsCommand.LookupName.class,
+      DnsWhereCommand.class,
       DnsDsCommand.class,
       DnsKeysCommand.class,
       DnsRollCommand.class
@@ -24,6 +25,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "%nExamples:",
       "  ./meridian dns lookup www.cities.example",
+      "  ./meridian dns where 81.2.69.142",
       "  ./meridian dns ds cities.example            for the registrar"
     })
 final class DnsCommand implements Runnable {

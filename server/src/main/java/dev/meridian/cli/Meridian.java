@@ -40,6 +40,7 @@ import picocli.CommandLine.TypeConversionException;
       RecoverCommand.class,
       KeyCommand.class,
       DnsCommand.class,
+      GeoCommand.class,
       VersionCommand.class,
       WarmUpCommand.class,
       CompletionCommand.class,

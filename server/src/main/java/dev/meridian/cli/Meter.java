@@ -77,6 +77,16 @@ final class Meter implements AutoCloseable {
     }
   }
 
+  /** So far, of what has no records. */
+  void at(long bytes) {
+    if (bar != null) {
+      bar.stepTo(bytes);
+    } else if (System.nanoTime() - lastLineNanos >= LINE_EVERY_NANOS) {
+      lastLineNanos = System.nanoTime();
+      console.note(what + ": " + bytes(bytes) + (totalBytes > 0 ? " of " + bytes(totalBytes) : ""));
+    }
+  }
+
   /** Records a second since the start. */
   String rate(long records) {
     return count(Math.round(records / Math.max(seconds(), 0.001))) + "/s";

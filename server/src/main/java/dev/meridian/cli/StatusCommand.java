@@ -74,6 +74,9 @@ final class StatusCommand implements Callable<Integer> {
         .path("listeners")
         .properties()
         .forEach(listener -> facts.row(listener.getKey(), listener.getValue().asString("off")));
+    if (status.path("geo").isObject()) {
+      facts.row("places", places(status.path("geo")));
+    }
     facts.row(
         "heap",
         Meter.bytes(status.path("memory").path("heapUsedBytes").asLong(0))
@@ -97,6 +100,26 @@ final class StatusCommand implements Callable<Integer> {
           Meter.bytes(shard.path("diskFreeBytes").asLong(0)));
     }
     shards.print();
+  }
+
+  /** How the name server knows where clients are. */
+  private static String places(JsonNode geo) {
+    String networks = Meter.count(geo.path("networks").asLong(0)) + " networks";
+    String known =
+        geo.has("database")
+            ? geo.path("database").asString("")
+                + " of "
+                + Table.start(geo.path("built").asString("unknown date"), 10)
+                + ", "
+                + networks
+            : "clients get the default order: " + order(geo);
+    return geo.has("problem") ? known + "; " + geo.path("problem").asString("") : known;
+  }
+
+  private static String order(JsonNode geo) {
+    StringJoiner order = new StringJoiner(", ");
+    geo.path("defaultOrder").forEach(region -> order.add(region.asString("")));
+    return order.toString();
   }
 
   /** How far a node is behind the primary: in entries of the log, and in time. */

@@ -12,6 +12,12 @@ import org.jspecify.annotations.Nullable;
  * delegation all names below it, and one of a wildcard all names it stands for.
  */
 final class Answer {
+  /** Every client gets this answer. */
+  static final int NOT_TAILORED = -1;
+
+  /** Where the address begins in a record whose owner is a pointer. */
+  private static final int ADDRESS_AT = 12;
+
   private static final char[] NONE = new char[0];
 
   private final byte[] body;
@@ -24,6 +30,11 @@ final class Answer {
   private final @Nullable Parts parts;
   private final @Nullable ZoneSigner signer;
   private final @Nullable Denial denial;
+  private final int tailoring;
+  private final int addresses;
+
+  /** Bytes of each of the addresses that {@link #shuffle} shuffles. */
+  private final int record;
 
   /**
    * Creates it.
@@ -52,13 +63,20 @@ final class Answer {
     this.denial = null;
     // An answer that fits the smallest message there is never needs cutting; to be signed it must
     // be taken apart.
-    boolean small = body.length + Wire.MAX_QUESTION_END + Wire.OPT_LENGTH <= 512;
+    boolean small = body.length + Wire.MAX_QUESTION_END + Wire.MAX_OPT_LENGTH <= 512;
     this.parts = small && signer == null ? null : parts;
+    this.tailoring = NOT_TAILORED;
+    this.addresses = 0;
+    this.record = 0;
   }
 
-  private Answer(Answer from, int flags, @Nullable Denial denial) {
+  private Answer(
+      Answer from, int flags, @Nullable Denial denial, int tailoring, int addresses, int record) {
     this.body = from.body;
     this.flags = flags;
+    this.tailoring = tailoring;
+    this.addresses = addresses;
+    this.record = record;
     this.nameLength = from.nameLength;
     this.moving = from.moving;
     this.answers = from.answers;
@@ -71,12 +89,12 @@ final class Answer {
 
   /** The same sections with another response code and AA bit. */
   Answer withFlags(int changed) {
-    return new Answer(this, changed, denial);
+    return new Answer(this, changed, denial, tailoring, addresses, record);
   }
 
   /** The same sections, and what their signed form proves not to be there. */
   Answer denying(Denial denied) {
-    return new Answer(this, flags, denied);
+    return new Answer(this, flags, denied, tailoring, addresses, record);
   }
 
   /** What signs it, or null if nothing has to. */
@@ -110,6 +128,85 @@ final class Answer {
     int proof = denial == null ? 0 : denial.largest();
     int signed = body.length + proof + (parts.size() + 1) * AnswerWriter.SIGNATURE_ROOM;
     return Math.min(signed, AnswerWriter.MAX_BODY);
+  }
+
+  /**
+   * This answer as the one that stands for a tailored one: {@link Zones#tailor} finds the answer
+   * for a client by the number.
+   */
+  Answer tailored(int number) {
+    return new Answer(this, flags, denial, number, addresses, record);
+  }
+
+  /**
+   * The signed form of this answer, which begins with the same records: they are shuffled as here.
+   */
+  Answer signedAs(Answer signed) {
+    return addresses == 0
+        ? signed
+        : new Answer(signed, signed.flags, signed.denial, NOT_TAILORED, addresses, record);
+  }
+
+  /** The number of its tailoring, or {@link #NOT_TAILORED} if all clients get this very one. */
+  int tailoring() {
+    return tailoring;
+  }
+
+  /**
+   * The answer with only these records of it. It is one RRset of addresses, of which each owner is
+   * a pointer: so all records have one length, and there is no name in them to be moved.
+   *
+   * @param kept which records, in their order; at least one
+   */
+  Answer only(int[] kept) {
+    int each = body.length / answers;
+    byte[] some = new byte[each * kept.length];
+    for (int i = 0; i < kept.length; i++) {
+      System.arraycopy(body, each * kept[i], some, each * i, each);
+    }
+    int movingKept = moving.length == 0 ? 0 : kept.length;
+    char[] pointers = new char[movingKept];
+    for (int i = 0; i < movingKept; i++) {
+      pointers[i] = (char) (each * i);
+    }
+    Parts whole =
+        new Parts(
+            new int[] {some.length},
+            new char[] {(char) kept.length},
+            new byte[] {Parts.ANSWER},
+            new boolean[] {false},
+            1);
+    return new Answer(
+        new Answer(some, flags, nameLength, pointers, whole, signer),
+        flags,
+        denial,
+        NOT_TAILORED,
+        kept.length,
+        each);
+  }
+
+  /**
+   * Shuffles the addresses of an answer that was made by {@link #only}, or signed from one, and
+   * written whole, so that clients, which mostly take the first, spread. A signature is of the set,
+   * in whatever order (RFC 4034, section 6.3).
+   *
+   * @param at where it begins in {@code out}
+   */
+  void shuffle(byte[] out, int at, Client client) {
+    if (addresses < 2) {
+      return;
+    }
+    int data = record - ADDRESS_AT;
+    for (int i = addresses - 1; i > 0; i--) {
+      int j = client.below(i + 1);
+      int a = at + i * record + ADDRESS_AT;
+      int b = at + j * record + ADDRESS_AT;
+      for (int word = 0; word < data; word += 4) {
+        int kept = Wire.getInt(out, a + word);
+        Wire.putInt(out, a + word, Wire.getInt(out, b + word));
+        Wire.putInt(out, b + word, kept);
+      }
+    }
   }
 
   /** AA and the response code. */

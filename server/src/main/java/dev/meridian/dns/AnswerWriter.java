@@ -21,7 +21,7 @@ final class AnswerWriter {
   private static final int MAX_POINTER = 0x3fff - WireName.MAX_LENGTH;
 
   /** Sections longer than this would not fit a message with the longest question. */
-  static final int MAX_BODY = Wire.MAX_TCP - Wire.MAX_QUESTION_END - Wire.OPT_LENGTH;
+  static final int MAX_BODY = Wire.MAX_TCP - Wire.MAX_QUESTION_END - Wire.MAX_OPT_LENGTH;
 
   /**
    * Kept free for an RRset's signature: an owner's pointer, the head of a record, and an RRSIG with

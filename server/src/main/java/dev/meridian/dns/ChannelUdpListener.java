@@ -7,6 +7,7 @@ import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.DatagramChannel;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,10 +42,13 @@ final class ChannelUdpListener implements UdpListener {
     ByteBuffer sent = ByteBuffer.allocateDirect(Wire.MAX_UDP);
     byte[] in = new byte[MAX_QUERY];
     byte[] out = new byte[Wire.MAX_UDP];
+    @Nullable SocketAddress[] from = new SocketAddress[1];
+    handler.from(asked -> tell(from[0], asked));
     while (channel.isOpen()) {
       try {
         received.clear();
         SocketAddress client = channel.receive(received);
+        from[0] = client;
         if (client == null) {
           continue;
         }
@@ -62,6 +66,12 @@ final class ChannelUdpListener implements UdpListener {
         // A client at port 0, or one whose network says "unreachable": the next one may be fine.
         LOG.debug("A DNS packet over UDP failed.", e);
       }
+    }
+  }
+
+  private static void tell(@Nullable SocketAddress from, Client client) {
+    if (from instanceof InetSocketAddress address) {
+      client.cameFrom(address.getAddress());
     }
   }
 

@@ -12,6 +12,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 import java.net.Inet6Address;
@@ -71,6 +72,9 @@ final class NativeUdpListener implements UdpListener {
   private static final int VECTOR = 16;
   private static final int ADDRESS_ROOM = 32; // sockaddr_in6 has 28
   private static final int CONTROL_ROOM = 64; // cmsghdr and in6_pktinfo have 40
+
+  private static final ValueLayout.OfInt NETWORK_INT = JAVA_INT.withOrder(ByteOrder.BIG_ENDIAN);
+  private static final ValueLayout.OfLong NETWORK_LONG = JAVA_LONG.withOrder(ByteOrder.BIG_ENDIAN);
 
   private static final C LIBRARY = C.load();
 
@@ -274,6 +278,7 @@ final class NativeUdpListener implements UdpListener {
   private void serve(Batch batch) {
     byte[] in = new byte[MAX_QUERY];
     byte[] out = new byte[Wire.MAX_UDP];
+    handler.from(batch);
     while (!closed) {
       try {
         int received = batch.receive();
@@ -297,14 +302,16 @@ final class NativeUdpListener implements UdpListener {
   }
 
   /** Buffers for the packets of one call, used by the listener's thread alone. */
-  private final class Batch {
+  private final class Batch implements Client.Source {
     private final MemorySegment state;
     private final MemorySegment receiving;
     private final MemorySegment sending;
     private final MemorySegment queries;
     private final MemorySegment responses;
     private final MemorySegment responseVectors;
+    private final MemorySegment addresses;
     private int used;
+    private int current;
 
     Batch(Arena arena) {
       state = arena.allocate(LIBRARY.state());
@@ -314,7 +321,7 @@ final class NativeUdpListener implements UdpListener {
       responses = arena.allocate((long) Wire.MAX_UDP * BATCH, 64);
       responseVectors = arena.allocate((long) VECTOR * BATCH, 8);
       MemorySegment queryVectors = arena.allocate((long) VECTOR * BATCH, 8);
-      MemorySegment addresses = arena.allocate((long) ADDRESS_ROOM * BATCH, 8);
+      addresses = arena.allocate((long) ADDRESS_ROOM * BATCH, 8);
       MemorySegment controls = arena.allocate((long) CONTROL_ROOM * BATCH, 8);
       for (int i = 0; i < BATCH; i++) {
         vector(queryVectors, i, queries.asSlice((long) i * MAX_QUERY), MAX_QUERY);
@@ -376,9 +383,24 @@ final class NativeUdpListener implements UdpListener {
     }
 
     int read(int i, byte[] in) {
+      current = i;
       int length = Math.min(receiving.get(JAVA_INT, (long) i * HEADER + LENGTH), MAX_QUERY);
       MemorySegment.copy(queries, JAVA_BYTE, (long) i * MAX_QUERY, in, 0, length);
       return length;
+    }
+
+    @Override
+    public void tell(Client client) {
+      long from = (long) current * ADDRESS_ROOM;
+      switch (addresses.get(JAVA_SHORT, from)) {
+        case AF_INET -> client.cameFrom(addresses.get(NETWORK_INT, from + 4));
+        case AF_INET6 ->
+            client.cameFrom(
+                addresses.get(NETWORK_LONG, from + 8), addresses.get(NETWORK_LONG, from + 16));
+        default -> {
+          // Nobody knows.
+        }
+      }
     }
 
     /** Makes {@code out} the {@code at}th response, to where the {@code query}th packet is from. */

@@ -15,6 +15,7 @@ final class Responder {
   private final SigningBudget budget;
   private final Question question = new Question();
   private final SignedAnswers.Key probe = new SignedAnswers.Key();
+  private final Client client = new Client();
 
   // What the OPT record of the query under way says (RFC 6891).
   private boolean edns;
@@ -36,6 +37,11 @@ final class Responder {
     this.zones = zones;
     this.counters = counters;
     this.budget = budget;
+  }
+
+  /** Where it may ask from where the query under way came. */
+  void from(Client.Source source) {
+    client.from(source);
   }
 
   /** Bytes of {@code out} that any response over TCP may need now. */
@@ -100,6 +106,7 @@ final class Responder {
     } else {
       Zones current = zones.get();
       answer = current.answer(question);
+      answer = answer == null ? null : current.tailor(answer, client);
       rcode = Wire.REFUSED;
       ZoneSigner.@Nullable Wanted wanted = answer == null ? null : wanted(answer);
       if (answer != null && wanted != null) {
@@ -128,9 +135,11 @@ final class Responder {
       }
       rcode = kept & 0xf;
       Wire.putShort(out, to + 2, copied | kept);
-      written = answer.write(out, to, questionLength, edns ? limit - Wire.OPT_LENGTH : limit);
+      written = answer.write(out, to, questionLength, edns ? limit - optLength() : limit);
       if ((out[to + 2] & (Wire.TC >> 8)) != 0) {
         counters.truncated();
+      } else {
+        answer.shuffle(out, to + questionLength, client);
       }
     }
     counters.response(rcode);
@@ -174,9 +183,18 @@ final class Responder {
     // Extended response code, version 0, and DO as asked (RFC 3225, section 3).
     int flags = (dnssecOk ? Wire.DO : 0) | (compact ? Wire.CO : 0);
     Wire.putInt(out, at + 5, ((rcode >> 4) << 24) | flags);
-    Wire.putShort(out, at + 9, 0);
+    int options = client.subnet().length();
+    Wire.putShort(out, at + 9, options);
+    if (options > 0) {
+      // Whatever the response code (RFC 7871, section 7.2.1).
+      client.subnet().write(out, at + Wire.OPT_LENGTH, client.scope());
+    }
     Wire.putShort(out, to + 10, Wire.getShort(out, to + 10) + 1);
-    return written + Wire.OPT_LENGTH;
+    return written + Wire.OPT_LENGTH + options;
+  }
+
+  private int optLength() {
+    return Wire.OPT_LENGTH + client.subnet().length();
   }
 
   /** Reads the whole query; returns where the question ends, or -1 if it is malformed. */
@@ -184,6 +202,7 @@ final class Responder {
     edns = false;
     dnssecOk = false;
     compactOk = false;
+    client.clear();
     if (Wire.getShort(in, from + 4) != 1 || Wire.getShort(in, from + 6) != 0) {
       return -1;
     }
@@ -227,18 +246,25 @@ final class Responder {
     int flags = Wire.getShort(in, at + 7);
     dnssecOk = (flags & Wire.DO) != 0;
     compactOk = (flags & Wire.CO) != 0;
-    return ednsVersion == 0 && !optionsWellFormed(in, at + 11, next) ? -1 : next;
+    return ednsVersion == 0 && !readOptions(in, at + 11, next) ? -1 : next;
   }
 
-  private static boolean optionsWellFormed(byte[] in, int start, int end) {
+  private boolean readOptions(byte[] in, int start, int end) {
     int at = start;
     while (at < end) {
       if (at + 4 > end) {
         return false;
       }
-      at += 4 + Wire.getShort(in, at + 2);
+      int length = Wire.getShort(in, at + 2);
+      if (at + 4 + length > end) {
+        return false;
+      }
+      if (Wire.getShort(in, at) == ClientSubnet.CODE && !client.subnet().read(in, at, length)) {
+        return false;
+      }
+      at += 4 + length;
     }
-    return at == end;
+    return true;
   }
 
   private int recordDataLength;

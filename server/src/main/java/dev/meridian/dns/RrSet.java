@@ -1,8 +1,10 @@
 package dev.meridian.dns;
 
+import dev.meridian.site.RegionSet;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.Type;
 
 /** The records of one name and type (RFC 2181, section 5). Built by one thread. */
@@ -12,6 +14,8 @@ final class RrSet {
   private final ZoneException.Place place;
   private final List<byte[]> rdata = new ArrayList<>(1);
   private long ttl;
+  private @Nullable RegionSet choice;
+  private int[] regions = {};
 
   RrSet(ZoneRecord first) {
     owner = first.owner();
@@ -31,6 +35,27 @@ final class RrSet {
       }
     }
     rdata.add(record.rdata());
+  }
+
+  /**
+   * Makes this a set of addresses of which clients get those of some regions.
+   *
+   * @param set how to choose
+   * @param ofRecords the number of the region of each record
+   */
+  void chooseBy(RegionSet set, int[] ofRecords) {
+    choice = set;
+    regions = ofRecords;
+  }
+
+  /** How regions are chosen, or null if every client gets all records. */
+  @Nullable RegionSet choice() {
+    return choice;
+  }
+
+  /** The number of the region of each record, where regions are chosen. */
+  int[] regions() {
+    return regions;
   }
 
   WireName owner() {

@@ -1,6 +1,7 @@
 package dev.meridian.dns;
 
 import dev.meridian.dns.ZoneException.Place;
+import dev.meridian.site.Geo;
 import dev.meridian.site.Names;
 import dev.meridian.site.Site;
 import java.io.IOException;
@@ -63,12 +64,14 @@ final class SiteZones {
       Site site,
       Optional<InetSocketAddress> web,
       Map<WireName, Revision> before,
-      @Nullable Signing signing) {
+      @Nullable Signing signing,
+      GeoData geo) {
     SiteZones maker = new SiteZones(site, web, before);
     maker.readFiles();
     maker.makeZones();
     maker.readRecords();
     maker.addLoose();
+    maker.addRegions();
     Signing used = site.names().dnssec() ? signing : null;
     if (site.names().dnssec()) {
       maker.zones.values().forEach(SignedZone::check);
@@ -83,7 +86,8 @@ final class SiteZones {
       zone.complete();
       maker.warnOfUnreachable(zone);
     }
-    return new Zones(maker.zones.values(), maker.revisions, keys, used);
+    return new Zones(
+        maker.zones.values(), maker.revisions, keys, used, geo.next(site.names().geo()));
   }
 
   private void readFiles() {
@@ -195,6 +199,19 @@ final class SiteZones {
                 + "); add its domain to 'domains'.");
       }
       zone.add(record);
+    }
+  }
+
+  private void addRegions() {
+    RegionRecords records = new RegionRecords(site.names());
+    for (Geo.Answer answer : site.names().geo().answers()) {
+      Place place = new Place("site.yaml", answer.line());
+      WireName name = WireName.of(name(answer.name(), place));
+      ZoneContents zone = zoneOf(name);
+      if (zone == null) {
+        throw new ZoneException(place, "'" + name + "' is out of every zone of this site.");
+      }
+      records.add(zone, name, answer, place);
     }
   }
 
@@ -323,6 +340,7 @@ final class SiteZones {
     for (List<RrSet> sets : zone.names().values()) {
       for (RrSet set : sets) {
         long head = (set.owner().hashCode() * 31L + set.type()) * 31 + set.ttl();
+        head = head * 31 + (set.choice() == null ? 0 : set.choice().toString().hashCode());
         for (byte[] data : set.rdata()) {
           long one = (head * 31 + Arrays.hashCode(data)) * 0x9E3779B97F4A7C15L;
           digest += one ^ (one >>> 29); // a sum, as the order means nothing

@@ -177,6 +177,7 @@ final class TcpListener implements AutoCloseable {
       this.socket = socket;
       this.client = client;
       responder = responders.apply(counters);
+      responder.from(asked -> asked.cameFrom(client));
     }
 
     boolean isAnswering() {

@@ -14,6 +14,11 @@ final class UdpHandler {
     this.timer = timer;
   }
 
+  /** As {@link Responder#from}. */
+  void from(Client.Source source) {
+    responder.from(source);
+  }
+
   /** As {@link Responder#respond}, timing some. */
   int respond(byte[] in, int length, byte[] out) {
     if (--untilSample > 0) {

@@ -15,6 +15,9 @@ final class Wire {
   /** An OPT record without options. */
   static final int OPT_LENGTH = 11;
 
+  /** An OPT record with all that a response may say in one. */
+  static final int MAX_OPT_LENGTH = OPT_LENGTH + ClientSubnet.MAX_LENGTH;
+
   /** The largest UDP response to a client that does not say what it takes (RFC 1035, 2.3.4). */
   static final int MIN_UDP = 512;
 

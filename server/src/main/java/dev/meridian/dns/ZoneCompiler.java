@@ -1,5 +1,6 @@
 package dev.meridian.dns;
 
+import dev.meridian.site.RegionSet;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -26,6 +27,7 @@ final class ZoneCompiler {
   private static final char[] NO_TYPES = {};
 
   private final AnswerWriter writer = new AnswerWriter();
+  private final List<Tailoring> tailorings = new ArrayList<>();
 
   /** What compiling keeps about one zone while it does. */
   private final class Zone {
@@ -75,6 +77,13 @@ final class ZoneCompiler {
   private static List<Integer> typesOfCut(List<RrSet> sets) {
     // A zone we serve may do without name servers in the one above; its proof may not.
     return ZoneContents.find(sets, Type.DS) == null ? List.of(Type.NS) : List.of(Type.NS, Type.DS);
+  }
+
+  /**
+   * The answers of all zones so far that are chosen by region; each has its place as its number.
+   */
+  List<Tailoring> tailorings() {
+    return tailorings;
   }
 
   /**
@@ -268,8 +277,12 @@ final class ZoneCompiler {
     for (RrSet set : found) {
       types[answers.size()] = (char) set.type();
       beginChain(question, synthesised, chain, owners);
-      writer.add(Answer.Parts.ANSWER, set, linkOwner, set.ttl());
-      addAdditional(zone, List.of(set), Set.of());
+      if (set.choice() == null) {
+        writer.add(Answer.Parts.ANSWER, set, linkOwner, set.ttl());
+        addAdditional(zone, List.of(set), Set.of());
+      }
+      // Otherwise the chain ends before what depends on the client: a resolver keeps an answer as a
+      // whole for one network, and the chain is for all (RFC 7871, section 7.2.1).
       answers.add(writer.finish(Wire.AA));
     }
     if (zone.signer != null) {
@@ -328,7 +341,14 @@ final class ZoneCompiler {
     writer.begin(question, synthesised);
     writer.add(Answer.Parts.ANSWER, set);
     addAdditional(zone, List.of(set), Set.of());
-    return writer.finish(Wire.AA);
+    Answer answer = writer.finish(Wire.AA);
+    RegionSet choice = set.choice();
+    if (choice == null) {
+      return answer;
+    }
+    tailorings.add(
+        new Tailoring(set.owner(), set.type(), answer, choice, set.regions(), set.place()));
+    return answer.tailored(tailorings.size() - 1);
   }
 
   private Answer referral(Zone zone, WireName cut) {
@@ -398,6 +418,8 @@ final class ZoneCompiler {
     List<RrSet> sets = zone.contents.names().getOrDefault(name, List.of());
     sets.stream()
         .filter(set -> set.type() == Type.A || set.type() == Type.AAAA)
+        // What depends on the client is no by-product (RFC 7871, section 7.4).
+        .filter(set -> set.choice() == null)
         .sorted(Comparator.comparingInt(RrSet::type))
         .filter(_ -> writer.hasRoomFor(1))
         .forEach(

@@ -163,6 +163,17 @@ final class ZoneContents {
                 + alias.place()
                 + "), which resolvers refuse (RFC 2181, section 10.3); name it by its address.");
       }
+      RrSet address = find(server, Type.A) != null ? find(server, Type.A) : find(server, Type.AAAA);
+      if (address != null && address.choice() != null) {
+        throw new ZoneException(
+            servers.place(),
+            "the name server '"
+                + server
+                + "' answers with regions (at "
+                + address.place()
+                + "), but a name server's addresses are the same for everybody; give it A and AAAA"
+                + " of its own.");
+      }
       boolean needed =
           atApex ? server.isWithin(apex) && cutAbove(server) == null : server.isWithin(name);
       if (needed && !hasAddress(server)) {

@@ -47,7 +47,11 @@ final class ZoneSigner {
   }
 
   /** An answer and the times of the signature in it that must be renewed first. */
-  record Signed(Answer answer, long from, long renew, long to) {}
+  record Signed(Answer answer, long from, long renew, long to) {
+    private Signed with(Answer other) {
+      return new Signed(other, from, renew, to);
+    }
+  }
 
   /**
    * Signs an answer for a name.
@@ -89,7 +93,8 @@ final class ZoneSigner {
     if (denial != null) {
       making.deny(denial, name);
     }
-    return making.signed(answer.flags());
+    Signed signed = making.signed(answer.flags());
+    return wanted == Wanted.SIGNED ? signed.with(answer.signedAs(signed.answer)) : signed;
   }
 
   private RrSet proof(Denial denial, WireName name) {

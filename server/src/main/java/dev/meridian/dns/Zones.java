@@ -1,6 +1,7 @@
 package dev.meridian.dns;
 
 import dev.meridian.site.Site;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.InstantSource;
 import java.util.Collection;
@@ -19,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Zones {
   /** Zones of no site: every question is refused. */
-  public static final Zones NONE = new Zones(List.of(), Map.of(), List.of(), null);
+  public static final Zones NONE =
+      new Zones(List.of(), Map.of(), List.of(), null, GeoData.NONE);
 
   private final @Nullable Node[] table;
   private final int mask;
@@ -28,6 +30,8 @@ public final class Zones {
   private final List<String> apexes;
   private final Map<WireName, SiteZones.Revision> revisions;
   private final SignedAnswers signed;
+  private final GeoData geo;
+  private final Tailored tailored;
 
   /**
    * Compiles checked contents.
@@ -35,12 +39,14 @@ public final class Zones {
    * @param revisions kept for {@link #next}
    * @param keys of the zones that are signed
    * @param signing signs with them; null if there are none
+   * @param geo where clients are; kept for {@link #next}
    */
   Zones(
       Collection<ZoneContents> contents,
       Map<WireName, SiteZones.Revision> revisions,
       List<ZoneKeys> keys,
-      @Nullable Signing signing) {
+      @Nullable Signing signing,
+      GeoData geo) {
     Map<WireName, ZoneKeys> keysOf = new HashMap<>();
     keys.forEach(zone -> keysOf.put(zone.apex(), zone));
     int total = 0;
@@ -84,6 +90,21 @@ public final class Zones {
             });
     largest = seen[0];
     names = seen[1];
+    this.geo = geo;
+    tailored =
+        new Tailored(compiler.tailorings(), new Geography(geo.site(), geo.atlas()), Readiness.ALL);
+  }
+
+  private Zones(Zones from, Tailored tailored) {
+    table = from.table;
+    mask = from.mask;
+    largest = from.largest;
+    names = from.names;
+    apexes = from.apexes;
+    revisions = from.revisions;
+    signed = from.signed;
+    geo = from.geo;
+    this.tailored = tailored;
   }
 
   /**
@@ -107,7 +128,8 @@ public final class Zones {
    * @throws java.io.UncheckedIOException if the keys cannot be had; the message says how to mend it
    */
   public Zones next(Site site, Optional<InetSocketAddress> web, @Nullable Signing signing) {
-    return SiteZones.read(site, web, revisions, signing);
+    Zones next = SiteZones.read(site, web, revisions, signing, geo);
+    return tailored.readiness().equals(Readiness.ALL) ? next : next.with(tailored.readiness());
   }
 
   private static @Nullable ZoneSigner signer(
@@ -127,6 +149,14 @@ public final class Zones {
     return signed.get(answer, question, wanted, probe, budget);
   }
 
+  /**
+   * The same zones with other regions ready. Takes milliseconds: what depends on regions is worked
+   * out anew, the rest is shared. For any thread.
+   */
+  public Zones with(Readiness readiness) {
+    return new Zones(this, tailored.with(readiness));
+  }
+
   /** The names of the zones, without the last dot. */
   public List<String> apexes() {
     return apexes;
@@ -139,7 +169,40 @@ public final class Zones {
 
   /** Bytes the largest response can have. */
   int largestResponse() {
-    return Math.max(Wire.MAX_UDP, Wire.MAX_QUESTION_END + largest + Wire.OPT_LENGTH);
+    return Math.max(Wire.MAX_UDP, Wire.MAX_QUESTION_END + largest + Wire.MAX_OPT_LENGTH);
+  }
+
+  /**
+   * The answer for this client where answers differ; tells the client its scope.
+   *
+   * @param answer what {@link #answer} of these same zones found
+   */
+  Answer tailor(Answer answer, Client client) {
+    return answer.tailoring() == Answer.NOT_TAILORED
+        ? answer
+        : tailored.answer(answer.tailoring(), client);
+  }
+
+  /** How clients' places are known, for the operator; empty if no name asks for them. */
+  public Optional<GeoStatus> geoStatus() {
+    return geo.site().answers().isEmpty()
+        ? Optional.empty()
+        : Optional.of(geo.status(tailored.networks()));
+  }
+
+  /**
+   * Why a client gets the answer that it gets, step by step, for people.
+   *
+   * @param name whose answer; empty for all names that answer with regions
+   * @throws dev.meridian.document.InvalidInputException if the name is none of ours, or none at all
+   */
+  public List<String> where(InetAddress client, Optional<String> name) {
+    return new Where(this, client).explain(name);
+  }
+
+  /** The answers that depend on the client. */
+  Tailored tailored() {
+    return tailored;
   }
 
   /** The answer to a question, or null if its name is in none of the zones. */

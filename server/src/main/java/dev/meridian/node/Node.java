@@ -4,6 +4,8 @@ import dev.meridian.dns.NameServer;
 import dev.meridian.dns.Signing;
 import dev.meridian.dns.Zones;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.Json;
+import dev.meridian.geo.Prefix;
 import dev.meridian.peer.PeerClient;
 import dev.meridian.replica.ReplicaOptions;
 import dev.meridian.replica.ReplicatedStore;
@@ -45,6 +47,7 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -447,10 +450,30 @@ public final class Node implements AutoCloseable {
           started,
           site,
           namesProblem,
+          names.flatMap(server -> server.zones().geoStatus()),
           listeners(),
           cluster.status(),
           seeding.progress(),
           notReady());
+    }
+
+    @Override
+    public byte[] where(String address, Optional<String> name) {
+      Optional<Prefix> client = Prefix.parse(address);
+      if (client.isEmpty() || address.contains("/")) {
+        throw new InvalidInputException(
+            "'" + address + "' is no address; give one such as 81.2.69.142 or 2001:db8::1.");
+      }
+      NameServer server =
+          names.orElseThrow(
+              () ->
+                  new InvalidInputException(
+                      "the name server of this node is off; ask a node that has one."));
+      List<Json> lines =
+          server.zones().where(client.get().first(), name).stream()
+              .map(line -> (Json) new Json.Str(line))
+              .toList();
+      return new Json.Obj(Map.of("steps", new Json.Arr(lines))).toBytes();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.meridian.node;
 
+import dev.meridian.dns.GeoStatus;
 import dev.meridian.document.Json;
 import dev.meridian.replica.Group;
 import dev.meridian.replica.ReplicaStatus;
@@ -30,6 +31,7 @@ final class StatusReport {
       Instant started,
       LiveSite site,
       @Nullable String namesProblem,
+      Optional<GeoStatus> geo,
       Listeners listeners,
       Cluster.Status cluster,
       Seeding.Progress seeding,
@@ -51,6 +53,8 @@ final class StatusReport {
         new Json.Arr(site.current().domains().stream().map(d -> (Json) new Json.Str(d)).toList()));
     about.put("problem", site.problem().orElse(namesProblem));
     report.put("site", about.json());
+
+    geo.ifPresent(status -> report.put("geo", geo(status)));
 
     Members addresses = new Members();
     addresses.put("http", listeners.http().map(StatusReport::text).orElse(null));
@@ -94,6 +98,19 @@ final class StatusReport {
       report.put("seeding", seed.json());
     }
     return report.json().toBytes();
+  }
+
+  private static Json geo(GeoStatus status) {
+    Members about = new Members();
+    about.put("file", status.database().toString());
+    about.put("database", status.type().isEmpty() ? null : status.type());
+    about.put("built", status.built().map(Instant::toString).orElse(null));
+    about.put("networks", status.networks());
+    about.put(
+        "defaultOrder",
+        new Json.Arr(status.order().stream().map(region -> (Json) new Json.Str(region)).toList()));
+    about.put("problem", status.problem().orElse(null));
+    return about.json();
   }
 
   private static Json cluster(Cluster.Status cluster) {

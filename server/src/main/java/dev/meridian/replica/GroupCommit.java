@@ -26,6 +26,10 @@ import org.slf4j.LoggerFactory;
  * them all. Commands are proposed in the order in which they came, by one thread, so timestamps
  * grow along the log.
  *
+ * <p>An entry costs about as much as dozens of writes, on every member. So when the last one served
+ * several writers, who may be back in a moment, the next waits for them as long as many come; at
+ * most as long as an entry takes, and never for a writer who is alone.
+ *
  * <p>Bounded everywhere: so many writes and bytes may wait, so many share an entry, so many entries
  * are in flight. Whoever finds the queue full is told at once, while nothing has happened yet.
  */
@@ -59,6 +63,18 @@ final class GroupCommit implements AutoCloseable {
   /** How late a deadline may be noticed. */
   private static final Duration TICK = Duration.ofMillis(50);
 
+  /** Fewer writers are not waited for. */
+  private static final int COMPANY = 4;
+
+  /** How long they are waited for, at most. */
+  private static final long PATIENCE_NANOS = 5_000_000;
+
+  /** How often in that time it is looked how many have come. */
+  private static final int LOOKS = 4;
+
+  /** An entry waits for more when at least this part of what waits came since the last look. */
+  private static final int WORTH = 8;
+
   private final ReplicaOptions options;
   private final Log log;
   private final ReplicaMetrics metrics;
@@ -89,6 +105,14 @@ final class GroupCommit implements AutoCloseable {
 
   /** Whether the timekeeper waits for {@link #busy}. */
   private boolean timekeeperRests;
+
+  /** How many writes the entry had that was answered last, and when that was. */
+  private int company;
+
+  private long answeredNanos;
+
+  /** About how long an entry takes. */
+  private long entryNanos;
 
   /** Why nothing is taken any more; null while it is. */
   private @Nullable String stopped;
@@ -159,22 +183,31 @@ final class GroupCommit implements AutoCloseable {
                 + queuedBytes
                 + " bytes). Slow down and try again.");
       }
-      // The proposer takes all that waits. It must be woken for the first alone, and while there is
-      // no room in flight not even for that: whoever makes room wakes it.
-      if (queue.isEmpty() && hasRoom()) {
-        changed.signal();
-      }
+      boolean first = queue.isEmpty();
       queue.add(write);
       queuedBytes += write.bytes();
+      // The proposer takes all that waits. So it must be woken for the first, and when more of it
+      // would not fit; and while an entry is in flight, whoever settles that wakes it.
+      if ((first || isFull()) && isDue()) {
+        changed.signal();
+      }
       watch();
     } finally {
       lock.unlock();
     }
   }
 
-  /** Whether another entry may be proposed now. Called with {@link #lock} held. */
-  private boolean hasRoom() {
-    return inFlight.size() < options.entriesInFlight();
+  /**
+   * Whether what waits is to be proposed now: when nothing is in flight, or when it fills an entry,
+   * which waiting would not make any larger. Called with {@link #lock} held.
+   */
+  private boolean isDue() {
+    return inFlight.isEmpty() || (isFull() && inFlight.size() < options.entriesInFlight());
+  }
+
+  /** Whether what waits fills an entry. Called with {@link #lock} held. */
+  private boolean isFull() {
+    return queue.size() >= options.entryWrites() || queuedBytes >= options.entryBytes();
   }
 
   /** Something waits from now on. Called with {@link #lock} held. */
@@ -268,11 +301,15 @@ final class GroupCommit implements AutoCloseable {
     lock.lock();
     try {
       while (true) {
-        while (stopped == null && (held || queue.isEmpty() || !hasRoom())) {
+        while (stopped == null && (held || queue.isEmpty() || !isDue())) {
           changed.await();
         }
         if (stopped != null) {
           return List.of();
+        }
+        gather();
+        if (stopped != null || held) {
+          continue;
         }
         List<PendingWrite> writes = new ArrayList<>();
         long bytes = 0;
@@ -296,6 +333,21 @@ final class GroupCommit implements AutoCloseable {
       }
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Waits for those who were answered last, while many come. Called with {@link #lock} held. */
+  private void gather() throws InterruptedException {
+    if (company < COMPANY) {
+      return;
+    }
+    long patience = Math.min(entryNanos, PATIENCE_NANOS);
+    while (stopped == null && !held && !isFull() && System.nanoTime() - answeredNanos < patience) {
+      int before = queue.size();
+      changed.awaitNanos(patience / LOOKS);
+      if ((queue.size() - before) * WORTH < queue.size()) {
+        return;
+      }
     }
   }
 
@@ -346,10 +398,17 @@ final class GroupCommit implements AutoCloseable {
       if (applied) {
         log.committed(term, since);
       }
-      metrics.settled(System.nanoTime() - since.nanos());
+      long now = System.nanoTime();
+      long took = now - since.nanos();
+      metrics.settled(took);
       lock.lock();
       try {
         inFlight.remove(group);
+        company = group == null ? 0 : group.writes().size();
+        answeredNanos = now;
+        if (applied) {
+          entryNanos += (took - entryNanos) / 8;
+        }
         if (!queue.isEmpty()) {
           changed.signal();
         }

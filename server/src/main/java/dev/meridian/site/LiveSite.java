@@ -196,6 +196,9 @@ public final class LiveSite implements Supplier<Site>, AutoCloseable {
   private Set<Path> files(Site site) {
     Set<Path> files = new HashSet<>(site.names().zoneFiles());
     files.add(folder.resolve(SiteLoader.FILE));
+    if (!site.names().geo().answers().isEmpty()) {
+      files.add(site.names().geo().database());
+    }
     return files;
   }
 

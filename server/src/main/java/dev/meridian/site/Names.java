@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param dnssec whether the zones are signed
  * @param zoneFiles RFC 1035 zone files in the site's folder
  * @param records from {@code site.yaml}
+ * @param geo names that answer with regions
  */
 public record Names(
     Duration ttl,
@@ -21,7 +22,19 @@ public record Names(
     Optional<String> hostmaster,
     boolean dnssec,
     List<Path> zoneFiles,
-    List<NameRecord> records) {
+    List<NameRecord> records,
+    Geo geo) {
+  /** Names of which none answers with regions. */
+  public Names(
+      Duration ttl,
+      List<String> nameServers,
+      Optional<String> hostmaster,
+      boolean dnssec,
+      List<Path> zoneFiles,
+      List<NameRecord> records) {
+    this(ttl, nameServers, hostmaster, dnssec, zoneFiles, records, Geo.NONE);
+  }
+
   /** Copies. */
   public Names {
     nameServers = List.copyOf(nameServers);

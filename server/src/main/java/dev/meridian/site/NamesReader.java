@@ -14,7 +14,8 @@ import org.snakeyaml.engine.v2.nodes.Node;
 /** Reads {@code names}: what the name server answers. */
 final class NamesReader {
   static final List<String> NAMES_KEYS =
-      List.of("ttl", "nameServers", "hostmaster", "dnssec", "zoneFiles", "records");
+      List.of(
+          "ttl", "nameServers", "hostmaster", "dnssec", "zoneFiles", "records", "sets", "geo");
 
   static final Duration DEFAULT_TTL = Duration.ofMinutes(5);
 
@@ -30,8 +31,11 @@ final class NamesReader {
    * The names.
    *
    * @param domains the site's
+   * @param folder the site's, absolute
+   * @param regions the site's
    */
-  Names names(@Nullable Field field, List<String> domains) {
+  Names names(
+      @Nullable Field field, List<String> domains, Path folder, Map<String, Region> regions) {
     Map<String, Field> fields = yaml.fields(field, "names", NAMES_KEYS);
     Field ttl = fields.get("ttl");
     Duration time =
@@ -58,13 +62,19 @@ final class NamesReader {
     Field dnssec = fields.get("dnssec");
     Boolean signed = dnssec == null ? null : yaml.bool(dnssec.value(), "dnssec");
     Field records = fields.get("records");
+    RecordsReader reader =
+        new RecordsReader(yaml, domains, new RegionSetReader(yaml, regions, fields.get("sets")));
+    if (records != null) {
+      reader.read(records.value());
+    }
     return new Names(
         time == null ? DEFAULT_TTL : time,
         servers,
         hostmaster == null ? Optional.empty() : hostmaster(hostmaster.value()),
         signed != null && signed,
         zoneFiles,
-        records == null ? List.of() : new RecordsReader(yaml, domains).read(records.value()));
+        reader.records(),
+        new GeoReader(yaml, files, folder, regions).read(fields.get("geo"), reader.answers()));
   }
 
   private List<Node> items(@Nullable Field field, String what) {

@@ -10,11 +10,13 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
@@ -27,6 +29,10 @@ import org.snakeyaml.engine.v2.nodes.ScalarNode;
 final class RecordsReader {
   /** Types that may be declared; SOA is made from the rest of {@code names}. */
   static final List<String> TYPES = List.of("A", "AAAA", "CNAME", "MX", "TXT", "CAA", "SRV", "NS");
+
+  /** All that may stand below a name. */
+  static final List<String> KEYS =
+      Stream.concat(TYPES.stream(), RegionSetReader.ANSWER_KEYS.stream()).toList();
 
   /** Longest time to live (RFC 2181, section 8). */
   static final Duration MAX_TTL = Duration.ofSeconds(Integer.MAX_VALUE);
@@ -42,17 +48,30 @@ final class RecordsReader {
 
   private final YamlReader yaml;
   private final List<String> domains;
+  private final RegionSetReader sets;
   private final List<NameRecord> records = new ArrayList<>();
+  private final List<Geo.Answer> answers = new ArrayList<>();
 
-  RecordsReader(YamlReader yaml, List<String> domains) {
+  RecordsReader(YamlReader yaml, List<String> domains, RegionSetReader sets) {
     this.yaml = yaml;
     this.domains = domains;
+    this.sets = sets;
   }
 
-  List<NameRecord> read(Node node) {
+  /** The records that were read. */
+  List<NameRecord> records() {
+    return records;
+  }
+
+  /** The names that were read which answer with regions. */
+  List<Geo.Answer> answers() {
+    return answers;
+  }
+
+  void read(Node node) {
     Map<String, Field> owners = yaml.mapping(node, "names.records", null);
     if (owners == null || domains.isEmpty()) {
-      return List.of();
+      return;
     }
     Map<String, Node> seen = new HashMap<>();
     for (Map.Entry<String, Field> owner : owners.entrySet()) {
@@ -68,9 +87,8 @@ final class RecordsReader {
             "'" + name + "' has records already in line " + yaml.line(earlier) + "; join them.");
         continue;
       }
-      types(name, owner.getValue().value());
+      types(name, key, owner.getValue().value());
     }
-    return records;
   }
 
   private @Nullable String owner(Node key, String text) {
@@ -109,11 +127,14 @@ final class RecordsReader {
     }
   }
 
-  private void types(String name, Node node) {
-    Map<String, Field> types = yaml.mapping(node, "the records of '" + name + "'", TYPES);
-    if (types == null) {
+  private void types(String name, Node owner, Node node) {
+    Map<String, Field> fields = yaml.mapping(node, "the records of '" + name + "'", KEYS);
+    if (fields == null) {
       return;
     }
+    sets.answer(name, owner, fields).ifPresent(answers::add);
+    Map<String, Field> types = new LinkedHashMap<>(fields);
+    types.keySet().removeAll(RegionSetReader.ANSWER_KEYS);
     Field cname = types.get("CNAME");
     if (cname != null && isZone(name)) {
       yaml.problem(

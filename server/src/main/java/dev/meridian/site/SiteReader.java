@@ -14,7 +14,16 @@ import org.snakeyaml.engine.v2.nodes.Node;
  */
 final class SiteReader {
   static final List<String> ROOT_KEYS =
-      List.of("name", "domains", "listeners", "tls", "rules", "collections", "names", "limits");
+      List.of(
+          "name",
+          "domains",
+          "listeners",
+          "tls",
+          "rules",
+          "collections",
+          "regions",
+          "names",
+          "limits");
 
   /** Most domains: a bound on what a node must carry. */
   static final int MAX_DOMAINS = 100;
@@ -69,7 +78,12 @@ final class SiteReader {
         rules,
         new CollectionsReader(yaml, files, rulesReader)
             .collections(fields.get("collections"), rules),
-        new NamesReader(yaml, files).names(fields.get("names"), domains),
+        new NamesReader(yaml, files)
+            .names(
+                fields.get("names"),
+                domains,
+                folder,
+                new RegionsReader(yaml).regions(fields.get("regions"))),
         new LimitsReader(yaml).limits(fields.get("limits")));
   }
 

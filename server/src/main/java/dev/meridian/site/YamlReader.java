@@ -239,11 +239,43 @@ public final class YamlReader {
     return value.intValueExact();
   }
 
-  /** Whether {@code node} is a whole number of a sensible length. */
+  /** A number between the bounds, both included. */
+  public @Nullable Double decimal(Node node, String what, double min, double max) {
+    if (!count(node)) {
+      return null;
+    }
+    boolean number =
+        node instanceof ScalarNode scalar
+            && (node.getTag().equals(Tag.INT) || node.getTag().equals(Tag.FLOAT))
+            && scalar.getValue().matches("-?(0|[1-9][0-9]{0,8})(\\.[0-9]{1,15})?");
+    if (!number) {
+      problem(node, what + " must be a number, such as 50.11, but is " + describe(node) + ".");
+      return null;
+    }
+    double value = Double.parseDouble(((ScalarNode) node).getValue());
+    if (value < min || value > max) {
+      problem(
+          node,
+          String.format(
+              java.util.Locale.ROOT,
+              "%s is %.0f to %.0f, but here %s.",
+              what,
+              min,
+              max,
+              describe(node)));
+      return null;
+    }
+    return value;
+  }
+
+  /**
+   * Whether {@code node} is a whole number of a sensible length. One that begins with a zero, as in
+   * {@code 080}, is text to some readers of YAML and a number to others.
+   */
   static boolean isInteger(Node node) {
     return node instanceof ScalarNode scalar
         && node.getTag().equals(Tag.INT)
-        && scalar.getValue().matches("-?[0-9]{1,18}");
+        && scalar.getValue().matches("-?(0|[1-9][0-9]{0,17})");
   }
 
   /** {@code true} or {@code false}. */

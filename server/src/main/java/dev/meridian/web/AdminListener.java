@@ -166,6 +166,16 @@ public final class AdminListener implements AutoCloseable {
           default -> only(method, "GET, POST");
         }
       }
+      case "/where" -> {
+        operatorOnly(context);
+        only(method, "GET");
+        QueryParameters asked = QueryParameters.of(context, List.of("address", "name"));
+        String address = asked.get("address");
+        json(
+            context,
+            Status.OK_200,
+            views.where(address == null ? "" : address, Optional.ofNullable(asked.get("name"))));
+      }
       case "/keys" -> {
         operatorOnly(context);
         switch (method) {
@@ -203,7 +213,7 @@ public final class AdminListener implements AutoCloseable {
         throw new ProblemException(
             Problem.notFound(
                 "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                    + " /keys, /names/keys, /tokens, /nodes and /backup."));
+                    + " /where, /names/keys, /keys, /tokens, /nodes and /backup."));
       }
     }
   }

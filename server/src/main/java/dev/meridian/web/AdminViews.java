@@ -13,6 +13,15 @@ public interface AdminViews {
   /** The node's state as a JSON object. */
   byte[] status();
 
+  /**
+   * Why a client gets the answer from the name server that it gets, as a JSON object of lines.
+   *
+   * @param address the client's
+   * @param name whose answer, or empty for all that answer with regions
+   * @throws dev.meridian.document.InvalidInputException if there is nothing to explain
+   */
+  byte[] where(String address, Optional<String> name);
+
   /** All metrics in Prometheus' text format. */
   String metrics();
 

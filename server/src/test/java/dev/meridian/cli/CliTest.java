@@ -165,6 +165,9 @@ class CliTest {
         "dns ds",
         "dns keys",
         "dns roll",
+        "dns where",
+        "geo",
+        "geo fetch",
         "version"
       })
   void everyCommandHasHelpWithItsExitCodes(String command) {

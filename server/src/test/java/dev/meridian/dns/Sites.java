@@ -45,7 +45,7 @@ final class Sites {
   /** The zones of zone file texts, each with an SOA. */
   static Zones zones(String... texts) {
     return new Zones(
-        java.util.Arrays.stream(texts).map(Sites::contents).toList(), Map.of(), List.of(), null);
+        java.util.Arrays.stream(texts).map(Sites::contents).toList(), Map.of(), List.of(), null, GeoData.NONE);
   }
 
   /** The same, signed. */
@@ -60,7 +60,7 @@ final class Sites {
     List<ZoneKeys> keys = signing.prepare(all, TTL);
     unsigned.forEach(text -> all.add(uncompleted(text)));
     all.forEach(ZoneContents::complete);
-    return new Zones(all, Map.of(), keys, signing);
+    return new Zones(all, Map.of(), keys, signing, GeoData.NONE);
   }
 
   static ZoneContents contents(String text) {

@@ -56,14 +56,27 @@ class SiteSchemaTest {
           expires: 30 d
           cache: write-through
         cities/*/visits:
+      regions:
+        eu: {location: [50.11, 8.68], addresses: [192.0.2.1, "2001:db8::1"]}
+        us: {location: [39, -77.5], addresses: 198.51.100.1}
       names:
         ttl: 10 min
+        sets:
+          both: {answer: weighted, regions: {eu: 3, us: 1}}
+        geo:
+          database: geo/city.mmdb
+          default: us
+          prefixes: {10.0.0.0/8: eu, "2001:db8::/32": [us, eu]}
+          countries: {CA: us}
+          continents: {AF: [eu, us]}
         nameServers: ns1.a.test
         hostmaster: dns@a.test
         zoneFiles: []
         records:
           "@": {A: [127.0.0.1], MX: {value: 10 mail, ttl: 1 h}, TXT: hello}
           www: {CNAME: "@"}
+          near: {answer: nearest, regions: [eu, us], ttl: 30 s, TXT: near}
+          any: {answer: failover, regions: both}
           _sip._tcp: {SRV: 0 5 5060 sip}
           sub: {NS: ns1.b.test., AAAA: "::1", CAA: 0 issue ca.test}
       limits: {documentSize: 64 KiB, bodySize: 1 MiB, batchWrites: 10, nestingDepth: 8,
@@ -109,6 +122,15 @@ class SiteSchemaTest {
     assertThat(schemaAccepts(EVERYTHING)).isTrue();
   }
 
+  /** The first is text to YAML, as it begins with a zero. */
+  @ParameterizedTest
+  @ValueSource(strings = {"080", "\"8080\"", "8080"})
+  void bothAcceptPortAlone(String port) throws IOException {
+    String yaml = "domains: a.test\nlisteners: {http: " + port + "}";
+    assertThat(refusal(folder, yaml)).isNull();
+    assertThat(schemaAccepts(yaml)).isTrue();
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -138,6 +160,17 @@ class SiteSchemaTest {
         "domains: a.test\nnames: {records: {www: {a: 127.0.0.1}}}",
         "domains: a.test\nnames: {records: {www: {A: {ttl: 5 s}}}}",
         "domains: a.test\nnames: {records: {www: {TXT: 5}}}",
+        "domains: a.test\nregions: {eu: {}}",
+        "domains: a.test\nregions: {EU: {addresses: 192.0.2.1}}",
+        "domains: a.test\nregions: {eu: {addresses: 192.0.2.1, location: [91, 0]}}",
+        "domains: a.test\nregions: {eu: {addresses: 192.0.2.1, location: [0]}}",
+        "domains: a.test\nregions: {eu: {addresses: 192.0.2.1, location: here}}",
+        "domains: a.test\nnames: {geo: {countries: {gb: eu}}}",
+        "domains: a.test\nnames: {geo: {continents: {XX: eu}}}",
+        "domains: a.test\nnames: {geo: {databases: x}}",
+        "domains: a.test\nnames: {sets: {a: {regions: eu}}}",
+        "domains: a.test\nregions: {eu: {addresses: 192.0.2.1}}\nnames: {records: {www: {answer: near}}}",
+        "domains: a.test\nregions: {eu: {addresses: 192.0.2.1}}\nnames: {records: {www: {answer: weighted, regions: {eu: 0}}}}",
         "domains: a.test\nlimits: {batchWrites: 0}",
         "domains: a.test\nlimits: {batchWrites: 501}",
         "domains: a.test\nlimits: {documentSize: 1 MB}",
@@ -158,7 +191,10 @@ class SiteSchemaTest {
     keys(schema.at("/properties/limits/properties"), LimitsReader.LIMITS_KEYS);
     keys(schema.at("/$defs/rules/properties"), RulesReader.RULES_KEYS);
     keys(schema.at("/$defs/collection/properties"), CollectionsReader.COLLECTION_KEYS);
-    keys(schema.at("/$defs/records/properties"), RecordsReader.TYPES);
+    keys(schema.at("/$defs/records/properties"), RecordsReader.KEYS);
+    keys(schema.at("/$defs/region/properties"), RegionsReader.REGION_KEYS);
+    keys(schema.at("/$defs/regionSet/properties"), RegionSetReader.SET_KEYS);
+    keys(schema.at("/properties/names/properties/geo/properties"), GeoReader.GEO_KEYS);
   }
 
   private static void keys(JsonNode properties, List<String> expected) {

@@ -135,6 +135,7 @@ final class SiteServer implements AutoCloseable {
 
   @Override
   public void close() {
+    client.close(); // or the listener would wait for what its connections may yet ask
     web.close();
     store.close();
     site.close();
