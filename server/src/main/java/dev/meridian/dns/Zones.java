@@ -20,8 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Zones {
   /** Zones of no site: every question is refused. */
-  public static final Zones NONE =
-      new Zones(List.of(), Map.of(), List.of(), null, GeoData.NONE);
+  public static final Zones NONE = new Zones(List.of(), Map.of(), List.of(), null, GeoData.NONE);
 
   private final @Nullable Node[] table;
   private final int mask;

@@ -14,8 +14,7 @@ import org.snakeyaml.engine.v2.nodes.Node;
 /** Reads {@code names}: what the name server answers. */
 final class NamesReader {
   static final List<String> NAMES_KEYS =
-      List.of(
-          "ttl", "nameServers", "hostmaster", "dnssec", "zoneFiles", "records", "sets", "geo");
+      List.of("ttl", "nameServers", "hostmaster", "dnssec", "zoneFiles", "records", "sets", "geo");
 
   static final Duration DEFAULT_TTL = Duration.ofMinutes(5);
 

@@ -68,19 +68,19 @@ class PeersTest {
       String[] ask = {
         dig, "@127.0.0.1", "-p", port, "near.test", "A", "+subnet=101.1.2.0/24", "+norecurse"
       };
-      assertThat(run(ask))
+      assertThat(Programs.run(ask))
           .contains("203.0.113.1")
           .containsPattern("101.1.2.0/24/8") // Japan and Korea are one to us
           .doesNotContainIgnoringCase("warning");
       ask[6] = "+subnet=2a00:1::/48";
-      assertThat(run(ask)).contains("192.0.2.1").containsPattern("2a00:1::/48/[0-9]+");
+      assertThat(Programs.run(ask)).contains("192.0.2.1").containsPattern("2a00:1::/48/[0-9]+");
       ask[6] = "+subnet=0.0.0.0/0";
-      assertThat(run(ask)).contains("198.51.100.1").contains("0.0.0.0/0/0");
+      assertThat(Programs.run(ask)).contains("198.51.100.1").contains("0.0.0.0/0/0");
       ask[4] = "plain.near.test";
       ask[6] = "+subnet=101.1.2.0/24";
-      assertThat(run(ask)).contains("192.0.2.99").contains("101.1.2.0/24/0");
+      assertThat(Programs.run(ask)).contains("192.0.2.99").contains("101.1.2.0/24/0");
       ask[4] = "other.org";
-      assertThat(run(ask)).contains("REFUSED").contains("101.1.2.0/24/0");
+      assertThat(Programs.run(ask)).contains("REFUSED").contains("101.1.2.0/24/0");
     }
   }
 

@@ -33,8 +33,7 @@ class RegionSigningTest {
   void sign() throws IOException {
     GeoSite.database(folder, GeoSite.database());
     Files.writeString(
-        folder.resolve("site.yaml"),
-        GeoSite.YAML.replace("names:\n", "names:\n  dnssec: true\n"));
+        folder.resolve("site.yaml"), GeoSite.YAML.replace("names:\n", "names:\n  dnssec: true\n"));
     zones =
         Zones.NONE.next(
             SiteLoader.load(folder),
@@ -102,8 +101,7 @@ class RegionSigningTest {
 
   @Test
   void regionsThatAreDownAreLeftOutOfSignedAnswers() throws Exception {
-    Responder responder =
-        Wired.responder(zones.with(new Readiness(Set.of("eu"), Set.of())));
+    Responder responder = Wired.responder(zones.with(new Readiness(Set.of("eu"), Set.of())));
     Message answer = ask(responder, "near.test", Type.A, "81.2.70.0/24");
     assertThat(GeoSite.addresses(answer)).isEqualTo("198.51.100.1");
     assertThat(Signatures.verify(answer, keys, clock.instant())).isEmpty();

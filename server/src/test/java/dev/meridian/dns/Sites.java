@@ -45,7 +45,11 @@ final class Sites {
   /** The zones of zone file texts, each with an SOA. */
   static Zones zones(String... texts) {
     return new Zones(
-        java.util.Arrays.stream(texts).map(Sites::contents).toList(), Map.of(), List.of(), null, GeoData.NONE);
+        java.util.Arrays.stream(texts).map(Sites::contents).toList(),
+        Map.of(),
+        List.of(),
+        null,
+        GeoData.NONE);
   }
 
   /** The same, signed. */
