@@ -12,14 +12,21 @@ import picocli.CommandLine.Spec;
 
 @Command(
     name = "dns",
-    description = "Ask the name server.",
+    description = "Ask the name server, and see the keys that its zones are signed with.",
     synopsisSubcommandLabel = "COMMAND",
     commandListHeading = "%nCommands:%n",
-    subcommands = {DnsCommand.LookupName.class, DnsWhereCommand.class},
+    subcommands = {
+      DnsCommand.LookupName.class,
+      DnsWhereCommand.class,
+      DnsDsCommand.class,
+      DnsKeysCommand.class,
+      DnsRollCommand.class
+    },
     footer = {
       "%nExamples:",
       "  ./meridian dns lookup www.cities.example",
-      "  ./meridian dns where 81.2.69.142"
+      "  ./meridian dns where 81.2.69.142",
+      "  ./meridian dns ds cities.example            for the registrar"
     })
 final class DnsCommand implements Runnable {
   @Spec CommandSpec spec = CommandSpec.create();

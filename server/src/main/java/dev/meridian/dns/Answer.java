@@ -28,8 +28,13 @@ final class Answer {
   private final char authorities;
   private final char additionals;
   private final @Nullable Parts parts;
+  private final @Nullable ZoneSigner signer;
+  private final @Nullable Denial denial;
   private final int tailoring;
   private final int addresses;
+
+  /** Bytes of each of the addresses that {@link #shuffle} shuffles. */
+  private final int record;
 
   /**
    * Creates it.
@@ -37,8 +42,16 @@ final class Answer {
    * @param flags AA and the response code, as they stand in the header
    * @param nameLength length of the question's name it was encoded for
    * @param moving places in {@code body} of the pointers that move with the name's length
+   * @param signer signs it for clients that want signatures; null in a zone without them, and where
+   *     they are part of the answer already
    */
-  Answer(byte[] body, int flags, int nameLength, char[] moving, Parts parts) {
+  Answer(
+      byte[] body,
+      int flags,
+      int nameLength,
+      char[] moving,
+      Parts parts,
+      @Nullable ZoneSigner signer) {
     this.body = body;
     this.flags = flags;
     this.nameLength = nameLength;
@@ -46,28 +59,75 @@ final class Answer {
     this.answers = parts.count(Parts.ANSWER, parts.size());
     this.authorities = parts.count(Parts.AUTHORITY, parts.size());
     this.additionals = parts.count(Parts.ADDITIONAL, parts.size());
-    // An answer that fits the smallest message there is never needs cutting.
-    this.parts = body.length + Wire.MAX_QUESTION_END + Wire.MAX_OPT_LENGTH <= 512 ? null : parts;
+    this.signer = signer;
+    this.denial = null;
+    // An answer that fits the smallest message there is never needs cutting; to be signed it must
+    // be taken apart.
+    boolean small = body.length + Wire.MAX_QUESTION_END + Wire.MAX_OPT_LENGTH <= 512;
+    this.parts = small && signer == null ? null : parts;
     this.tailoring = NOT_TAILORED;
     this.addresses = 0;
+    this.record = 0;
   }
 
-  private Answer(Answer from, int flags, int tailoring, int addresses) {
+  private Answer(
+      Answer from, int flags, @Nullable Denial denial, int tailoring, int addresses, int record) {
     this.body = from.body;
     this.flags = flags;
     this.tailoring = tailoring;
     this.addresses = addresses;
+    this.record = record;
     this.nameLength = from.nameLength;
     this.moving = from.moving;
     this.answers = from.answers;
     this.authorities = from.authorities;
     this.additionals = from.additionals;
     this.parts = from.parts;
+    this.signer = from.signer;
+    this.denial = denial;
   }
 
   /** The same sections with another response code and AA bit. */
   Answer withFlags(int changed) {
-    return new Answer(this, changed, tailoring, addresses);
+    return new Answer(this, changed, denial, tailoring, addresses, record);
+  }
+
+  /** The same sections, and what their signed form proves not to be there. */
+  Answer denying(Denial denied) {
+    return new Answer(this, flags, denied, tailoring, addresses, record);
+  }
+
+  /** What signs it, or null if nothing has to. */
+  @Nullable ZoneSigner signer() {
+    return signer;
+  }
+
+  /** What its signed form proves not to be there, if anything. */
+  @Nullable Denial denial() {
+    return denial;
+  }
+
+  /** Its RRsets; only an answer that is to be signed knows them for sure. */
+  Parts parts() {
+    if (parts == null) {
+      throw new IllegalStateException("an answer that is not to be signed is not taken apart");
+    }
+    return parts;
+  }
+
+  /** Length of the question's name it was encoded for. */
+  int nameLength() {
+    return nameLength;
+  }
+
+  /** The most bytes it needs after the question, signed or not. */
+  int largest() {
+    if (signer == null || parts == null) {
+      return body.length;
+    }
+    int proof = denial == null ? 0 : denial.largest();
+    int signed = body.length + proof + (parts.size() + 1) * AnswerWriter.SIGNATURE_ROOM;
+    return Math.min(signed, AnswerWriter.MAX_BODY);
   }
 
   /**
@@ -75,7 +135,16 @@ final class Answer {
    * for a client by the number.
    */
   Answer tailored(int number) {
-    return new Answer(this, flags, number, addresses);
+    return new Answer(this, flags, denial, number, addresses, record);
+  }
+
+  /**
+   * The signed form of this answer, which begins with the same records: they are shuffled as here.
+   */
+  Answer signedAs(Answer signed) {
+    return addresses == 0
+        ? signed
+        : new Answer(signed, signed.flags, signed.denial, NOT_TAILORED, addresses, record);
   }
 
   /** The number of its tailoring, or {@link #NOT_TAILORED} if all clients get this very one. */
@@ -90,26 +159,36 @@ final class Answer {
    * @param kept which records, in their order; at least one
    */
   Answer only(int[] kept) {
-    int record = body.length / answers;
-    byte[] some = new byte[record * kept.length];
+    int each = body.length / answers;
+    byte[] some = new byte[each * kept.length];
     for (int i = 0; i < kept.length; i++) {
-      System.arraycopy(body, record * kept[i], some, record * i, record);
+      System.arraycopy(body, each * kept[i], some, each * i, each);
     }
     int movingKept = moving.length == 0 ? 0 : kept.length;
     char[] pointers = new char[movingKept];
     for (int i = 0; i < movingKept; i++) {
-      pointers[i] = (char) (record * i);
+      pointers[i] = (char) (each * i);
     }
     Parts whole =
         new Parts(
-            new int[] {some.length}, new char[] {(char) kept.length}, new byte[] {Parts.ANSWER}, 1);
+            new int[] {some.length},
+            new char[] {(char) kept.length},
+            new byte[] {Parts.ANSWER},
+            new boolean[] {false},
+            1);
     return new Answer(
-        new Answer(some, flags, nameLength, pointers, whole), flags, NOT_TAILORED, kept.length);
+        new Answer(some, flags, nameLength, pointers, whole, signer),
+        flags,
+        denial,
+        NOT_TAILORED,
+        kept.length,
+        each);
   }
 
   /**
-   * Shuffles the addresses of an answer that was made by {@link #only} and written whole, so that
-   * clients, which mostly take the first, spread.
+   * Shuffles the addresses of an answer that was made by {@link #only}, or signed from one, and
+   * written whole, so that clients, which mostly take the first, spread. A signature is of the set,
+   * in whatever order (RFC 4034, section 6.3).
    *
    * @param at where it begins in {@code out}
    */
@@ -117,7 +196,6 @@ final class Answer {
     if (addresses < 2) {
       return;
     }
-    int record = body.length / addresses;
     int data = record - ADDRESS_AT;
     for (int i = addresses - 1; i > 0; i--) {
       int j = client.below(i + 1);
@@ -192,6 +270,7 @@ final class Answer {
     private final int[] ends;
     private final char[] records;
     private final byte[] sections;
+    private final boolean[] unsigned;
     private final int firstUseful;
 
     /**
@@ -200,17 +279,31 @@ final class Answer {
      * @param ends where each RRset ends in the body
      * @param records how many records it has
      * @param sections where it belongs
+     * @param unsigned whether it has no signature even in a signed zone (RFC 4035, section 2.2)
      * @param firstUseful the first one that may be missing without TC, and all after it
      */
-    Parts(int[] ends, char[] records, byte[] sections, int firstUseful) {
+    Parts(int[] ends, char[] records, byte[] sections, boolean[] unsigned, int firstUseful) {
       this.ends = ends;
       this.records = records;
       this.sections = sections;
+      this.unsigned = unsigned;
       this.firstUseful = firstUseful;
     }
 
     int size() {
       return ends.length;
+    }
+
+    int records(int set) {
+      return records[set];
+    }
+
+    int section(int set) {
+      return sections[set];
+    }
+
+    boolean isUnsigned(int set) {
+      return unsigned[set];
     }
 
     int fitting(int room) {

@@ -1,6 +1,8 @@
 package dev.meridian.dns;
 
 import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.Type;
 
 /**
@@ -21,13 +23,22 @@ final class AnswerWriter {
   /** Sections longer than this would not fit a message with the longest question. */
   static final int MAX_BODY = Wire.MAX_TCP - Wire.MAX_QUESTION_END - Wire.MAX_OPT_LENGTH;
 
-  private final byte[] message = new byte[2 * Wire.MAX_TCP];
+  /**
+   * Kept free for an RRset's signature: an owner's pointer, the head of a record, and an RRSIG with
+   * the longest name of a zone (RFC 4034, section 3.1). One is left over for the keys, which may
+   * have two.
+   */
+  static final int SIGNATURE_ROOM = 12 + 18 + WireName.MAX_LENGTH + SigningKey.SIGNATURE_BYTES;
+
+  private byte[] message = new byte[4096];
   private final int[] targets = new int[MAX_TARGETS];
   private final int[] ends = new int[MAX_SETS];
   private final char[] records = new char[MAX_SETS];
   private final byte[] sections = new byte[MAX_SETS];
+  private final boolean[] unsigned = new boolean[MAX_SETS];
   private char[] moving = new char[64];
   private WireName question = WireName.of(new byte[1], 0);
+  private @Nullable ZoneSigner signer;
   private boolean synthesised;
   private int start;
   private int length;
@@ -35,6 +46,11 @@ final class AnswerWriter {
   private int movingCount;
   private int sets;
   private int firstUseful;
+
+  /** What shall sign the answers from here on; null for nothing. */
+  void signedBy(@Nullable ZoneSigner by) {
+    signer = by;
+  }
 
   /**
    * Begins an answer.
@@ -60,14 +76,42 @@ final class AnswerWriter {
     add(section, set, set.owner(), set.ttl());
   }
 
+  /** Adds an RRset that is not ours to sign: a delegation's name servers, glue. */
+  void addUnsigned(int section, RrSet set) {
+    add(section, set);
+    unsigned[sets - 1] = true;
+  }
+
+  /** Adds an RRset and its signatures, which only travel together. */
+  void addSigned(int section, RrSet set, RrSet signatures) {
+    add(section, set);
+    records(signatures, signatures.owner(), signatures.ttl());
+    ends[sets - 1] = length - start;
+    records[sets - 1] += (char) signatures.rdata().size();
+  }
+
   /** Adds an RRset under another name or with another TTL. */
   void add(int section, RrSet set, WireName owner, long ttl) {
     if (sets == MAX_SETS) {
       throw tooLarge(set);
     }
+    records(set, owner, ttl);
+    ends[sets] = length - start;
+    records[sets] = (char) set.rdata().size();
+    sections[sets] = (byte) section;
+    unsigned[sets] = false;
+    sets++;
+  }
+
+  private void records(RrSet set, WireName owner, long ttl) {
+    int kept = signer == null ? 0 : (sets + 2) * SIGNATURE_ROOM;
     for (byte[] data : set.rdata()) {
-      if (length - start + WireName.MAX_LENGTH + 10 + data.length > MAX_BODY) {
+      if (length - start + WireName.MAX_LENGTH + 10 + data.length + kept > MAX_BODY) {
         throw tooLarge(set);
+      }
+      // Names get shorter, and nothing gets longer.
+      if (length + WireName.MAX_LENGTH + 10 + data.length > message.length) {
+        message = Arrays.copyOf(message, 2 * (message.length + data.length));
       }
       if (synthesised && owner.isWildcard()) {
         Wire.putShort(message, length, 0xc000 | Wire.HEADER_LENGTH);
@@ -83,10 +127,16 @@ final class AnswerWriter {
       data(set.type(), data);
       Wire.putShort(message, dataStart - 2, length - dataStart);
     }
-    ends[sets] = length - start;
-    records[sets] = (char) set.rdata().size();
-    sections[sets] = (byte) section;
-    sets++;
+  }
+
+  /** Whether an RRset with its signatures surely fits. */
+  boolean hasRoomFor(RrSet set, @Nullable RrSet signatures) {
+    int needed = bytes(set.rdata()) + (signatures == null ? 0 : bytes(signatures.rdata()));
+    return sets < MAX_SETS && length - start + needed <= MAX_BODY;
+  }
+
+  private static int bytes(List<byte[]> rdata) {
+    return rdata.stream().mapToInt(data -> WireName.MAX_LENGTH + 10 + data.length).sum();
   }
 
   private static ZoneException tooLarge(RrSet set) {
@@ -126,16 +176,13 @@ final class AnswerWriter {
             Arrays.copyOf(ends, sets),
             Arrays.copyOf(records, sets),
             Arrays.copyOf(sections, sets),
-            Math.min(firstUseful, sets)));
+            Arrays.copyOf(unsigned, sets),
+            Math.min(firstUseful, sets)),
+        signer);
   }
 
   private void data(int type, byte[] data) {
-    int names =
-        switch (type) {
-          case Type.NS, Type.CNAME, Type.PTR, Type.MX -> 1;
-          case Type.SOA -> 2;
-          default -> 0;
-        };
+    int names = compressedNames(type);
     int at = 0;
     if (type == Type.MX) {
       at = 2;
@@ -146,6 +193,15 @@ final class AnswerWriter {
       at += WireName.lengthAt(data, at);
     }
     bytes(data, at, data.length - at);
+  }
+
+  /** How many names in the data of a type are compressed; an MX has its number before. */
+  static int compressedNames(int type) {
+    return switch (type) {
+      case Type.NS, Type.CNAME, Type.PTR, Type.MX -> 1;
+      case Type.SOA -> 2;
+      default -> 0;
+    };
   }
 
   private void bytes(byte[] data, int at, int count) {

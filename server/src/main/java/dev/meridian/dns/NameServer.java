@@ -77,9 +77,15 @@ public final class NameServer implements AutoCloseable {
       throw e;
     }
     Tally overTcp = new Tally(true);
+    // A budget a UDP thread, and one for all connections.
+    SigningBudget budget = new SigningBudget();
     tcp =
         new TcpListener(
-            server, options, overTcp, counters -> new Responder(this::zones, counters), registry);
+            server,
+            options,
+            overTcp,
+            counters -> new Responder(this::zones, counters, budget),
+            registry);
     Tally.register(registry, "udp", tallies);
     Tally.register(registry, "tcp", List.of(overTcp));
   }

@@ -58,11 +58,11 @@ final class Node {
     return Arrays.equals(name, 0, name.length, bytes, from, to);
   }
 
-  /** The longest of its answers, in bytes after the question. */
+  /** The longest of its answers, signed or not, in bytes after the question. */
   int largestAnswer() {
-    int largest = Math.max(otherwise.length(), below.length());
+    int largest = Math.max(Math.max(otherwise.largest(), below.largest()), any.largest());
     for (Answer answer : answers) {
-      largest = Math.max(largest, answer.length());
+      largest = Math.max(largest, answer.largest());
     }
     return wildcard == null ? largest : Math.max(largest, wildcard.largestAnswer());
   }
@@ -74,7 +74,9 @@ final class Node {
         return answers[i];
       }
     }
-    return type == Type.ANY ? any : otherwise;
+    // Of signatures, too, one RRset's are answer enough (RFC 8482).
+    boolean one = type == Type.ANY || (type == Type.RRSIG && any.signer() != null);
+    return one ? any : otherwise;
   }
 
   /** The answer for a name below it that is no node, and has no node between. */

@@ -12,7 +12,9 @@ import org.xbill.DNS.Type;
 final class Responder {
   private final Supplier<Zones> zones;
   private final Counters counters;
+  private final SigningBudget budget;
   private final Question question = new Question();
+  private final SignedAnswers.Key probe = new SignedAnswers.Key();
   private final Client client = new Client();
 
   // What the OPT record of the query under way says (RFC 6891).
@@ -20,10 +22,21 @@ final class Responder {
   private int ednsVersion;
   private int ednsPayload;
   private boolean dnssecOk;
+  private boolean compactOk;
 
   Responder(Supplier<Zones> zones, Counters counters) {
+    this(zones, counters, new SigningBudget());
+  }
+
+  /**
+   * Creates it.
+   *
+   * @param budget bounds the time that goes into new signatures
+   */
+  Responder(Supplier<Zones> zones, Counters counters, SigningBudget budget) {
     this.zones = zones;
     this.counters = counters;
+    this.budget = budget;
   }
 
   /** Where it may ask from where the query under way came. */
@@ -78,6 +91,7 @@ final class Responder {
             : edns ? Math.clamp(ednsPayload, Wire.MIN_UDP, Wire.MAX_UDP) : Wire.MIN_UDP;
     int copied = Wire.QR | (flags & (Wire.RD | Wire.CD));
     @Nullable Answer answer = null;
+    boolean signed = false;
     int rcode;
     if (edns && ednsVersion != 0) {
       rcode = Wire.BADVERS;
@@ -85,13 +99,26 @@ final class Responder {
         || question.type == Type.AXFR
         || question.type == Type.IXFR) {
       rcode = Wire.REFUSED;
-    } else if (question.type == Type.OPT || question.type == 0) {
+    } else if (question.type == Type.OPT
+        || question.type == 0
+        || question.type == Denial.NXNAME) { // RFC 9824, section 3.5
       rcode = Wire.FORMERR;
     } else {
-      Zones now = zones.get();
-      answer = now.answer(question);
-      answer = answer == null ? null : now.tailor(answer, client);
+      Zones current = zones.get();
+      answer = current.answer(question);
+      answer = answer == null ? null : current.tailor(answer, client);
       rcode = Wire.REFUSED;
+      ZoneSigner.@Nullable Wanted wanted = answer == null ? null : wanted(answer);
+      if (answer != null && wanted != null) {
+        signed = dnssecOk;
+        answer = current.signed(answer, question, wanted, probe, budget);
+        if (answer == null) {
+          // Somebody asks for more new names than can be signed. Over TCP the source is no fake.
+          rcode = tcp ? Wire.SERVFAIL : Wire.NOERROR;
+          copied |= tcp ? 0 : Wire.TC;
+          counters.unsigned();
+        }
+      }
     }
     int written;
     if (answer == null) {
@@ -100,8 +127,14 @@ final class Responder {
       Wire.putShort(out, to + 10, 0);
       written = questionLength;
     } else {
-      rcode = answer.flags() & 0xf;
-      Wire.putShort(out, to + 2, copied | answer.flags());
+      int kept = answer.flags();
+      if (signed && !compactOk && (kept & 0xf) == Wire.NXDOMAIN) {
+        // The proof says that the name exists and has no data, so the code must, unless the client
+        // knows better (RFC 9824, sections 3.1 and 5).
+        kept &= ~0xf;
+      }
+      rcode = kept & 0xf;
+      Wire.putShort(out, to + 2, copied | kept);
       written = answer.write(out, to, questionLength, edns ? limit - optLength() : limit);
       if ((out[to + 2] & (Wire.TC >> 8)) != 0) {
         counters.truncated();
@@ -110,7 +143,23 @@ final class Responder {
       }
     }
     counters.response(rcode);
-    return edns ? appendOpt(out, to, written, rcode) : written;
+    return edns ? appendOpt(out, to, written, rcode, signed && compactOk) : written;
+  }
+
+  /** What of the answer's signed form is wanted; null for the answer as it is. */
+  private ZoneSigner.@Nullable Wanted wanted(Answer answer) {
+    if (answer.signer() == null) {
+      return null;
+    }
+    Denial denial = answer.denial();
+    // Types that only signing makes are like others when they are asked for (RFC 4035, section 3).
+    if (question.type == Type.RRSIG && denial == null) {
+      return ZoneSigner.Wanted.SIGNATURES;
+    }
+    if (question.type == Type.NSEC && denial != null && denial.isHere()) {
+      return dnssecOk ? ZoneSigner.Wanted.NSEC : ZoneSigner.Wanted.NSEC_ALONE;
+    }
+    return dnssecOk ? ZoneSigner.Wanted.SIGNED : null;
   }
 
   private int silence() {
@@ -126,13 +175,14 @@ final class Responder {
     return Wire.HEADER_LENGTH;
   }
 
-  private int appendOpt(byte[] out, int to, int written, int rcode) {
+  private int appendOpt(byte[] out, int to, int written, int rcode, boolean compact) {
     int at = to + written;
     out[at] = 0;
     Wire.putShort(out, at + 1, Type.OPT);
     Wire.putShort(out, at + 3, Wire.MAX_UDP);
     // Extended response code, version 0, and DO as asked (RFC 3225, section 3).
-    Wire.putInt(out, at + 5, ((rcode >> 4) << 24) | (dnssecOk ? 0x8000 : 0));
+    int flags = (dnssecOk ? Wire.DO : 0) | (compact ? Wire.CO : 0);
+    Wire.putInt(out, at + 5, ((rcode >> 4) << 24) | flags);
     int options = client.subnet().length();
     Wire.putShort(out, at + 9, options);
     if (options > 0) {
@@ -150,6 +200,8 @@ final class Responder {
   /** Reads the whole query; returns where the question ends, or -1 if it is malformed. */
   private int parse(byte[] in, int from, int end) {
     edns = false;
+    dnssecOk = false;
+    compactOk = false;
     client.clear();
     if (Wire.getShort(in, from + 4) != 1 || Wire.getShort(in, from + 6) != 0) {
       return -1;
@@ -191,7 +243,9 @@ final class Responder {
     edns = true;
     ednsPayload = Wire.getShort(in, at + 3);
     ednsVersion = in[at + 6] & 0xff;
-    dnssecOk = (in[at + 7] & 0x80) != 0;
+    int flags = Wire.getShort(in, at + 7);
+    dnssecOk = (flags & Wire.DO) != 0;
+    compactOk = (flags & Wire.CO) != 0;
     return ednsVersion == 0 && !readOptions(in, at + 11, next) ? -1 : next;
   }
 
@@ -257,5 +311,8 @@ final class Responder {
 
     /** A packet that got no response. */
     void dropped();
+
+    /** A response that could not be signed in time. */
+    void unsigned();
   }
 }

@@ -61,19 +61,33 @@ final class SiteZones {
   }
 
   static Zones read(
-      Site site, Optional<InetSocketAddress> web, Map<WireName, Revision> before, GeoData geo) {
+      Site site,
+      Optional<InetSocketAddress> web,
+      Map<WireName, Revision> before,
+      @Nullable Signing signing,
+      GeoData geo) {
     SiteZones maker = new SiteZones(site, web, before);
     maker.readFiles();
     maker.makeZones();
     maker.readRecords();
     maker.addLoose();
     maker.addRegions();
+    Signing used = site.names().dnssec() ? signing : null;
+    if (site.names().dnssec()) {
+      maker.zones.values().forEach(SignedZone::check);
+    }
+    // Before the serials are decided: keys are records like others.
+    List<ZoneKeys> keys =
+        signing == null
+            ? List.of()
+            : signing.prepare(used == null ? List.of() : maker.zones.values(), site.names().ttl());
     for (ZoneContents zone : maker.zones.values()) {
       maker.addDefaults(zone);
       zone.complete();
       maker.warnOfUnreachable(zone);
     }
-    return new Zones(maker.zones.values(), maker.revisions, geo.next(site.names().geo()));
+    return new Zones(
+        maker.zones.values(), maker.revisions, keys, used, geo.next(site.names().geo()));
   }
 
   private void readFiles() {

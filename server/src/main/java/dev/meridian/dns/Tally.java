@@ -36,14 +36,21 @@ final class Tally implements Responder.Counters {
   };
 
   private static final int[] RCODES = {
-    Wire.NOERROR, Wire.FORMERR, Wire.NXDOMAIN, Wire.NOTIMP, Wire.REFUSED, Wire.BADVERS,
+    Wire.NOERROR,
+    Wire.FORMERR,
+    Wire.SERVFAIL,
+    Wire.NXDOMAIN,
+    Wire.NOTIMP,
+    Wire.REFUSED,
+    Wire.BADVERS,
   };
 
   private static final int OTHER_TYPE = TYPES.length;
   private static final int FIRST_RCODE = TYPES.length + 1;
   private static final int TRUNCATED = FIRST_RCODE + RCODES.length;
   private static final int DROPPED = TRUNCATED + 1;
-  private static final int SIZE = DROPPED + 1;
+  private static final int UNSIGNED = DROPPED + 1;
+  private static final int SIZE = UNSIGNED + 1;
 
   /** Where a type is counted; types above the table are "other". */
   private static final byte[] TYPE_INDEX = new byte[Type.CAA + 1];
@@ -92,6 +99,11 @@ final class Tally implements Responder.Counters {
   @Override
   public void dropped() {
     count(DROPPED);
+  }
+
+  @Override
+  public void unsigned() {
+    count(UNSIGNED);
   }
 
   private void count(int index) {
@@ -146,6 +158,14 @@ final class Tally implements Responder.Counters {
         "meridian.dns.dropped",
         "Packets that got no response",
         DROPPED,
+        tallies,
+        "transport",
+        transport);
+    register(
+        registry,
+        "meridian.dns.unsigned",
+        "Responses that had to do without an answer, as too many new ones were to be signed",
+        UNSIGNED,
         tallies,
         "transport",
         transport);

@@ -36,8 +36,15 @@ final class Wire {
   static final int RD = 0x0100;
   static final int CD = 0x0010;
 
+  /** Of the flags in an OPT record: signatures are wanted (RFC 3225). */
+  static final int DO = 0x8000;
+
+  /** Of the flags in an OPT record: compact denial is understood (RFC 9824, section 5.1). */
+  static final int CO = 0x4000;
+
   static final int NOERROR = 0;
   static final int FORMERR = 1;
+  static final int SERVFAIL = 2;
   static final int NXDOMAIN = 3;
   static final int NOTIMP = 4;
   static final int REFUSED = 5;

@@ -32,13 +32,18 @@ final class ZoneCompiler {
   /** What compiling keeps about one zone while it does. */
   private final class Zone {
     private final ZoneContents contents;
+    private final Set<WireName> children;
+    private final @Nullable ZoneSigner signer;
     private final RrSet soa;
     private final Answer noData;
     private final Answer noName;
     private final Map<WireName, Answer> referrals = new HashMap<>();
+    private final Map<List<Integer>, Answer> denials = new HashMap<>();
 
-    Zone(ZoneContents contents) {
+    Zone(ZoneContents contents, Set<WireName> children, @Nullable ZoneSigner signer) {
       this.contents = contents;
+      this.children = children;
+      this.signer = signer;
       RrSet found = contents.find(contents.apex(), Type.SOA);
       if (found == null) {
         throw new IllegalStateException("a zone without SOA was not refused");
@@ -47,8 +52,31 @@ final class ZoneCompiler {
       writer.begin(contents.apex(), false);
       addNegative(this);
       noData = writer.finish(Wire.AA);
-      noName = noData.withFlags(Wire.AA | Wire.NXDOMAIN);
+      Answer none = noData.withFlags(Wire.AA | Wire.NXDOMAIN);
+      noName = signer == null ? none : none.denying(Denial.ofName(null));
     }
+
+    /** "There is no such type", for a name with records of these types. */
+    Answer noData(List<RrSet> sets) {
+      return signer == null
+          ? noData
+          : denials.computeIfAbsent(types(sets), t -> noData.denying(new Denial(null, t)));
+    }
+
+    /** Whether we answer for a name from this zone, and so sign what stands there. */
+    boolean isOurs(WireName name) {
+      return contents.cutAbove(name) == null && !isWithinAny(name, children, contents.apex());
+    }
+  }
+
+  private static List<Integer> types(List<RrSet> sets) {
+    return sets.stream().map(RrSet::type).sorted().toList();
+  }
+
+  /** All that a delegation has on this side of it (RFC 4035, section 2.3). */
+  private static List<Integer> typesOfCut(List<RrSet> sets) {
+    // A zone we serve may do without name servers in the one above; its proof may not.
+    return ZoneContents.find(sets, Type.DS) == null ? List.of(Type.NS) : List.of(Type.NS, Type.DS);
   }
 
   /**
@@ -62,6 +90,7 @@ final class ZoneCompiler {
    * Compiles one zone.
    *
    * @param children apexes of other zones we serve below this one: their names are theirs
+   * @param zoneSigner signs its answers; null if they have no signatures
    * @param delegationSigner answers to DS at this apex on behalf of the zone above (RFC 4035,
    *     section 3.1.4.1), or null if that is not ours
    * @param nodes takes the nodes
@@ -70,9 +99,11 @@ final class ZoneCompiler {
   Map<WireName, Answer> compile(
       ZoneContents contents,
       Set<WireName> children,
+      @Nullable ZoneSigner zoneSigner,
       @Nullable Answer delegationSigner,
       Consumer<Node> nodes) {
-    Zone zone = new Zone(contents);
+    writer.signedBy(zoneSigner);
+    Zone zone = new Zone(contents, children, zoneSigner);
     for (Map.Entry<WireName, List<RrSet>> entry : contents.names().entrySet()) {
       WireName name = entry.getKey();
       if (!isWithinAny(name, children, contents.apex())) {
@@ -84,8 +115,7 @@ final class ZoneCompiler {
     for (WireName child : children) {
       WireName cut = contents.cutAbove(child);
       if (cut == null || cut.equals(child)) {
-        RrSet set = contents.find(child, Type.DS);
-        signers.put(child, set == null ? zone.noData : positive(zone, child, false, set));
+        signers.put(child, delegation(zone, child));
       }
     }
     return signers;
@@ -126,10 +156,30 @@ final class ZoneCompiler {
       return new Node(name, NO_TYPES, NO_ANSWERS, referral, referral, null, referral);
     }
     // Only whether the delegation is signed is known on this side (RFC 4035, section 3.1.4.1).
-    RrSet signer = ZoneContents.find(sets, Type.DS);
-    Answer answer = signer == null ? zone.noData : positive(zone, name, false, signer);
+    List<Answer> answers = new ArrayList<>(List.of(delegation(zone, name)));
+    if (zone.signer != null) {
+      answers.add(zone.noData.denying(new Denial(null, typesOfCut(sets))));
+    }
+    char[] types = {Type.DS, Type.NSEC};
     return new Node(
-        name, new char[] {Type.DS}, new Answer[] {answer}, referral, referral, null, referral);
+        name,
+        java.util.Arrays.copyOf(types, answers.size()),
+        answers.toArray(NO_ANSWERS),
+        referral,
+        referral,
+        null,
+        referral);
+  }
+
+  /** The answer to DS at a delegation. */
+  private Answer delegation(Zone zone, WireName cut) {
+    RrSet signer = zone.contents.find(cut, Type.DS);
+    if (signer != null) {
+      return positive(zone, cut, false, signer);
+    }
+    return zone.signer == null
+        ? zone.noData
+        : zone.noData.denying(new Denial(null, List.of(Type.NS)));
   }
 
   /**
@@ -156,12 +206,13 @@ final class ZoneCompiler {
     }
     char[] types = new char[served.size() + extra];
     Answer[] answers = new Answer[types.length];
-    Answer any = zone.noData;
+    Answer noData = zone.noData(served);
+    Answer any = noData;
     for (int i = 0; i < served.size(); i++) {
       types[i] = (char) served.get(i).type();
       answers[i] = positive(zone, question, synthesised, served.get(i));
       // RFC 8482, section 4.1: one RRset is answer enough, and the smallest amplifies least.
-      if (any == zone.noData || answers[i].length() < any.length()) {
+      if (any == noData || answers[i].length() < any.length()) {
         any = answers[i];
       }
     }
@@ -169,7 +220,7 @@ final class ZoneCompiler {
       types[served.size()] = Type.DS;
       answers[served.size()] = signer;
     }
-    return new Node(name, types, answers, zone.noData, any, wildcard, zone.noName);
+    return new Node(name, types, answers, noData, any, wildcard, zone.noName);
   }
 
   /** A CNAME owner: its answer to each type is the chain and what is at its end. */
@@ -179,6 +230,7 @@ final class ZoneCompiler {
     List<RrSet> chain = new ArrayList<>();
     List<RrSet> found = List.of();
     Answer end = null;
+    Denial denial = null;
     WireName referred = null;
     RrSet link = alias;
     WireName linkOwner = name;
@@ -197,7 +249,8 @@ final class ZoneCompiler {
       owners.add(linkOwner);
       WireName target = link.targets().getFirst();
       link = null;
-      if (!target.isWithin(zone.contents.apex())) {
+      if (!target.isWithin(zone.contents.apex())
+          || isWithinAny(target, zone.children, zone.contents.apex())) {
         break;
       }
       referred = zone.contents.cutAbove(target);
@@ -207,6 +260,7 @@ final class ZoneCompiler {
       List<RrSet> sets = setsFor(zone, target);
       end = sets == null ? zone.noName : zone.noData;
       found = sets == null ? List.of() : sets;
+      denial = sets == null ? Denial.ofName(target) : new Denial(target, types(sets));
       link = ZoneContents.find(found, Type.CNAME);
       linkOwner = target;
       if (link != null) {
@@ -216,7 +270,7 @@ final class ZoneCompiler {
     }
 
     List<Answer> answers = new ArrayList<>();
-    char[] types = new char[found.size() + 1];
+    char[] types = new char[found.size() + (zone.signer == null ? 1 : 2)];
     Answer only = chain(question, synthesised, chain.subList(0, 1), owners);
     types[0] = Type.CNAME;
     answers.add(only);
@@ -231,6 +285,11 @@ final class ZoneCompiler {
       // whole for one network, and the chain is for all (RFC 7871, section 7.2.1).
       answers.add(writer.finish(Wire.AA));
     }
+    if (zone.signer != null) {
+      // Beside a CNAME there can be an NSEC (RFC 4034, section 4).
+      types[answers.size()] = Type.NSEC;
+      answers.add(zone.noData(List.of(alias)));
+    }
     beginChain(question, synthesised, chain, owners);
     int flags = Wire.AA;
     if (end != null) {
@@ -238,8 +297,14 @@ final class ZoneCompiler {
       flags = end.flags();
     } else if (referred != null) {
       addReferral(zone, referred);
+      denial = insecure(zone, referred);
+    } else {
+      denial = null;
     }
     Answer otherwise = writer.finish(flags);
+    if (zone.signer != null && denial != null) {
+      otherwise = otherwise.denying(denial);
+    }
     return new Node(
         name, types, answers.toArray(NO_ANSWERS), otherwise, only, wildcard, zone.noName);
   }
@@ -289,7 +354,14 @@ final class ZoneCompiler {
   private Answer referral(Zone zone, WireName cut) {
     writer.begin(cut, false);
     addReferral(zone, cut);
-    return writer.finish(0);
+    Answer referral = writer.finish(0);
+    Denial denial = insecure(zone, cut);
+    return zone.signer == null || denial == null ? referral : referral.denying(denial);
+  }
+
+  /** What proves that a delegation is not signed (RFC 4035, section 3.1.4), if it is not. */
+  private static @Nullable Denial insecure(Zone zone, WireName cut) {
+    return zone.contents.find(cut, Type.DS) == null ? new Denial(cut, List.of(Type.NS)) : null;
   }
 
   private void addReferral(Zone zone, WireName cut) {
@@ -297,7 +369,7 @@ final class ZoneCompiler {
     if (servers == null) {
       throw new IllegalStateException("a delegation without name servers");
     }
-    writer.add(Answer.Parts.AUTHORITY, servers);
+    writer.addUnsigned(Answer.Parts.AUTHORITY, servers);
     RrSet signer = zone.contents.find(cut, Type.DS);
     if (signer != null) {
       writer.add(Answer.Parts.AUTHORITY, signer);
@@ -350,6 +422,13 @@ final class ZoneCompiler {
         .filter(set -> set.choice() == null)
         .sorted(Comparator.comparingInt(RrSet::type))
         .filter(_ -> writer.hasRoomFor(1))
-        .forEach(set -> writer.add(Answer.Parts.ADDITIONAL, set));
+        .forEach(
+            set -> {
+              if (zone.isOurs(name)) {
+                writer.add(Answer.Parts.ADDITIONAL, set);
+              } else {
+                writer.addUnsigned(Answer.Parts.ADDITIONAL, set);
+              }
+            });
   }
 }

@@ -3,6 +3,7 @@ package dev.meridian.dns;
 import dev.meridian.site.Site;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.InstantSource;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Zones {
   /** Zones of no site: every question is refused. */
-  public static final Zones NONE = new Zones(List.of(), Map.of(), GeoData.NONE);
+  public static final Zones NONE = new Zones(List.of(), Map.of(), List.of(), null, GeoData.NONE);
 
   private final @Nullable Node[] table;
   private final int mask;
@@ -27,12 +28,26 @@ public final class Zones {
   private final int names;
   private final List<String> apexes;
   private final Map<WireName, SiteZones.Revision> revisions;
+  private final SignedAnswers signed;
   private final GeoData geo;
   private final Tailored tailored;
 
-  /** Compiles checked contents; {@code revisions} and {@code geo} are kept for {@link #next}. */
+  /**
+   * Compiles checked contents.
+   *
+   * @param revisions kept for {@link #next}
+   * @param keys of the zones that are signed
+   * @param signing signs with them; null if there are none
+   * @param geo where clients are; kept for {@link #next}
+   */
   Zones(
-      Collection<ZoneContents> contents, Map<WireName, SiteZones.Revision> revisions, GeoData geo) {
+      Collection<ZoneContents> contents,
+      Map<WireName, SiteZones.Revision> revisions,
+      List<ZoneKeys> keys,
+      @Nullable Signing signing,
+      GeoData geo) {
+    Map<WireName, ZoneKeys> keysOf = new HashMap<>();
+    keys.forEach(zone -> keysOf.put(zone.apex(), zone));
     int total = 0;
     for (ZoneContents zone : contents) {
       total += zone.names().size();
@@ -41,6 +56,7 @@ public final class Zones {
     table = new @Nullable Node[Integer.highestOneBit(Math.max(4, total) * 2 - 1) << 1];
     mask = table.length - 1;
     this.revisions = Map.copyOf(revisions);
+    signed = new SignedAnswers(signing == null ? InstantSource.system() : signing.clock());
     apexes = contents.stream().map(zone -> zone.apex().toString()).sorted().toList();
 
     ZoneCompiler compiler = new ZoneCompiler();
@@ -63,6 +79,7 @@ public final class Zones {
                   compiler.compile(
                       zone,
                       children,
+                      signer(zone, keysOf.get(zone.apex()), signing),
                       signers.get(zone.apex()),
                       node -> {
                         put(node);
@@ -84,6 +101,7 @@ public final class Zones {
     names = from.names;
     apexes = from.apexes;
     revisions = from.revisions;
+    signed = from.signed;
     geo = from.geo;
     this.tailored = tailored;
   }
@@ -96,18 +114,38 @@ public final class Zones {
    * @throws ZoneException if a zone cannot be served as written; it names the line
    */
   public static Zones of(Site site, Optional<InetSocketAddress> web) {
-    return NONE.next(site, web);
+    return NONE.next(site, web, null);
   }
 
   /**
    * The zones of the site as it is now, with serial numbers above these zones' own where anything
    * changed. Blocking; for any thread.
    *
+   * @param signing has the keys, or makes them, if the site wants its zones signed; null to have
+   *     none signed, for a check
    * @throws ZoneException if a zone cannot be served as written; it names the line
+   * @throws java.io.UncheckedIOException if the keys cannot be had; the message says how to mend it
    */
-  public Zones next(Site site, Optional<InetSocketAddress> web) {
-    Zones next = SiteZones.read(site, web, revisions, geo);
+  public Zones next(Site site, Optional<InetSocketAddress> web, @Nullable Signing signing) {
+    Zones next = SiteZones.read(site, web, revisions, signing, geo);
     return tailored.readiness().equals(Readiness.ALL) ? next : next.with(tailored.readiness());
+  }
+
+  private static @Nullable ZoneSigner signer(
+      ZoneContents zone, @Nullable ZoneKeys keys, @Nullable Signing signing) {
+    return keys == null || signing == null
+        ? null
+        : signing.signer(keys, SignedZone.negativeTtl(zone));
+  }
+
+  /** As {@link SignedAnswers#get}, of this snapshot's answers. */
+  @Nullable Answer signed(
+      Answer answer,
+      Question question,
+      ZoneSigner.Wanted wanted,
+      SignedAnswers.Key probe,
+      SigningBudget budget) {
+    return signed.get(answer, question, wanted, probe, budget);
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.meridian.node;
 
 import dev.meridian.dns.NameServer;
+import dev.meridian.dns.Signing;
 import dev.meridian.dns.Zones;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Json;
@@ -63,6 +64,9 @@ public final class Node implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Node.class);
   private static final int MAX_OPEN_FILES = 512;
 
+  /** How often it is looked whether keys of zones have come to their next step. */
+  private static final Duration KEYS_EVERY = Duration.ofMinutes(1);
+
   private final NodeOptions options;
   private final Instant started = Instant.now();
   private final PrometheusMeterRegistry metrics =
@@ -74,6 +78,8 @@ public final class Node implements AutoCloseable {
   private final Access access;
   private final Seeding seeding;
   private final Optional<WebTier> web;
+  private final Signing signing;
+  private final KeyShare keys;
   private final Optional<NameServer> names;
   private final AdminListener admin;
 
@@ -84,6 +90,9 @@ public final class Node implements AutoCloseable {
   private final Deque<AutoCloseable> open = new ArrayDeque<>();
 
   private volatile boolean stopping;
+
+  /** Held while zones are compiled until they are served: what comes later wins. */
+  private final Object namesLock = new Object();
 
   /** Why the zones in use are not those of the files as they stand, or null. */
   private volatile @Nullable String namesProblem;
@@ -124,11 +133,18 @@ public final class Node implements AutoCloseable {
                   metrics));
       this.store = cluster.store();
       // A recovered node begins its cluster with the copy it has: from now on it is edited there.
-      opened(new SiteShare(cluster, site.current().folder(), cluster.isFounder() || !isFetched()));
+      opened(new SiteShare(cluster, site.current().folder(), isSitesHome()));
       this.access = Access.open(store, options.data().resolve("operator.key"));
       this.seeding = opened(Seeding.start(store, site.current(), cluster.isFounder()));
       this.web = startWeb();
+      this.signing = Signing.in(options.data().resolve("dnssec"), isSitesHome());
+      this.keys = opened(new KeyShare(cluster, signing));
       this.names = startNames();
+      names.ifPresent(
+          server -> {
+            Thread tending = Thread.ofVirtual().name("names-keys").start(() -> tendKeys(server));
+            open.push(tending::interrupt);
+          });
       this.admin = opened(AdminListener.start(listeners.admin(), access, new Views()));
       open.push(site.onChange(this::siteChanged)::run);
     } catch (IOException | UncheckedIOException e) {
@@ -169,8 +185,9 @@ public final class Node implements AutoCloseable {
     return options.data().resolve("site-is-fetched");
   }
 
-  private boolean isFetched() {
-    return Files.exists(fetchedMark());
+  /** Whether this is the node that the site is edited on. */
+  private boolean isSitesHome() {
+    return cluster.isFounder() || !Files.exists(fetchedMark());
   }
 
   /** A node that joins without a site of its own serves the cluster's. */
@@ -241,13 +258,18 @@ public final class Node implements AutoCloseable {
   }
 
   private Optional<NameServer> startNames() {
+    if (listeners.dns().isPresent() && site.current().names().dnssec()) {
+      keys.await();
+    }
     return listeners
         .dns()
         .map(
             address ->
                 opened(
                     NameServer.start(
-                        address, Zones.of(site.current(), listeners.http()), metrics)));
+                        address,
+                        Zones.NONE.next(site.current(), listeners.http(), signing),
+                        metrics)));
   }
 
   /** The site as it now is. */
@@ -319,13 +341,54 @@ public final class Node implements AutoCloseable {
 
   /** Zones that cannot be served as written leave the last good ones in place. */
   private void serveNames(NameServer server, Site now) {
-    try {
-      server.serve(server.zones().next(now, listeners.http()));
-      namesProblem = null;
-    } catch (InvalidInputException e) {
-      namesProblem = e.getMessage();
-      LOG.error("The old zones stay in use: {}", e.getMessage());
+    synchronized (namesLock) {
+      try {
+        serve(server, server.zones().next(now, listeners.http(), signing));
+      } catch (InvalidInputException | UncheckedIOException e) {
+        namesProblem = e.getMessage();
+        LOG.error("The old zones stay in use: {}", e.getMessage());
+      }
     }
+  }
+
+  /** Lets keys grow old and be replaced, for as long as the node lives. */
+  private void tendKeys(NameServer server) {
+    try {
+      while (true) {
+        Thread.sleep(KEYS_EVERY);
+        try {
+          signing.look();
+          keys.follow(this::serveFetched);
+          synchronized (namesLock) {
+            signing.advance(() -> nextZones(server)).ifPresent(next -> serve(server, next));
+          }
+        } catch (RuntimeException e) {
+          // Whatever it is, it may be over in a minute; without this thread no key would be
+          // replaced.
+          LOG.warn("The keys of zones stay as they are for now: {}", e.getMessage());
+        }
+      }
+    } catch (InterruptedException e) {
+      // Closed.
+    }
+  }
+
+  /** Serves with keys that came from another node, where they are new. */
+  private void serveFetched(byte[] exported) {
+    NameServer server = names.orElseThrow();
+    synchronized (namesLock) {
+      signing.take(exported, () -> nextZones(server)).ifPresent(next -> serve(server, next));
+    }
+  }
+
+  /** With {@link #namesLock}: what was compiled of the site as it is has no problem. */
+  private void serve(NameServer server, Zones next) {
+    server.serve(next);
+    namesProblem = null;
+  }
+
+  private Zones nextZones(NameServer server) {
+    return server.zones().next(site.current(), listeners.http(), signing);
   }
 
   private static List<IndexDefinition> indexes(Site site) {
@@ -421,6 +484,24 @@ public final class Node implements AutoCloseable {
     @Override
     public String newToken(Duration validity, boolean reusable) throws IOException {
       return cluster.newToken(validity, reusable);
+    }
+
+    @Override
+    public byte[] zoneKeys() {
+      return signing.report();
+    }
+
+    @Override
+    public void replaceZoneKey(String zone, boolean parentHasIt) {
+      NameServer server =
+          names.orElseThrow(() -> new InvalidInputException("This node has no name server."));
+      synchronized (namesLock) {
+        serve(
+            server,
+            parentHasIt
+                ? signing.confirm(zone, () -> nextZones(server))
+                : signing.roll(zone, () -> nextZones(server)));
+      }
     }
 
     @Override

@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param ttl for records that give none
  * @param nameServers names of the site's name servers
  * @param hostmaster the mailbox for SOA, as {@code user@domain}
+ * @param dnssec whether the zones are signed
  * @param zoneFiles RFC 1035 zone files in the site's folder
  * @param records from {@code site.yaml}
  * @param geo names that answer with regions
@@ -19,6 +20,7 @@ public record Names(
     Duration ttl,
     List<String> nameServers,
     Optional<String> hostmaster,
+    boolean dnssec,
     List<Path> zoneFiles,
     List<NameRecord> records,
     Geo geo) {
@@ -27,9 +29,10 @@ public record Names(
       Duration ttl,
       List<String> nameServers,
       Optional<String> hostmaster,
+      boolean dnssec,
       List<Path> zoneFiles,
       List<NameRecord> records) {
-    this(ttl, nameServers, hostmaster, zoneFiles, records, Geo.NONE);
+    this(ttl, nameServers, hostmaster, dnssec, zoneFiles, records, Geo.NONE);
   }
 
   /** Copies. */

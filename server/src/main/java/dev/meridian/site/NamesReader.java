@@ -14,7 +14,7 @@ import org.snakeyaml.engine.v2.nodes.Node;
 /** Reads {@code names}: what the name server answers. */
 final class NamesReader {
   static final List<String> NAMES_KEYS =
-      List.of("ttl", "nameServers", "hostmaster", "zoneFiles", "records", "sets", "geo");
+      List.of("ttl", "nameServers", "hostmaster", "dnssec", "zoneFiles", "records", "sets", "geo");
 
   static final Duration DEFAULT_TTL = Duration.ofMinutes(5);
 
@@ -58,6 +58,8 @@ final class NamesReader {
       }
     }
     Field hostmaster = fields.get("hostmaster");
+    Field dnssec = fields.get("dnssec");
+    Boolean signed = dnssec == null ? null : yaml.bool(dnssec.value(), "dnssec");
     Field records = fields.get("records");
     RecordsReader reader =
         new RecordsReader(yaml, domains, new RegionSetReader(yaml, regions, fields.get("sets")));
@@ -68,6 +70,7 @@ final class NamesReader {
         time == null ? DEFAULT_TTL : time,
         servers,
         hostmaster == null ? Optional.empty() : hostmaster(hostmaster.value()),
+        signed != null && signed,
         zoneFiles,
         reader.records(),
         new GeoReader(yaml, files, folder, regions).read(fields.get("geo"), reader.answers()));

@@ -158,6 +158,14 @@ public final class AdminListener implements AutoCloseable {
         only(method, "GET");
         json(context, Status.OK_200, views.status());
       }
+      case "/names/keys" -> {
+        operatorOnly(context);
+        switch (method) {
+          case "GET" -> json(context, Status.OK_200, views.zoneKeys());
+          case "POST" -> replaceZoneKey(context);
+          default -> only(method, "GET, POST");
+        }
+      }
       case "/where" -> {
         operatorOnly(context);
         only(method, "GET");
@@ -205,7 +213,7 @@ public final class AdminListener implements AutoCloseable {
         throw new ProblemException(
             Problem.notFound(
                 "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                    + " /where, /keys, /tokens, /nodes and /backup."));
+                    + " /where, /names/keys, /keys, /tokens, /nodes and /backup."));
       }
     }
   }
@@ -262,6 +270,19 @@ public final class AdminListener implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("No token could be made", e);
     }
+  }
+
+  /** Takes {@code {"zone","parentHasIt"}}, the latter optional. */
+  private void replaceZoneKey(RequestContext context) {
+    Json body = Json.parse(Bodies.read(context, MAX_KEY_BYTES));
+    if (!(body instanceof Json.Obj(Map<String, Json> members))
+        || !Set.of("zone", "parentHasIt").containsAll(members.keySet())
+        || !(members.get("zone") instanceof Json.Str(String zone))) {
+      throw new InvalidInputException(
+          "The key of {\"zone\":…} is replaced, and \"parentHasIt\" is true or false.");
+    }
+    views.replaceZoneKey(zone, new Json.Bool(true).equals(members.get("parentHasIt")));
+    json(context, Status.OK_200, views.zoneKeys());
   }
 
   private void revokeKey(RequestContext context, String id) {

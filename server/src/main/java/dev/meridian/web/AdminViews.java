@@ -41,6 +41,17 @@ public interface AdminViews {
    */
   String newToken(Duration validity, boolean reusable) throws IOException;
 
+  /** The zones that are signed and their keys, without the secrets, as a JSON object. */
+  byte[] zoneKeys();
+
+  /**
+   * Begins to replace the key of a zone, or goes on with it.
+   *
+   * @param parentHasIt whether the zone above points at the new key by now, on somebody's word
+   * @throws dev.meridian.document.InvalidInputException if that cannot be done now
+   */
+  void replaceZoneKey(String zone, boolean parentHasIt);
+
   /**
    * Lets a node leave the cluster; on return that is noted, and happens soon.
    *

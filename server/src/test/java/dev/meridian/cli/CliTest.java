@@ -54,6 +54,7 @@ class CliTest {
         """
         name: Test
         domains: [cli.test]
+        names: {dnssec: true}
         collections:
           notes:
             indexes: [[n]]
@@ -161,6 +162,9 @@ class CliTest {
         "key revoke",
         "dns",
         "dns lookup",
+        "dns ds",
+        "dns keys",
+        "dns roll",
         "dns where",
         "geo",
         "geo fetch",
@@ -355,6 +359,23 @@ class CliTest {
     String server = "127.0.0.1:" + node.listeners().dns().orElseThrow().getPort();
     assertThat(run("", "dns", "lookup", "cli.test", "--server", server).ok().out())
         .contains("127.0.0.1");
+  }
+
+  @Test
+  void keysOfSignedZonesAreShownAndReplacedOnlyWhenTheyAreKnown() {
+    Ran ds = at("dns", "ds", "CLI.test.").ok();
+    assertThat(ds.out()).matches("cli\\.test\\. IN DS [0-9]+ 13 2 [0-9A-F]{64}\n");
+    assertThat(at("dns", "ds").ok().out()).isEqualTo(ds.out());
+    assertThat(at("dns", "ds", "--dnskey").ok().out()).startsWith("cli.test. IN DNSKEY 257 3 13 ");
+    assertThat(at("dns", "ds", "--anchor").ok().out())
+        .startsWith("trust-anchors { \"cli.test.\" static-key 257 3 13 \"");
+    at("dns", "ds", "other.test").failed(ExitCode.NOT_FOUND);
+    assertThat(at("dns", "keys").ok().out()).contains("cli.test", "fresh");
+    assertThat(at("dns", "keys", "--json").ok().out()).doesNotContain("private");
+    Ran early = at("dns", "roll", "cli.test");
+    assertThat(early.code()).isNotZero();
+    assertThat(early.err()).contains("is new");
+    assertThat(Files.exists(folder.resolve("data/dnssec/cli.test.keys"))).isTrue();
   }
 
   @Test

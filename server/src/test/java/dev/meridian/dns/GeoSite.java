@@ -102,7 +102,7 @@ final class GeoSite {
     return query;
   }
 
-  private static EDNSOption option(String subnet) throws UnknownHostException {
+  static EDNSOption option(String subnet) throws UnknownHostException {
     String[] parts = subnet.split("/", 2);
     return new ClientSubnetOption(Integer.parseInt(parts[1]), InetAddress.ofLiteral(parts[0]));
   }

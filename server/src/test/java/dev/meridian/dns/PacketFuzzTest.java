@@ -9,11 +9,14 @@ import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
 import org.xbill.DNS.Section;
@@ -44,7 +47,22 @@ class PacketFuzzTest {
           "example.org",
           ".");
   private static final int[] TYPES = {
-    Type.A, Type.NS, Type.SOA, Type.MX, Type.TXT, Type.ANY, Type.DS, Type.OPT, Type.IXFR, 0, 65280,
+    Type.A,
+    Type.NS,
+    Type.SOA,
+    Type.MX,
+    Type.TXT,
+    Type.ANY,
+    Type.DS,
+    Type.OPT,
+    Type.IXFR,
+    0,
+    65280,
+    Type.DNSKEY,
+    Type.RRSIG,
+    Type.NSEC,
+    Type.CDS,
+    Denial.NXNAME,
   };
 
   private final Random random = new Random(SEED);
@@ -119,7 +137,17 @@ class PacketFuzzTest {
 
   @Test
   void everyPacketGetsWellFormedResponseOrNone() {
-    Responder responder = Wired.responder(Sites.zones(Wired.ZONE));
+    everyPacketIsAnswered(Sites.zones(Wired.ZONE));
+  }
+
+  @Test
+  void everyPacketGetsWellFormedResponseOrNoneFromSignedZones(@TempDir Path folder) {
+    Signing signing = new Signing(folder, InstantSource.system());
+    everyPacketIsAnswered(Sites.signed(signing, Wired.ZONE));
+  }
+
+  private void everyPacketIsAnswered(Zones zones) {
+    Responder responder = Wired.responder(zones);
     int[] responses = new int[16];
     for (int i = 0; i < PACKETS; i++) {
       int number = i;

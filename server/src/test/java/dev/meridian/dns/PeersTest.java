@@ -1,18 +1,14 @@
 package dev.meridian.dns;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.SocketTimeoutException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -47,38 +43,19 @@ class PeersTest {
     server.close();
   }
 
-  private static Path program(String name) {
-    for (String place : List.of("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")) {
-      Path program = Path.of(place, name);
-      if (Files.isExecutable(program)) {
-        return program;
-      }
-    }
-    assumeTrue(false, name + " is not installed, so it is not asked");
-    throw new AssertionError();
-  }
-
-  private String run(String... command) throws Exception {
-    List<String> all = new ArrayList<>(List.of(command));
-    all.set(0, program(command[0]).toString());
-    Process process = new ProcessBuilder(all).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    return output;
-  }
-
   @ParameterizedTest
   @CsvSource({"dig", "kdig"})
   void digReadsOurAnswers(String dig) throws Exception {
     String port = String.valueOf(server.address().getPort());
-    String plain = run(dig, "+norecurse", "@127.0.0.1", "-p", port, "www.example.test", "A");
+    String plain =
+        Programs.run(dig, "+norecurse", "@127.0.0.1", "-p", port, "www.example.test", "A");
     assertThat(plain)
         .contains("NOERROR")
         .contains("192.0.2.1")
         .doesNotContainIgnoringCase("warning");
-    String big = run(dig, "@127.0.0.1", "-p", port, "big.example.test", "TXT");
+    String big = Programs.run(dig, "@127.0.0.1", "-p", port, "big.example.test", "TXT");
     assertThat(big).contains("x".repeat(250)).containsIgnoringCase("TCP");
-    assertThat(run(dig, "+tcp", "@127.0.0.1", "-p", port, "none.example.test", "A"))
+    assertThat(Programs.run(dig, "+tcp", "@127.0.0.1", "-p", port, "none.example.test", "A"))
         .contains("NXDOMAIN");
   }
 
@@ -91,19 +68,19 @@ class PeersTest {
       String[] ask = {
         dig, "@127.0.0.1", "-p", port, "near.test", "A", "+subnet=101.1.2.0/24", "+norecurse"
       };
-      assertThat(run(ask))
+      assertThat(Programs.run(ask))
           .contains("203.0.113.1")
           .containsPattern("101.1.2.0/24/8") // Japan and Korea are one to us
           .doesNotContainIgnoringCase("warning");
       ask[6] = "+subnet=2a00:1::/48";
-      assertThat(run(ask)).contains("192.0.2.1").containsPattern("2a00:1::/48/[0-9]+");
+      assertThat(Programs.run(ask)).contains("192.0.2.1").containsPattern("2a00:1::/48/[0-9]+");
       ask[6] = "+subnet=0.0.0.0/0";
-      assertThat(run(ask)).contains("198.51.100.1").contains("0.0.0.0/0/0");
+      assertThat(Programs.run(ask)).contains("198.51.100.1").contains("0.0.0.0/0/0");
       ask[4] = "plain.near.test";
       ask[6] = "+subnet=101.1.2.0/24";
-      assertThat(run(ask)).contains("192.0.2.99").contains("101.1.2.0/24/0");
+      assertThat(Programs.run(ask)).contains("192.0.2.99").contains("101.1.2.0/24/0");
       ask[4] = "other.org";
-      assertThat(run(ask)).contains("REFUSED").contains("101.1.2.0/24/0");
+      assertThat(Programs.run(ask)).contains("REFUSED").contains("101.1.2.0/24/0");
     }
   }
 
@@ -120,7 +97,7 @@ class PeersTest {
   /** Answers must be those of NSD for the same zone: code, AA, and every record of the answer. */
   @Test
   void answersAreThoseOfNsd() throws Exception {
-    Path nsd = program("nsd");
+    Path nsd = Programs.find("nsd");
     long seed = Long.getLong("meridian.fuzz.seed", 11L);
     Random random = new Random(seed);
     String zone = generatedZone(random);
@@ -156,7 +133,7 @@ class PeersTest {
             .start();
     try {
       InetSocketAddress peer = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
-      awaitAnswer(peer, process);
+      Programs.awaitAnswer(peer, process, folder.resolve("log"));
       Responder ours = Wired.responder(Sites.zones(zone));
       int[] types = {Type.A, Type.AAAA, Type.TXT, Type.MX, Type.NS, Type.CNAME, Type.SOA, Type.DS};
       for (int i = 0; i < 3_000; i++) {
@@ -174,30 +151,6 @@ class PeersTest {
       if (!process.waitFor(10, TimeUnit.SECONDS)) {
         process.destroyForcibly();
       }
-    }
-  }
-
-  private void awaitAnswer(InetSocketAddress peer, Process process) throws Exception {
-    byte[] query = Wired.query("example.test", Type.SOA).toWire();
-    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-    while (true) {
-      try (DatagramSocket socket = new DatagramSocket()) {
-        socket.setSoTimeout(200);
-        socket.connect(peer);
-        socket.send(new java.net.DatagramPacket(query, query.length));
-        socket.receive(new java.net.DatagramPacket(new byte[512], 512));
-        return;
-      } catch (SocketTimeoutException | java.net.PortUnreachableException e) {
-        assertThat(process.isAlive() && System.nanoTime() < end).as(() -> "NSD: " + log()).isTrue();
-      }
-    }
-  }
-
-  private String log() {
-    try {
-      return Files.readString(folder.resolve("log"));
-    } catch (IOException e) {
-      return e.toString();
     }
   }
 

@@ -140,7 +140,7 @@ class RegionAnswersTest {
     // A reload keeps what is known of readiness.
     assertThat(
             without
-                .next(dev.meridian.site.SiteLoader.load(folder), Optional.of(Sites.WEB))
+                .next(dev.meridian.site.SiteLoader.load(folder), Optional.of(Sites.WEB), null)
                 .tailored()
                 .readiness()
                 .down())

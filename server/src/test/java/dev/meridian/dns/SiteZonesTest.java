@@ -92,9 +92,9 @@ class SiteZonesTest {
             List.of("example.test"),
             Sites.names(List.of(), Sites.record("a.example.test", "A", "192.0.2.1", 1)));
     Zones first = Zones.of(before, Optional.of(Sites.WEB));
-    Zones same = first.next(before, Optional.of(Sites.WEB));
-    Zones next = same.next(after, Optional.of(Sites.WEB));
-    Zones back = next.next(before, Optional.of(Sites.WEB));
+    Zones same = first.next(before, Optional.of(Sites.WEB), null);
+    Zones next = same.next(after, Optional.of(Sites.WEB), null);
+    Zones back = next.next(before, Optional.of(Sites.WEB), null);
 
     assertThat(serial(same)).isEqualTo(serial(first));
     assertThat(serial(next)).isGreaterThan(serial(first));

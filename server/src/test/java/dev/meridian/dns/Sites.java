@@ -35,7 +35,7 @@ final class Sites {
   }
 
   static Names names(List<Path> files, Names.NameRecord... records) {
-    return new Names(TTL, List.of(), Optional.empty(), files, List.of(records));
+    return new Names(TTL, List.of(), Optional.empty(), false, files, List.of(records));
   }
 
   static Names.NameRecord record(String name, String type, String data, int line) {
@@ -45,17 +45,41 @@ final class Sites {
   /** The zones of zone file texts, each with an SOA. */
   static Zones zones(String... texts) {
     return new Zones(
-        java.util.Arrays.stream(texts).map(Sites::contents).toList(), Map.of(), GeoData.NONE);
+        java.util.Arrays.stream(texts).map(Sites::contents).toList(),
+        Map.of(),
+        List.of(),
+        null,
+        GeoData.NONE);
+  }
+
+  /** The same, signed. */
+  static Zones signed(Signing signing, String... texts) {
+    return signed(signing, List.of(texts), List.of());
+  }
+
+  /** The same, some signed, others not. */
+  static Zones signed(Signing signing, List<String> texts, List<String> unsigned) {
+    List<ZoneContents> all = new java.util.ArrayList<>();
+    texts.forEach(text -> all.add(uncompleted(text)));
+    List<ZoneKeys> keys = signing.prepare(all, TTL);
+    unsigned.forEach(text -> all.add(uncompleted(text)));
+    all.forEach(ZoneContents::complete);
+    return new Zones(all, Map.of(), keys, signing, GeoData.NONE);
   }
 
   static ZoneContents contents(String text) {
+    ZoneContents contents = uncompleted(text);
+    contents.complete();
+    return contents;
+  }
+
+  private static ZoneContents uncompleted(String text) {
     List<ZoneRecord> records = new java.util.ArrayList<>();
     MasterFile.readText("test.zone", text, Name.root, 300, records::add);
     WireName apex =
         records.stream().filter(r -> r.type() == Type.SOA).findFirst().orElseThrow().owner();
     ZoneContents contents = new ZoneContents(apex);
     records.forEach(contents::add);
-    contents.complete();
     return contents;
   }
 }

@@ -92,6 +92,7 @@ class SiteLoaderTest {
               ttl: 10 min
               nameServers: ns1.cities.test
               hostmaster: dns@cities.test
+              dnssec: true
               zoneFiles: zone.db
               records:
                 "@":
@@ -128,6 +129,7 @@ class SiteLoaderTest {
     assertThat(site.settings(CollectionPath.parse("other/1/parts")).rules())
         .isEqualTo(site.rules());
     assertThat(site.names().ttl()).isEqualTo(Duration.ofMinutes(10));
+    assertThat(site.names().dnssec()).isTrue();
     assertThat(site.names().records())
         .extracting(r -> r.name() + " " + r.type() + " " + r.data())
         .containsExactly(
@@ -140,7 +142,7 @@ class SiteLoaderTest {
             "_sip._tcp.cities.test SRV 0 5 5060 sip.example.org.",
             "*.dyn.cities.test AAAA 0:0:0:0:0:0:0:1");
     assertThat(site.names().records().get(2).ttl()).contains(Duration.ofHours(1));
-    assertThat(site.names().records().get(2).line()).isEqualTo(22);
+    assertThat(site.names().records().get(2).line()).isEqualTo(23);
     assertThat(site.limits())
         .isEqualTo(
             new Limits(64 << 10, 1 << 20, 10, 8, 100, 1000, Duration.ofSeconds(5), 5, 2 << 20));
@@ -210,6 +212,8 @@ class SiteLoaderTest {
         "collections: {a: {expires: 1}} | 1:28: expires needs a unit, such as '1 s'.",
         "names: {hostmaster: me} | 1:21: hostmaster is a mailbox, such as",
         "names: {records: {www: {cname: '@'}}} | unknown key 'cname', did you mean 'CNAME'?",
+        "names: {dnssec: perhaps} | dnssec must be true or false, but is the text 'perhaps'",
+        "names: {dnsec: true} | unknown key 'dnsec', did you mean 'dnssec'?",
         "names: {records: {'@': {CNAME: www}}} | the domain itself cannot be a CNAME",
         "names: {records: {www: {CNAME: '@', A: 127.0.0.1}}} | a CNAME stands alone",
         "names: {records: {www: {CNAME: example.com}}} | end a full name with a dot: 'example.com.'",

@@ -76,7 +76,7 @@ final class TestServer implements AutoCloseable {
         Optional.empty(),
         rules,
         collections,
-        new Names(Duration.ofMinutes(1), List.of(), Optional.empty(), List.of(), List.of()),
+        new Names(Duration.ofMinutes(1), List.of(), Optional.empty(), false, List.of(), List.of()),
         limits);
   }
 
