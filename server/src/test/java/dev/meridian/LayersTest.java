@@ -44,6 +44,8 @@ class LayersTest {
         .definedBy("dev.meridian.site..")
         .layer("geo")
         .definedBy("dev.meridian.geo..")
+        .layer("files")
+        .definedBy("dev.meridian.files..")
         .layer("document")
         .definedBy("dev.meridian.document..")
         .layer("client")
@@ -72,10 +74,12 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns")
         .whereLayer("geo")
         .mayOnlyBeAccessedByLayers("cli", "node", "dns", "site")
+        .whereLayer("files")
+        .mayOnlyBeAccessedByLayers("dns", "peer")
         .whereLayer("document")
         .mayOnlyBeAccessedByLayers(
             "cli", "torture", "node", "web", "dns", "shard", "replica", "peer", "store", "site",
-            "geo")
+            "geo", "files")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")
         .check(CLASSES);

@@ -1,8 +1,11 @@
 package dev.meridian.cli;
 
 import dev.meridian.client.MeridianClient;
+import java.util.HashSet;
 import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -32,15 +35,20 @@ final class DnsDsCommand implements Runnable {
       description = "Such as example.org (default: all that are signed).")
   @Nullable String zone;
 
-  @Option(names = "--dnskey", description = "The key itself, as a DNSKEY record.")
-  boolean dnskey;
+  @ArgGroup @Nullable Form form;
 
-  @Option(
-      names = "--anchor",
-      description =
-          "The key as a trust anchor of BIND and delv, to try signatures before a parent"
-              + " points at it.")
-  boolean anchor;
+  /** At most one of them. */
+  static final class Form {
+    @Option(names = "--dnskey", description = "The key itself, as a DNSKEY record.")
+    boolean dnskey;
+
+    @Option(
+        names = "--anchor",
+        description =
+            "The key as a trust anchor of BIND and delv, to try signatures before a parent"
+                + " points at it.")
+    boolean anchor;
+  }
 
   @Mixin ServerOptions server = new ServerOptions();
 
@@ -61,21 +69,7 @@ final class DnsDsCommand implements Runnable {
       String name = signed.path("zone").asString("");
       if (zone == null || bare(zone).equals(name.toLowerCase(Locale.ROOT))) {
         found = true;
-        for (JsonNode key : signed.path("keys")) {
-          for (JsonNode tag : signed.path("ds")) {
-            if (tag.equals(key.path("tag"))) {
-              print(name.endsWith(".") ? name : name + ".", key);
-              if (!anchor && !dnskey && key.path("stage").asString("").equals("fresh")) {
-                console.note(
-                    "Hand it over after "
-                        + key.path("until").asString("")
-                        + ": until then caches may have answers of "
-                        + Failures.oneLine(name)
-                        + " without signatures.");
-              }
-            }
-          }
-        }
+        print(name, signed);
       }
     }
     if (!found) {
@@ -97,24 +91,40 @@ final class DnsDsCommand implements Runnable {
         : lower;
   }
 
-  private void print(String name, JsonNode key) {
-    String data = key.path("dnskey").asString("");
-    if (anchor) {
-      int last = data.lastIndexOf(' ');
-      console
-          .out()
-          .println(
-              "trust-anchors { \""
-                  + name
-                  + "\" static-key "
-                  + data.substring(0, last)
-                  + " \""
-                  + data.substring(last + 1)
-                  + "\"; };");
-    } else if (dnskey) {
-      console.out().println(name + " IN DNSKEY " + data);
-    } else {
-      console.out().println(name + " IN DS " + key.path("ds").asString(""));
+  /** The keys of a zone that its parent shall point at. */
+  private void print(String zone, JsonNode signed) {
+    Set<Integer> wanted = new HashSet<>();
+    signed.path("ds").forEach(tag -> wanted.add(tag.asInt()));
+    for (JsonNode key : signed.path("keys")) {
+      if (wanted.contains(key.path("tag").asInt())) {
+        String name = zone.endsWith(".") ? zone : zone + ".";
+        console.out().println(record(name, key));
+        if (form == null && key.path("stage").asString("").equals("fresh")) {
+          console.note(
+              "Hand it over after "
+                  + key.path("until").asString("")
+                  + ": until then caches may have answers of "
+                  + Failures.oneLine(zone)
+                  + " without signatures.");
+        }
+      }
     }
+  }
+
+  private String record(String name, JsonNode key) {
+    if (form == null) {
+      return name + " IN DS " + key.path("ds").asString("");
+    }
+    String data = key.path("dnskey").asString("");
+    int last = data.lastIndexOf(' ');
+    return form.dnskey
+        ? name + " IN DNSKEY " + data
+        : "trust-anchors { \""
+            + name
+            + "\" static-key "
+            + data.substring(0, last)
+            + " \""
+            + data.substring(last + 1)
+            + "\"; };";
   }
 }

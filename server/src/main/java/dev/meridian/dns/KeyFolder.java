@@ -1,21 +1,19 @@
 package dev.meridian.dns;
 
+import dev.meridian.files.SecretFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * The signing keys on disk: a file a zone, in a folder that only its owner may enter. A file is
@@ -24,9 +22,6 @@ import java.util.Set;
  */
 final class KeyFolder {
   private static final String ENDING = ".keys";
-  private static final Set<PosixFilePermission> FILE = PosixFilePermissions.fromString("rw-------");
-  private static final Set<PosixFilePermission> FOLDER =
-      PosixFilePermissions.fromString("rwx------");
   private static final Set<PosixFilePermission> OWNER =
       EnumSet.of(
           PosixFilePermission.OWNER_READ,
@@ -39,6 +34,15 @@ final class KeyFolder {
     this.folder = folder;
   }
 
+  /** Whether there are keys of any zone. */
+  boolean hasAny() {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.anyMatch(file -> file.toString().endsWith(ENDING));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
   /**
    * The keys of a zone, if it has any.
    *
@@ -46,17 +50,18 @@ final class KeyFolder {
    *     them; the message says how to mend it
    */
   Optional<ZoneKeys> read(WireName apex) throws IOException {
-    Path file = file(apex);
-    byte[] bytes;
+    String name = file(apex);
+    Path file = folder.resolve(name);
+    String text;
     try {
       checkMode(folder, "chmod 700");
       checkMode(file, "chmod 600");
-      bytes = Files.readAllBytes(file);
+      text = SecretFile.read(folder, name, whole -> whole);
     } catch (NoSuchFileException e) {
       return Optional.empty();
     }
     try {
-      ZoneKeys keys = ZoneKeys.parse(bytes);
+      ZoneKeys keys = ZoneKeys.parse(text.getBytes(StandardCharsets.UTF_8));
       if (!keys.apex().equals(apex)) {
         throw new GeneralSecurityException("it belongs to the zone " + keys.apex());
       }
@@ -81,36 +86,16 @@ final class KeyFolder {
    * @throws IOException if they could not be written; then those before are still there
    */
   void write(ZoneKeys keys) throws IOException {
-    if (!Files.isDirectory(folder)) {
-      Path parent = folder.toAbsolutePath().getParent();
-      if (parent != null) {
-        Files.createDirectories(parent);
-      }
-      Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(FOLDER));
-      if (parent != null) {
-        sync(parent);
-      }
+    if (Files.exists(folder)) {
+      checkMode(folder, "chmod 700");
     }
-    checkMode(folder, "chmod 700");
-    Path file = file(keys.apex());
-    Path draft = file.resolveSibling(file.getFileName() + ".new");
-    Files.deleteIfExists(draft);
-    Files.createFile(draft, PosixFilePermissions.asFileAttribute(FILE));
-    try (FileChannel channel = FileChannel.open(draft, StandardOpenOption.WRITE)) {
-      ByteBuffer bytes = ByteBuffer.wrap(keys.toJson().toBytes());
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-      channel.force(true);
-    }
-    Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
-    sync(folder);
+    SecretFile.write(
+        folder, file(keys.apex()), new String(keys.toJson().toBytes(), StandardCharsets.UTF_8));
   }
 
-  private static void sync(Path directory) throws IOException {
-    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-      channel.force(true);
-    }
+  @Override
+  public String toString() {
+    return folder.toString();
   }
 
   private static void checkMode(Path path, String mend) throws IOException {
@@ -128,10 +113,10 @@ final class KeyFolder {
   }
 
   /** Called like the zone where that is a sensible name for a file. */
-  private Path file(WireName apex) {
+  private static String file(WireName apex) {
     String text = apex.toString().toLowerCase(Locale.ROOT);
     boolean plain = text.length() < 200 && text.matches("[a-z0-9_-]+(\\.[a-z0-9_-]+)*");
     String hash = HexFormat.of().formatHex(SigningKey.sha256().digest(apex.lowerCased()));
-    return folder.resolve((plain ? text : "x." + hash) + ENDING);
+    return (plain ? text : "x." + hash) + ENDING;
   }
 }

@@ -99,6 +99,11 @@ public final class Signing {
         folder, InstantSource.system(), System::nanoTime, new ParentServers(), owner);
   }
 
+  /** Whether there are keys here of any zone. */
+  public boolean hasKeys() {
+    return folder.hasAny();
+  }
+
   /** Whether keys are made and replaced here. */
   public boolean isOwner() {
     return owner;
@@ -110,7 +115,8 @@ public final class Signing {
   }
 
   /**
-   * Takes the keys that another node has exported, where they are later ones.
+   * Takes the keys that another node has exported, where they are later ones, or others altogether:
+   * that node has lost those before and begun anew.
    *
    * @param compile as of {@link #advance}; null before anything is served
    * @return the zones to serve from now on, if any key is new
@@ -123,8 +129,17 @@ public final class Signing {
         ZoneKeys keys = ZoneKeys.parse(json);
         ZoneKeys known = zones.get(keys.apex());
         Optional<ZoneKeys> mine = known == null ? folder.read(keys.apex()) : Optional.of(known);
-        if (mine.isEmpty() || mine.get().step() < keys.step()) {
+        if (mine.isEmpty() || keys.follow(mine.get())) {
           changed.put(keys.apex(), keys);
+        } else if (keys.precede(mine.get())) {
+          LOG.error(
+              "The node that makes the keys of the zone {} has older ones ({}) than this ({}), so the"
+                  + " two sign differently. Put the newer ones in its place: copy the folder {} of"
+                  + " this node to it, and start it again.",
+              keys.apex(),
+              keys,
+              mine.get(),
+              folder);
         }
       }
     } catch (InvalidInputException | ClassCastException | GeneralSecurityException e) {

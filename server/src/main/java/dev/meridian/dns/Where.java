@@ -102,7 +102,7 @@ final class Where {
 
   private void found() {
     if (geography.atlas().isEmpty()) {
-      lines.add("place      not known: " + "there is no database in use");
+      lines.add("place      not known: there is no database in use");
     } else {
       lines.add(
           "place      "
@@ -190,14 +190,11 @@ final class Where {
   private void readiness() {
     Readiness now = zones.tailored().readiness();
     lines.add(
-        "ready      "
-            + (now.equals(Readiness.ALL)
-                ? "all regions"
-                : "all but "
-                    + join(now.down().stream().sorted().toList())
-                    + (now.full().isEmpty()
-                        ? ""
-                        : "; above capacity: " + join(now.full().stream().sorted().toList()))));
+        "ready      all regions"
+            + (now.down().isEmpty() ? "" : " but " + join(now.down().stream().sorted().toList()))
+            + (now.full().isEmpty()
+                ? ""
+                : "; above capacity: " + join(now.full().stream().sorted().toList())));
   }
 
   private void answer(int number) {

@@ -83,9 +83,22 @@ final class ZoneKeys {
     return new ZoneKeys(apex, step + 1, changed);
   }
 
-  /** How many steps these keys have come: of two states of a zone's, the later has more. */
-  long step() {
-    return step;
+  /**
+   * Whether these came after the others: they are further, or were begun anew, with none of the
+   * others' keys.
+   */
+  boolean follow(ZoneKeys others) {
+    return step > others.step
+        || entries.stream().noneMatch(e -> others.entries.stream().anyMatch(o -> isSame(e, o)));
+  }
+
+  /** Whether these are from before the others, of the same keys. */
+  boolean precede(ZoneKeys others) {
+    return step < others.step && !follow(others);
+  }
+
+  private static boolean isSame(Entry one, Entry other) {
+    return one.key().equals(other.key());
   }
 
   WireName apex() {

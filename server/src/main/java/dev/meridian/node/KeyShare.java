@@ -46,8 +46,8 @@ final class KeyShare implements AutoCloseable {
   }
 
   /**
-   * Before a node serves names: fetches the keys, waiting for them for a while. Without them the
-   * zones are served with those that are here, or not at all.
+   * Before a node serves names: fetches the keys. A node that has none waits for them for a while;
+   * one that has some serves with those until others come.
    */
   void await() {
     if (signing.isOwner()) {
@@ -55,7 +55,9 @@ final class KeyShare implements AutoCloseable {
     }
     long end = System.nanoTime() + PATIENCE.toNanos();
     try {
-      while (!fetch(keys -> signing.take(keys, null)) && System.nanoTime() < end) {
+      while (!fetch(keys -> signing.take(keys, null))
+          && !signing.hasKeys()
+          && System.nanoTime() < end) {
         Thread.sleep(500);
       }
     } catch (InterruptedException e) {

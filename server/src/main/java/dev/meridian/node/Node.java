@@ -358,7 +358,9 @@ public final class Node implements AutoCloseable {
         Thread.sleep(KEYS_EVERY);
         try {
           signing.look();
-          keys.follow(this::serveFetched);
+          if (site.current().names().dnssec()) {
+            keys.follow(this::serveFetched);
+          }
           synchronized (namesLock) {
             signing.advance(() -> nextZones(server)).ifPresent(next -> serve(server, next));
           }

@@ -1,6 +1,7 @@
 package dev.meridian.peer;
 
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.files.SecretFile;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;

@@ -1,5 +1,6 @@
 package dev.meridian.peer;
 
+import dev.meridian.files.SecretFile;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;

@@ -26,9 +26,8 @@ import org.slf4j.LoggerFactory;
  * them all. Commands are proposed in the order in which they came, by one thread, so timestamps
  * grow along the log.
  *
- * <p>An entry costs about as much as dozens of writes, on every member. So when the last one served
- * several writers, who may be back in a moment, the next waits for them as long as many come; at
- * most as long as an entry takes, and never for a writer who is alone.
+ * <p>One is in flight, and another only while what waits fills it. Where it pays, it waits for
+ * those who were answered last ({@link Gathering}).
  *
  * <p>Bounded everywhere: so many writes and bytes may wait, so many share an entry, so many entries
  * are in flight. Whoever finds the queue full is told at once, while nothing has happened yet.
@@ -63,18 +62,6 @@ final class GroupCommit implements AutoCloseable {
   /** How late a deadline may be noticed. */
   private static final Duration TICK = Duration.ofMillis(50);
 
-  /** Fewer writers are not waited for. */
-  private static final int COMPANY = 4;
-
-  /** How long they are waited for, at most. */
-  private static final long PATIENCE_NANOS = 5_000_000;
-
-  /** How often in that time it is looked how many have come. */
-  private static final int LOOKS = 4;
-
-  /** An entry waits for more when at least this part of what waits came since the last look. */
-  private static final int WORTH = 8;
-
   private final ReplicaOptions options;
   private final Log log;
   private final ReplicaMetrics metrics;
@@ -106,13 +93,7 @@ final class GroupCommit implements AutoCloseable {
   /** Whether the timekeeper waits for {@link #busy}. */
   private boolean timekeeperRests;
 
-  /** How many writes the entry had that was answered last, and when that was. */
-  private int company;
-
-  private long answeredNanos;
-
-  /** About how long an entry takes. */
-  private long entryNanos;
+  private final Gathering gathering = new Gathering();
 
   /** Why nothing is taken any more; null while it is. */
   private @Nullable String stopped;
@@ -336,18 +317,16 @@ final class GroupCommit implements AutoCloseable {
     }
   }
 
-  /** Waits for those who were answered last, while many come. Called with {@link #lock} held. */
+  /** Waits for more where it pays. Called with {@link #lock} held. */
   private void gather() throws InterruptedException {
-    if (company < COMPANY) {
-      return;
-    }
-    long patience = Math.min(entryNanos, PATIENCE_NANOS);
-    while (stopped == null && !held && !isFull() && System.nanoTime() - answeredNanos < patience) {
-      int before = queue.size();
-      changed.awaitNanos(patience / LOOKS);
-      if ((queue.size() - before) * WORTH < queue.size()) {
+    int seen = 0;
+    while (stopped == null && !held && !isFull()) {
+      long pause = gathering.pause(queue.size(), queue.size() - seen, System.nanoTime());
+      if (pause <= 0) {
         return;
       }
+      seen = queue.size();
+      changed.awaitNanos(pause);
     }
   }
 
@@ -366,7 +345,7 @@ final class GroupCommit implements AutoCloseable {
             log.wallMillis(),
             options.region());
     metrics.proposed(writes.size(), entry.remaining());
-    Settling settling = new Settling(term);
+    Settling settling = new Settling(term, writes.size());
     LogGroup group = new LogGroup(term, writes, entry, settling);
     settling.group = group;
     lock.lock();
@@ -386,11 +365,13 @@ final class GroupCommit implements AutoCloseable {
   /** Makes room for the next entry when its group has been answered. */
   private final class Settling implements LogGroup.Listener {
     private final long term;
+    private final int writes;
     private final Lease.Moment since = Lease.Moment.now();
     private @Nullable LogGroup group;
 
-    Settling(long term) {
+    Settling(long term, int writes) {
       this.term = term;
+      this.writes = writes;
     }
 
     @Override
@@ -404,10 +385,8 @@ final class GroupCommit implements AutoCloseable {
       lock.lock();
       try {
         inFlight.remove(group);
-        company = group == null ? 0 : group.writes().size();
-        answeredNanos = now;
         if (applied) {
-          entryNanos += (took - entryNanos) / 8;
+          gathering.answered(writes, took, now);
         }
         if (!queue.isEmpty()) {
           changed.signal();

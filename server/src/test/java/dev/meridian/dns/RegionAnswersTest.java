@@ -151,6 +151,8 @@ class RegionAnswersTest {
   void fullRegionSpillsOverWhileAnotherHasRoom() throws IOException {
     Zones full = zones.with(new Readiness(Set.of(), Set.of("eu")));
     assertThat(ask(full, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
+    assertThat(full.where(java.net.InetAddress.ofLiteral("81.2.70.1"), java.util.Optional.empty()))
+        .contains("ready      all regions; above capacity: eu");
     Zones allFull = zones.with(new Readiness(Set.of("us"), Set.of("eu", "asia")));
     assertThat(ask(allFull, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);
     assertThat(ask(allFull, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);

@@ -604,6 +604,12 @@ class RolloverTest {
     Zones next = other.take(signing.export(), () -> Sites.signed(other, Wired.ZONE)).orElseThrow();
     assertThat(Signatures.keys(Wired.responder(next), "example.test")).hasSize(2);
     assertThat(other.take(old, () -> Sites.signed(other, Wired.ZONE))).isEmpty();
+    // Where the keys were lost and made anew, nothing else is true any more.
+    Signing anew = new Signing(folder.resolve("anew"), clock);
+    Responder begun = Wired.responder(Sites.signed(anew, Wired.ZONE));
+    Zones followed = other.take(anew.export(), () -> Sites.signed(other, Wired.ZONE)).orElseThrow();
+    assertThat(Signatures.keys(Wired.responder(followed), "example.test"))
+        .isEqualTo(Signatures.keys(begun, "example.test"));
     assertThat(other.advance(() -> Sites.signed(other, Wired.ZONE))).isEmpty();
     assertThatThrownBy(() -> other.roll("example.test", () -> Zones.NONE))
         .isInstanceOf(InvalidInputException.class);

@@ -156,13 +156,13 @@ class SigningPeersTest {
   @Test
   void unboundValidates() throws Exception {
     InetSocketAddress address =
-        new InetSocketAddress(InetAddress.getByName("127.0.0.61"), FreePort.find().getPort());
+        new InetSocketAddress(InetAddress.getByName("127.0.0.55"), FreePort.find().getPort());
     Path program = Programs.find("unbound");
     Files.writeString(
         folder.resolve("unbound.conf"),
         """
         server:
-          interface: 127.0.0.61
+          interface: 127.0.0.55
           port: %1$d
           username: ""
           chroot: ""

@@ -156,7 +156,7 @@ class GroupCommitTest {
 
   /** Eight writers, who wait for each answer, and a log that takes its time. */
   @Test
-  void writersWhoComeBackTogetherShareEntries() throws Exception {
+  void writersShareEntries() throws Exception {
     try (GroupCommit shared = open(1000, 4)) {
       List<CompletableFuture<Void>> writers = new ArrayList<>();
       for (int i = 0; i < 8; i++) {

@@ -41,6 +41,11 @@ import org.junit.jupiter.api.io.TempDir;
 /** A group of several members: it grows, it goes on without some of them, and loses nothing. */
 @Timeout(300)
 class MembersTest {
+  /** A primary that hears from nobody keeps its place for a while, and its writes wait longer. */
+  private static final UnaryOperator<ReplicaOptions.Builder> PATIENT =
+      options ->
+          options.electionTimeout(Duration.ofSeconds(2)).writeDeadline(Duration.ofMinutes(1));
+
   private static final ReadOptions EVENTUAL =
       new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
   private static final DocumentPath COUNT = DocumentPath.parse("items/count");
@@ -543,10 +548,7 @@ class MembersTest {
    */
   @Test
   void primaryThatLostItsPlaceTellsWhatBecameOfItsWrites() throws Exception {
-    UnaryOperator<ReplicaOptions.Builder> patient =
-        options ->
-            options.electionTimeout(Duration.ofSeconds(2)).writeDeadline(Duration.ofMinutes(1));
-    try (Members members = Members.startLinked(folder, 3, patient)) {
+    try (Members members = Members.startLinked(folder, 3, PATIENT)) {
       Members.Node before = members.primary();
       List<Members.Node> others = new ArrayList<>(members.nodes);
       others.remove(before);
@@ -564,10 +566,7 @@ class MembersTest {
   /** Its entries arrive nowhere: they are gone, or it is primary again and finishes them. */
   @Test
   void writeThatThePrimaryKeptToItselfIsDoneOnceWhenTheOthersAreBack() throws Exception {
-    UnaryOperator<ReplicaOptions.Builder> patient =
-        options ->
-            options.electionTimeout(Duration.ofSeconds(2)).writeDeadline(Duration.ofMinutes(1));
-    try (Members members = Members.start(folder, 3, patient)) {
+    try (Members members = Members.start(folder, 3, PATIENT)) {
       Members.Node before = members.primary();
       List<Members.Node> others = new ArrayList<>(members.nodes);
       others.remove(before);

@@ -1,4 +1,4 @@
-package dev.meridian.peer;
+package dev.meridian.files;
 
 import dev.meridian.document.InvalidInputException;
 import java.io.IOException;
@@ -20,7 +20,7 @@ import java.util.function.Function;
  * A small text file that only its owner can read (0600), in a folder of its owner's (0700). After a
  * crash at any moment it has its old content or its new one, never a part.
  */
-final class SecretFile {
+public final class SecretFile {
   /** A key and a chain are 2 KiB. */
   private static final int MAX_BYTES = 1 << 16;
 
@@ -31,7 +31,7 @@ final class SecretFile {
   private SecretFile() {}
 
   /** Writes {@code text} in place of what is there; makes the folder if there is none. */
-  static void write(Path folder, String name, String text) throws IOException {
+  public static void write(Path folder, String name, String text) throws IOException {
     if (!Files.isDirectory(folder)) {
       Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(FOLDER));
       Path parent = folder.toAbsolutePath().getParent();
@@ -45,7 +45,7 @@ final class SecretFile {
     Files.deleteIfExists(draft);
     Files.createFile(draft, PosixFilePermissions.asFileAttribute(FILE));
     try (FileChannel channel = FileChannel.open(draft, StandardOpenOption.WRITE)) {
-      ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII));
+      ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
       while (bytes.hasRemaining()) {
         channel.write(bytes);
       }
@@ -62,7 +62,8 @@ final class SecretFile {
    * @throws NoSuchFileException if there is none
    * @throws IOException if it cannot be read or makes no sense
    */
-  static <T> T read(Path folder, String name, Function<String, T> reader) throws IOException {
+  public static <T> T read(Path folder, String name, Function<String, T> reader)
+      throws IOException {
     Path file = folder.resolve(name);
     byte[] bytes;
     try (InputStream in = Files.newInputStream(file)) {
@@ -74,7 +75,7 @@ final class SecretFile {
       if (bytes.length > MAX_BYTES) {
         throw new InvalidInputException("It is larger than " + MAX_BYTES + " bytes");
       }
-      return reader.apply(new String(bytes, StandardCharsets.US_ASCII));
+      return reader.apply(new String(bytes, StandardCharsets.UTF_8));
     } catch (InvalidInputException | IllegalArgumentException e) {
       throw new IOException(
           "The file " + file + " is damaged; put a copy back. " + e.getMessage() + ".", e);
