@@ -7,6 +7,8 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -24,28 +26,6 @@ import picocli.CommandLine.TypeConversionException;
     synopsisSubcommandLabel = "COMMAND",
     commandListHeading = "%nCommands:%n",
     optionListHeading = "%nOptions:%n",
-    subcommands = {
-      UpCommand.class,
-      NewCommand.class,
-      CheckCommand.class,
-      StatusCommand.class,
-      TokenCommand.class,
-      LeaveCommand.class,
-      ReplaceCommand.class,
-      LabCommand.class,
-      TortureCommand.class,
-      DataCommand.class,
-      BackupCommand.class,
-      RestoreCommand.class,
-      RecoverCommand.class,
-      KeyCommand.class,
-      DnsCommand.class,
-      GeoCommand.class,
-      VersionCommand.class,
-      WarmUpCommand.class,
-      CompletionCommand.class,
-      HelpCommand.class,
-    },
     footer = {
       "%nThe first minute:",
       "  ./meridian up examples/cities            start the example; then open"
@@ -57,6 +37,34 @@ import picocli.CommandLine.TypeConversionException;
           + " than of the server are './meridian build', 'test', 'format' and 'bench'."
     })
 public final class Meridian implements Runnable {
+  /** In the order of the help. */
+  private static final List<Class<?>> COMMANDS =
+      List.of(
+          UpCommand.class,
+          NewCommand.class,
+          CheckCommand.class,
+          StatusCommand.class,
+          TokenCommand.class,
+          LeaveCommand.class,
+          ReplaceCommand.class,
+          LabCommand.class,
+          TortureCommand.class,
+          DataCommand.class,
+          BackupCommand.class,
+          RestoreCommand.class,
+          RecoverCommand.class,
+          KeyCommand.class,
+          DnsCommand.class,
+          GeoCommand.class,
+          VersionCommand.class,
+          WarmUpCommand.class,
+          CompletionCommand.class,
+          HelpCommand.class);
+
+  /** They tell of the other commands. */
+  private static final Set<Class<?>> OF_OTHERS =
+      Set.of(CompletionCommand.class, HelpCommand.class, WarmUpCommand.class);
+
   @Spec CommandSpec spec = CommandSpec.create();
 
   @Option(
@@ -96,7 +104,7 @@ public final class Meridian implements Runnable {
   static int run(Console console, String... args) {
     Failures failures = new Failures(console);
     try {
-      int code = commandLine(console, failures).execute(args);
+      int code = commandLine(console, failures, wanted(args)).execute(args);
       console.out().flush();
       if (console.out().checkError()) {
         if (console.out() instanceof Console.Output out
@@ -115,8 +123,32 @@ public final class Meridian implements Runnable {
     }
   }
 
+  /**
+   * What of the commands a command line needs: to read the annotations of them all takes longer
+   * than many a command does.
+   */
+  private static List<Class<?>> wanted(String... args) {
+    if (args.length > 0) {
+      for (Class<?> command : COMMANDS) {
+        Command named = command.getAnnotation(Command.class);
+        if (named.name().equals(args[0]) && !OF_OTHERS.contains(command)) {
+          return List.of(command);
+        }
+      }
+    }
+    return COMMANDS;
+  }
+
+  /** With all commands. */
   static CommandLine commandLine(Console console, Failures failures) {
-    CommandLine commands = new CommandLine(new Meridian(console), new Factory(console));
+    return commandLine(console, failures, COMMANDS);
+  }
+
+  private static CommandLine commandLine(
+      Console console, Failures failures, List<Class<?>> subcommands) {
+    Factory factory = new Factory(console);
+    CommandLine commands = new CommandLine(new Meridian(console), factory);
+    subcommands.forEach(command -> commands.addSubcommand(new CommandLine(command, factory)));
     commands
         .setExpandAtFiles(false)
         .setExecutionExceptionHandler(failures)

@@ -6,6 +6,7 @@ import dev.meridian.node.NodeOptions;
 import dev.meridian.peer.JoinToken;
 import dev.meridian.shard.ClusterOptions;
 import dev.meridian.site.Listeners;
+import dev.meridian.store.Engine;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -29,7 +30,7 @@ import picocli.CommandLine.Parameters;
 /**
  * Starts two nodes on folders it throws away, one of which joins the other, asks them a little of
  * everything and ends: what the JVM watches to make its cache of loaded classes (JEP 483), which
- * takes more than half off a start.
+ * takes more than half off a start. It also unpacks what each start would unpack.
  */
 @Command(
     name = "warm-up",
@@ -38,11 +39,15 @@ import picocli.CommandLine.Parameters;
 final class WarmUpCommand implements Callable<Integer> {
   private static final int LARGE_BYTES = 256 << 10;
 
-  @Parameters(paramLabel = "SITE", description = "A site's folder.")
+  @Parameters(index = "0", paramLabel = "SITE", description = "A site's folder.")
   Path site = Path.of(".");
+
+  @Parameters(index = "1", paramLabel = "FOLDER", description = "Where native libraries go.")
+  Path libraries = Path.of(".");
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    Engine.installLibrary(libraries);
     Path folder = Files.createTempDirectory("meridian-warm-up");
     Path copy = copy(folder.resolve("site"));
     try (HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();

@@ -5,7 +5,6 @@ import java.security.cert.X509Certificate;
 import java.time.InstantSource;
 import java.util.UUID;
 import java.util.function.Consumer;
-import org.apache.ratis.grpc.GrpcTlsConfig;
 import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
@@ -134,23 +133,6 @@ public final class PeerTls {
             }
           }
         });
-  }
-
-  /**
-   * For Ratis, as a client and as a server. Its servers would demand certificates of all clients:
-   * where nodes join on the same port, its customizer puts {@link #serverContext} in place.
-   *
-   * <p>Ratis makes the client's context itself and lets it resume sessions. This server offers
-   * none, so it has none to resume.
-   */
-  public GrpcTlsConfig ratisConfig() {
-    return GrpcTlsConfig.newBuilder()
-        .setKeyManager(keys)
-        .setTrustManager(new Manager(null))
-        .setMutualTls(true)
-        .setSslProvider(Tls.PROVIDER)
-        .setProtocols(Tls.VERSION)
-        .build();
   }
 
   private final class Manager extends ChainTrustManager {

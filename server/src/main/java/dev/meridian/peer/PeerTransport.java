@@ -7,9 +7,13 @@ import java.util.stream.Collectors;
 import org.apache.ratis.conf.Parameters;
 import org.apache.ratis.grpc.GrpcConfigKeys;
 import org.apache.ratis.thirdparty.io.grpc.netty.NettyServerBuilder;
+import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
 
 /** How nodes reach each other: one port for Raft and for {@link PeerService}, in one manner. */
 public interface PeerTransport {
+  /** The parameter with the {@link SslContext} of calls to other members; absent: plain text. */
+  String CLIENT_CONTEXT = "meridian.peer.client-context";
+
   /** What the node's Raft server is to be built with, to offer {@code service} beside Raft. */
   Parameters parameters(PeerService service);
 
@@ -33,7 +37,7 @@ public interface PeerTransport {
       public Parameters parameters(PeerService service) {
         FailedHandshakes.watch();
         Parameters parameters = new Parameters();
-        GrpcConfigKeys.TLS.setConf(parameters, tls.ratisConfig());
+        parameters.put(CLIENT_CONTEXT, tls.clientContext(), SslContext.class);
         GrpcConfigKeys.Server.setServicesCustomizer(
             parameters,
             (builder, types) ->

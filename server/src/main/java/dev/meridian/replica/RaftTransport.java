@@ -1,8 +1,10 @@
 package dev.meridian.replica;
 
+import dev.meridian.peer.PeerTransport;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.apache.ratis.conf.Parameters;
+import org.apache.ratis.grpc.GrpcConfigKeys;
 import org.apache.ratis.grpc.GrpcFactory;
 import org.apache.ratis.grpc.server.GrpcLogAppender;
 import org.apache.ratis.grpc.server.GrpcServices;
@@ -13,6 +15,7 @@ import org.apache.ratis.server.leader.FollowerInfo;
 import org.apache.ratis.server.leader.LeaderState;
 import org.apache.ratis.server.leader.LogAppender;
 import org.apache.ratis.server.raftlog.RaftLog;
+import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
 import org.apache.ratis.util.AwaitForSignal;
 
 /**
@@ -32,8 +35,11 @@ public final class RaftTransport implements RpcType {
   }
 
   private static final class Factory extends GrpcFactory {
+    private final Parameters parameters;
+
     Factory(Parameters parameters) {
       super(parameters);
+      this.parameters = parameters;
     }
 
     @Override
@@ -44,7 +50,14 @@ public final class RaftTransport implements RpcType {
 
     @Override
     public GrpcServices newRaftServerRpc(RaftServer server) {
-      return new RaftRpc((GrpcServicesImpl) super.newRaftServerRpc(server));
+      // As Ratis does, except that the contexts are made by us; the server's is the customizer's.
+      return new RaftRpc(
+          GrpcServicesImpl.newBuilder()
+              .setServer(server)
+              .setCustomizer(GrpcConfigKeys.Server.servicesCustomizer(parameters))
+              .setServerSslContextForClient(
+                  parameters.get(PeerTransport.CLIENT_CONTEXT, SslContext.class))
+              .build());
     }
   }
 

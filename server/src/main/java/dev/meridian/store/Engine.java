@@ -1,9 +1,15 @@
 package dev.meridian.store;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import org.rocksdb.Cache;
 import org.rocksdb.LRUCache;
 import org.rocksdb.RocksDB;
 import org.rocksdb.WriteBufferManager;
+import org.rocksdb.util.Environment;
 
 /**
  * The memory that all databases of a process share: one block cache and one bound on write buffers,
@@ -38,6 +44,22 @@ public final class Engine implements AutoCloseable {
   /** An engine of the default size. */
   public Engine() {
     this(DEFAULT_CACHE_BYTES, DEFAULT_WRITE_BUFFER_BYTES);
+  }
+
+  /**
+   * Copies the native library for this machine out of the jar, to a folder that becomes part of
+   * {@code java.library.path}. Without it each start unpacks the library to a temporary file, which
+   * a process that is killed leaves there.
+   */
+  public static void installLibrary(Path folder) throws IOException {
+    String name = Environment.getJniLibraryFileName("rocksdb");
+    Files.createDirectories(folder);
+    try (InputStream library = RocksDB.class.getClassLoader().getResourceAsStream(name)) {
+      if (library == null) {
+        throw new IOException("There is no " + name + " in the jar");
+      }
+      Files.copy(library, folder.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+    }
   }
 
   @Override

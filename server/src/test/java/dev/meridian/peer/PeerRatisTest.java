@@ -2,6 +2,7 @@ package dev.meridian.peer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.meridian.replica.RaftTransport;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -29,11 +30,11 @@ import org.apache.ratis.protocol.RaftClientRequest;
 import org.apache.ratis.protocol.RaftGroup;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeer;
-import org.apache.ratis.rpc.SupportedRpcType;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.RaftServerConfigKeys;
 import org.apache.ratis.statemachine.TransactionContext;
 import org.apache.ratis.statemachine.impl.BaseStateMachine;
+import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,13 +79,13 @@ class PeerRatisTest {
   private Member start(RaftPeer self, RaftGroup group, PeerTls tls, String data)
       throws IOException {
     RaftProperties properties = new RaftProperties();
-    RaftConfigKeys.Rpc.setType(properties, SupportedRpcType.GRPC);
+    RaftConfigKeys.Rpc.setType(properties, new RaftTransport());
     int port = Integer.parseInt(self.getAddress().substring("127.0.0.1:".length()));
     GrpcConfigKeys.Server.setHost(properties, "127.0.0.1");
     GrpcConfigKeys.Server.setPort(properties, port);
     RaftServerConfigKeys.setStorageDir(properties, List.of(folder.resolve(data).toFile()));
     Parameters parameters = new Parameters();
-    GrpcConfigKeys.TLS.setConf(parameters, tls.ratisConfig());
+    parameters.put(PeerTransport.CLIENT_CONTEXT, tls.clientContext(), SslContext.class);
     PeerAuthentication authentication =
         PeerAuthentication.overTls(tls.cluster(), Set.of(), node -> false);
     GrpcConfigKeys.Server.setServicesCustomizer(
