@@ -218,6 +218,11 @@ public final class NameServer implements AutoCloseable {
     LOG.info("Names are now answered from {} names in {}.", next.names(), next.apexes());
   }
 
+  /** The same zones, with other regions ready from now on. Not while {@link #serve} is called. */
+  public void serve(Readiness readiness) {
+    zones = zones.with(readiness);
+  }
+
   /** Whether all of its threads are answering. */
   public boolean ready() {
     return !closed && tcp.isAlive() && threads.stream().allMatch(Thread::isAlive);

@@ -1,6 +1,7 @@
 package dev.meridian.node;
 
 import dev.meridian.dns.NameServer;
+import dev.meridian.dns.Readiness;
 import dev.meridian.dns.Signing;
 import dev.meridian.dns.Zones;
 import dev.meridian.document.InvalidInputException;
@@ -81,6 +82,7 @@ public final class Node implements AutoCloseable {
   private final Signing signing;
   private final KeyShare keys;
   private final Optional<NameServer> names;
+  private final RegionWatch regions;
   private final AdminListener admin;
 
   /**
@@ -140,6 +142,14 @@ public final class Node implements AutoCloseable {
       this.signing = Signing.in(options.data().resolve("dnssec"), isSitesHome());
       this.keys = opened(new KeyShare(cluster, signing));
       this.names = startNames();
+      this.regions =
+          opened(
+              new RegionWatch(
+                  cluster,
+                  site.current().names().geo().regions(),
+                  names.isPresent(),
+                  metrics,
+                  this::serveReady));
       names.ifPresent(
           server -> {
             Thread tending = Thread.ofVirtual().name("names-keys").start(() -> tendKeys(server));
@@ -332,6 +342,7 @@ public final class Node implements AutoCloseable {
   private void siteChanged(Site now) {
     cluster.defineIndexes(indexes(now));
     names.ifPresent(server -> serveNames(server, now));
+    regions.regions(now.names().geo().regions(), names.isPresent());
     Listeners wanted = options.listeners().apply(now.listeners());
     if (!wanted.equals(listeners)) {
       LOG.warn("The site's listeners changed; they take effect when the node is started again");
@@ -349,6 +360,15 @@ public final class Node implements AutoCloseable {
         LOG.error("The old zones stay in use: {}", e.getMessage());
       }
     }
+  }
+
+  private void serveReady(Readiness readiness) {
+    names.ifPresent(
+        server -> {
+          synchronized (namesLock) {
+            server.serve(readiness);
+          }
+        });
   }
 
   /** Lets keys grow old and be replaced, for as long as the node lives. */
@@ -453,6 +473,7 @@ public final class Node implements AutoCloseable {
           site,
           namesProblem,
           names.flatMap(server -> server.zones().geoStatus()),
+          regions.json(),
           listeners(),
           cluster.status(),
           seeding.progress(),
@@ -476,6 +497,16 @@ public final class Node implements AutoCloseable {
               .map(line -> (Json) new Json.Str(line))
               .toList();
       return new Json.Obj(Map.of("steps", new Json.Arr(lines))).toBytes();
+    }
+
+    @Override
+    public byte[] regions() {
+      return new Json.Obj(Map.of("regions", regions.json())).toBytes();
+    }
+
+    @Override
+    public void drainRegion(String region, boolean drained, String reason) {
+      regions.drain(region, drained, reason);
     }
 
     @Override

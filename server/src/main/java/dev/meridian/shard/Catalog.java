@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
@@ -35,9 +36,11 @@ final class Catalog {
   private static final CollectionPath NODES = CollectionPath.parse("nodes");
   private static final CollectionPath REMOVED = CollectionPath.parse("removed");
   private static final CollectionPath GRANTS = CollectionPath.parse("grants");
+  private static final CollectionPath DRAINED = CollectionPath.parse("drained");
   private static final DocumentPath SITE = DocumentPath.parse("site/current");
   private static final int MOST_NODES = 1000;
   private static final int MOST_GRANTS = 100;
+  private static final int MOST_DRAINED = 1000;
 
   /** How long a removed node is remembered: longer than its certificate is valid. */
   private static final Duration REMEMBERED = Authority.NODE_VALIDITY.multipliedBy(2);
@@ -167,6 +170,33 @@ final class Catalog {
                   members.get("bytes") instanceof Json.Num bytes ? bytes.decimal().longValue() : 0,
                   text(members, "node"));
             });
+  }
+
+  /** The regions that operators keep clients from. */
+  Map<String, Drain> drained(ReadOptions read) {
+    Map<String, Drain> drained = new TreeMap<>();
+    for (Document document : store.list(Query.of(DRAINED, MOST_DRAINED), read).documents()) {
+      Map<String, Json> members = ((Json.Obj) Json.parse(document.json())).members();
+      drained.put(
+          document.path().id(),
+          new Drain(Instant.parse(text(members, "since")), text(members, "reason")));
+    }
+    return drained;
+  }
+
+  void drain(String region, Drain drain) {
+    Map<String, Json> members = new LinkedHashMap<>();
+    members.put("since", new Json.Str(drain.since().toString()));
+    members.put("reason", new Json.Str(drain.reason()));
+    put(drained(region), new Json.Obj(members), Expiry.NEVER);
+  }
+
+  void undrain(String region) {
+    store.write(Batch.of(new Write.Delete(drained(region), Condition.NONE)));
+  }
+
+  private static DocumentPath drained(String region) {
+    return DocumentPath.parse("drained/" + region);
   }
 
   void publish(SiteVersion site) {

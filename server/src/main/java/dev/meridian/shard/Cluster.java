@@ -694,6 +694,40 @@ public final class Cluster implements AutoCloseable {
     return catalog().site(EVENTUAL);
   }
 
+  /** The regions that operators keep clients from, as far as this node knows. */
+  public Map<String, Drain> drained() {
+    return catalog().drained(EVENTUAL);
+  }
+
+  /** Keeps clients from a region, on all nodes, until {@link #undrain}. */
+  public void drain(String region, String reason) {
+    catalog().drain(region, new Drain(Instant.now(), reason));
+  }
+
+  /** Lets clients go to a region again. */
+  public void undrain(String region) {
+    catalog().undrain(region);
+  }
+
+  /**
+   * The nodes that the primary has not heard of for so long; none of those to whom it sends
+   * nothing. Asks the primary.
+   *
+   * @throws IOException if no primary answers
+   */
+  public List<Member> silent(Duration silence) throws IOException {
+    Group group = store().group(CALL);
+    Set<String> silent =
+        group.followers().stream()
+            .filter(follower -> !follower.isForgotten())
+            .filter(follower -> follower.silentMillis() >= silence.toMillis())
+            .map(Group.Follower::node)
+            .collect(Collectors.toSet());
+    return silent.isEmpty()
+        ? List.of()
+        : catalog().nodes(EVENTUAL).stream().filter(node -> silent.contains(node.id())).toList();
+  }
+
   /** Makes a site the one that all nodes serve. */
   public void publish(SiteVersion site) {
     catalog().publish(site);
