@@ -13,6 +13,7 @@ import dev.meridian.replica.ReplicatedStore;
 import dev.meridian.shard.Cluster;
 import dev.meridian.shard.ClusterOptions;
 import dev.meridian.shard.Formats;
+import dev.meridian.shard.SharedSecret;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.LiveSite;
@@ -271,15 +272,18 @@ public final class Node implements AutoCloseable {
     if (listeners.dns().isPresent() && site.current().names().dnssec()) {
       keys.await();
     }
-    return listeners
-        .dns()
-        .map(
-            address ->
-                opened(
-                    NameServer.start(
-                        address,
-                        Zones.NONE.next(site.current(), listeners.http(), signing),
-                        metrics)));
+    Optional<NameServer> started =
+        listeners
+            .dns()
+            .map(
+                address ->
+                    opened(
+                        NameServer.start(
+                            address,
+                            Zones.NONE.next(site.current(), listeners.http(), signing),
+                            metrics)));
+    started.ifPresent(server -> server.limit(site.current().names().limit()));
+    return started;
   }
 
   /** The site as it now is. */
@@ -341,7 +345,11 @@ public final class Node implements AutoCloseable {
 
   private void siteChanged(Site now) {
     cluster.defineIndexes(indexes(now));
-    names.ifPresent(server -> serveNames(server, now));
+    names.ifPresent(
+        server -> {
+          serveNames(server, now);
+          server.limit(now.names().limit());
+        });
     regions.regions(now.names().geo().regions(), names.isPresent());
     Listeners wanted = options.listeners().apply(now.listeners());
     if (!wanted.equals(listeners)) {
@@ -375,6 +383,7 @@ public final class Node implements AutoCloseable {
   private void tendKeys(NameServer server) {
     try {
       while (true) {
+        shareCookies(server);
         Thread.sleep(KEYS_EVERY);
         try {
           signing.look();
@@ -392,6 +401,16 @@ public final class Node implements AutoCloseable {
       }
     } catch (InterruptedException e) {
       // Closed.
+    }
+  }
+
+  /** Without a secret there are no cookies yet, which nobody needs. */
+  private void shareCookies(NameServer server) {
+    try {
+      SharedSecret secret = cluster.cookieSecret();
+      server.cookies(secret.current(), secret.before());
+    } catch (RuntimeException e) {
+      LOG.debug("The secret of cookies is not known yet", e);
     }
   }
 

@@ -65,6 +65,8 @@ import org.slf4j.LoggerFactory;
  * nodes that join. A node alone is a cluster of one; others join it while it serves.
  */
 public final class Cluster implements AutoCloseable {
+  private static final Duration COOKIE_LIFE = Duration.ofDays(30);
+
   private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
 
   /** How often a node tries to start when Ratis ends a replica for no fault of its own. */
@@ -707,6 +709,11 @@ public final class Cluster implements AutoCloseable {
   /** Lets clients go to a region again. */
   public void undrain(String region) {
     catalog().undrain(region);
+  }
+
+  /** The secret with which all name servers make cookies, for a month. May wait for the primary. */
+  public SharedSecret cookieSecret() {
+    return catalog().cookies(EVENTUAL, Instant.now(), COOKIE_LIFE);
   }
 
   /**

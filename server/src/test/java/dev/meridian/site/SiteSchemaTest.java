@@ -84,6 +84,7 @@ class SiteSchemaTest {
           prefixes: {10.0.0.0/8: eu, "2001:db8::/32": [us, eu]}
           countries: {CA: us}
           continents: {AF: [eu, us]}
+        rateLimit: {perSecond: 100, slip: 1, exempt: [10.0.0.0/8]}
         nameServers: ns1.a.test
         hostmaster: dns@a.test
         zoneFiles: []
