@@ -165,8 +165,7 @@ final class Choice {
     private int usable;
     private int[] rank = {};
 
-    Evaluator(
-        RegionSet set, int available, int silent, Geography geography, Readiness readiness) {
+    Evaluator(RegionSet set, int available, int silent, Geography geography, Readiness readiness) {
       this.set = set;
       this.geography = geography;
       this.all = leaves(set) & available;

@@ -108,62 +108,53 @@ final class Cookies {
     WORD.set(out, clients + CLIENT + 8, hash);
   }
 
-  /** SipHash-2-4 of what a cookie binds together (RFC 9018, section 4.4). */
+  /**
+   * SipHash-2-4 (Aumasson and Bernstein, 2012) of what a cookie binds together (RFC 9018, section
+   * 4.4). In one piece, so that its state is in registers.
+   */
   private static long hash(long key0, long key1, long clients, long head, Client client) {
-    SipHash state = new SipHash(key0, key1); // stays on the stack
-    state.word(clients);
-    state.word(head);
-    if (client.isV4()) {
-      long address = Integer.toUnsignedLong(Integer.reverseBytes((int) (client.high() >>> 32)));
-      return state.end(address | (20L << 56));
-    }
-    state.word(Long.reverseBytes(client.high()));
-    state.word(Long.reverseBytes(client.low()));
-    return state.end(32L << 56);
-  }
-
-  /** SipHash-2-4 (Aumasson and Bernstein, 2012). */
-  private static final class SipHash {
-    private long v0;
-    private long v1;
-    private long v2;
-    private long v3;
-
-    SipHash(long key0, long key1) {
-      v0 = key0 ^ 0x736f6d6570736575L;
-      v1 = key1 ^ 0x646f72616e646f6dL;
-      v2 = key0 ^ 0x6c7967656e657261L;
-      v3 = key1 ^ 0x7465646279746573L;
-    }
-
-    void word(long word) {
+    long v0 = key0 ^ 0x736f6d6570736575L;
+    long v1 = key1 ^ 0x646f72616e646f6dL;
+    long v2 = key0 ^ 0x6c7967656e657261L;
+    long v3 = key1 ^ 0x7465646279746573L;
+    boolean v4 = client.isV4();
+    int words = v4 ? 3 : 5;
+    for (int i = 0; i <= words; i++) {
+      long word =
+          switch (i) {
+            case 0 -> clients;
+            case 1 -> head;
+            case 2 -> v4 ? lastOfV4(client) : Long.reverseBytes(client.high());
+            case 3 -> v4 ? 0 : Long.reverseBytes(client.low());
+            case 4 -> 32L << 56;
+            default -> 0;
+          };
+      int rounds = 2;
+      if (i == words) { // all words are in
+        word = 0;
+        v2 ^= 0xff;
+        rounds = 4;
+      }
       v3 ^= word;
-      round();
-      round();
+      for (int round = 0; round < rounds; round++) {
+        v0 += v1;
+        v1 = Long.rotateLeft(v1, 13) ^ v0;
+        v0 = Long.rotateLeft(v0, 32);
+        v2 += v3;
+        v3 = Long.rotateLeft(v3, 16) ^ v2;
+        v0 += v3;
+        v3 = Long.rotateLeft(v3, 21) ^ v0;
+        v2 += v1;
+        v1 = Long.rotateLeft(v1, 17) ^ v2;
+        v2 = Long.rotateLeft(v2, 32);
+      }
       v0 ^= word;
     }
+    return v0 ^ v1 ^ v2 ^ v3;
+  }
 
-    long end(long last) {
-      word(last);
-      v2 ^= 0xff;
-      round();
-      round();
-      round();
-      round();
-      return v0 ^ v1 ^ v2 ^ v3;
-    }
-
-    private void round() {
-      v0 += v1;
-      v1 = Long.rotateLeft(v1, 13) ^ v0;
-      v0 = Long.rotateLeft(v0, 32);
-      v2 += v3;
-      v3 = Long.rotateLeft(v3, 16) ^ v2;
-      v0 += v3;
-      v3 = Long.rotateLeft(v3, 21) ^ v0;
-      v2 += v1;
-      v1 = Long.rotateLeft(v1, 17) ^ v2;
-      v2 = Long.rotateLeft(v2, 32);
-    }
+  /** Four bytes of address, and how long the whole is. */
+  private static long lastOfV4(Client client) {
+    return Integer.toUnsignedLong(Integer.reverseBytes((int) (client.high() >>> 32))) | (20L << 56);
   }
 }

@@ -74,7 +74,9 @@ public final class NameServer implements AutoCloseable {
         Tally tally = new Tally(false);
         tallies.add(tally);
         UdpListener listener =
-            UdpListener.open(address, new UdpHandler(
+            UdpListener.open(
+                address,
+                new UdpHandler(
                     new Responder(this::zones, tally, new SigningBudget(), defences), timer));
         udp.add(listener);
         threads.add(Thread.ofPlatform().daemon().name("dns-udp-" + i).unstarted(listener));

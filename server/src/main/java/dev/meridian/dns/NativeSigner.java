@@ -60,9 +60,7 @@ final class NativeSigner implements Signer {
         SymbolLookup found = SymbolLookup.libraryLookup("libcrypto.so.3", Arena.global());
         MethodHandle init =
             function(
-                found,
-                "OPENSSL_init_crypto",
-                FunctionDescriptor.of(JAVA_INT, JAVA_LONG, ADDRESS));
+                found, "OPENSSL_init_crypto", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, ADDRESS));
         if ((int) init.invokeExact(NO_ATEXIT, MemorySegment.NULL) != 1) {
           return null;
         }
@@ -73,8 +71,7 @@ final class NativeSigner implements Signer {
                 "d2i_AutoPrivateKey",
                 FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS, JAVA_LONG)),
             function(found, "EVP_PKEY_free", freeing),
-            function(
-                found, "EVP_PKEY_CTX_new", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS)),
+            function(found, "EVP_PKEY_CTX_new", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS)),
             function(found, "EVP_PKEY_sign_init", FunctionDescriptor.of(JAVA_INT, ADDRESS)),
             function(
                 found,

@@ -13,8 +13,8 @@ import java.security.SecureRandom;
  *
  * <p>An account holds when it would be empty again if all of its responses were spread evenly (the
  * generic cell rate algorithm). There are two places where it may be, beside each other; if both
- * are taken, the one of less use makes room, so that a flood costs only a little memory and at worst
- * forgets accounts.
+ * are taken, the one of less use makes room, so that a flood costs only a little memory and at
+ * worst forgets accounts.
  */
 final class RateLimit {
   /** A long each: 2 MiB. */
@@ -50,7 +50,8 @@ final class RateLimit {
    */
   boolean allows(int response, Client client, long now) {
     long network = client.isV4() ? client.high() >>> 40 : client.high() | 0xffL;
-    return take(hash(network, response), (now - began) / 1000 + SECOND) || isExempt(client);
+    return take(hash(network, response), Math.max(1, (now - began) / 1000 + SECOND))
+        || isExempt(client);
   }
 
   /** Whether a client that gets no response shall hear that it can ask over TCP. */

@@ -42,8 +42,7 @@ final class Responder {
    * @param budget bounds the time that goes into new signatures
    * @param defences against abuse
    */
-  Responder(
-      Supplier<Zones> zones, Counters counters, SigningBudget budget, Defences defences) {
+  Responder(Supplier<Zones> zones, Counters counters, SigningBudget budget, Defences defences) {
     this.zones = zones;
     this.counters = counters;
     this.budget = budget;
@@ -134,8 +133,7 @@ final class Responder {
       if (rates != null
           && client.locate()
           && !rates.allows(answer == null ? rcode : System.identityHashCode(answer), client, now)
-          && (cookies == null
-              || !cookies.isGood(in, cookieAt, cookieLength, client, seconds()))) {
+          && (cookies == null || !cookies.isGood(in, cookieAt, cookieLength, client, seconds()))) {
         return limited(out, to, questionLength, copied, rates, cookies);
       }
       answer = answer == null ? null : current.tailor(answer, client);

@@ -101,9 +101,7 @@ final class Probe {
     SSLContext context = check.verify() ? BROWSERS : ANY;
     SSLSocket secured =
         (SSLSocket)
-            context
-                .getSocketFactory()
-                .createSocket(socket, check.host(), check.portToTry(), true);
+            context.getSocketFactory().createSocket(socket, check.host(), check.portToTry(), true);
     SSLParameters parameters = secured.getSSLParameters();
     if (!check.host().isEmpty()) {
       parameters.setServerNames(List.of(new SNIHostName(check.host())));
@@ -132,9 +130,7 @@ final class Probe {
     }
     int code = Integer.parseInt(status.group(1));
     boolean good =
-        check.statuses().isEmpty()
-            ? code >= 200 && code < 400
-            : check.statuses().contains(code);
+        check.statuses().isEmpty() ? code >= 200 && code < 400 : check.statuses().contains(code);
     if (!good) {
       throw new IOException("the answer is " + code);
     }

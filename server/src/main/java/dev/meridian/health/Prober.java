@@ -69,8 +69,7 @@ public final class Prober implements AutoCloseable {
       if (check != null) {
         region
             .probed()
-            .forEach(
-                (address, at) -> wanted.add(new Target(region.name(), address, at, check)));
+            .forEach((address, at) -> wanted.add(new Target(region.name(), address, at, check)));
       }
     }
     watches
@@ -134,9 +133,7 @@ public final class Prober implements AutoCloseable {
               Optional.empty(),
               target.check().down());
       this.thread =
-          Thread.ofVirtual()
-              .name("probe-" + target.address().getHostAddress())
-              .start(this::run);
+          Thread.ofVirtual().name("probe-" + target.address().getHostAddress()).start(this::run);
     }
 
     void close() {
@@ -186,9 +183,7 @@ public final class Prober implements AutoCloseable {
       if (changed) {
         if (verdict.isUp()) {
           LOG.info(
-              "{} of region '{}' is up again.",
-              target.address().getHostAddress(),
-              target.region());
+              "{} of region '{}' is up again.", target.address().getHostAddress(), target.region());
         } else {
           LOG.warn(
               "{} of region '{}' is down: {}.",

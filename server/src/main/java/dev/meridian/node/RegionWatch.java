@@ -31,8 +31,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Knows which regions can take clients: what probes say, what the cluster says of its own nodes, and
- * what operators have drained. Each change is told within {@link #LOOK}.
+ * Knows which regions can take clients: what probes say, what the cluster says of its own nodes,
+ * and what operators have drained. Each change is told within {@link #LOOK}.
  */
 final class RegionWatch implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RegionWatch.class);
@@ -158,8 +158,7 @@ final class RegionWatch implements AutoCloseable {
         int colon = at.lastIndexOf(':');
         if (colon > 0) {
           try {
-            addresses.add(
-                InetAddress.ofLiteral(at.substring(0, colon).replaceAll("[\\[\\]]", "")));
+            addresses.add(InetAddress.ofLiteral(at.substring(0, colon).replaceAll("[\\[\\]]", "")));
           } catch (IllegalArgumentException e) {
             // A name: what it stands for elsewhere is not known here.
           }

@@ -226,8 +226,7 @@ final class Catalog {
     try {
       store.write(
           Batch.of(
-              new Write.Put(
-                  COOKIES, new Json.Obj(members).toBytes(), condition, Expiry.NEVER)));
+              new Write.Put(COOKIES, new Json.Obj(members).toBytes(), condition, Expiry.NEVER)));
       return made;
     } catch (PreconditionFailed e) {
       // Another node was quicker; what it made is here in a moment.

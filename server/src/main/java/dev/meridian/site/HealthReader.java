@@ -16,16 +16,7 @@ import org.snakeyaml.engine.v2.nodes.ScalarNode;
 final class HealthReader {
   static final List<String> KEYS =
       List.of(
-          "probe",
-          "port",
-          "path",
-          "host",
-          "status",
-          "verify",
-          "interval",
-          "timeout",
-          "down",
-          "up");
+          "probe", "port", "path", "host", "status", "verify", "interval", "timeout", "down", "up");
 
   private static final List<String> KINDS = List.of("tcp", "http", "https");
   private static final Duration SHORTEST_INTERVAL = Duration.ofSeconds(1);
@@ -59,8 +50,7 @@ final class HealthReader {
    *
    * @param general what holds where this one says nothing
    */
-  Optional<HealthCheck> read(
-      @Nullable Field field, String what, Optional<HealthCheck> general) {
+  Optional<HealthCheck> read(@Nullable Field field, String what, Optional<HealthCheck> general) {
     if (field == null) {
       return general;
     }
@@ -75,8 +65,7 @@ final class HealthReader {
     Field probe = fields.get("probe");
     if (probe == null && general.isEmpty()) {
       yaml.problem(
-          field.key(),
-          what + " does not say what is tried; add probe: tcp, http or https.");
+          field.key(), what + " does not say what is tried; add probe: tcp, http or https.");
       return Optional.empty();
     }
     HealthCheck.Kind kind = probe == null ? known.kind() : kind(probe.value());
@@ -193,8 +182,7 @@ final class HealthReader {
 
   private Duration duration(
       @Nullable Field field, String what, Duration min, Duration max, Duration otherwise) {
-    Duration read =
-        field == null ? null : Quantities.duration(yaml, field.value(), what, min, max);
+    Duration read = field == null ? null : Quantities.duration(yaml, field.value(), what, min, max);
     return read == null ? otherwise : read;
   }
 

@@ -127,7 +127,9 @@ final class NamesReader {
     }
     return Optional.of(
         new ResponseLimit(
-            rate == null ? usual.perSecond() : rate, slips == null ? usual.slip() : slips, prefixes));
+            rate == null ? usual.perSecond() : rate,
+            slips == null ? usual.slip() : slips,
+            prefixes));
   }
 
   private List<Node> items(@Nullable Field field, String what) {

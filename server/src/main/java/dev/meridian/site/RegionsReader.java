@@ -96,8 +96,7 @@ final class RegionsReader {
     }
     Map<InetAddress, InetSocketAddress> probed = new LinkedHashMap<>();
     for (Written written : check.isEmpty() ? List.<Written>of() : found) {
-      Probe probe =
-          written.probe().orElse(new Probe(written.address(), OptionalInt.empty()));
+      Probe probe = written.probe().orElse(new Probe(written.address(), OptionalInt.empty()));
       probed.put(
           written.address(),
           new InetSocketAddress(

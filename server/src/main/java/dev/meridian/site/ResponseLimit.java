@@ -15,8 +15,7 @@ import java.util.List;
 public record ResponseLimit(int perSecond, int slip, List<Prefix> exempt) {
   /** What no packet from outside can come from. */
   public static final List<Prefix> LOOPBACK =
-      List.of(
-          Prefix.parse("127.0.0.0/8").orElseThrow(), Prefix.parse("::1/128").orElseThrow());
+      List.of(Prefix.parse("127.0.0.0/8").orElseThrow(), Prefix.parse("::1/128").orElseThrow());
 
   /** What holds unless {@code site.yaml} says otherwise. */
   public static final ResponseLimit DEFAULT = new ResponseLimit(200, 2, LOOPBACK);

@@ -44,9 +44,13 @@ class AbuseTest {
     zones = GeoSite.zones(folder);
   }
 
+  private void limit(int perSecond, int slip, List<Prefix> exempt) {
+    defences.limit(new RateLimit(new ResponseLimit(perSecond, slip, exempt)));
+    now = System.nanoTime();
+  }
+
   private Responder responder(String from) {
-    Responder responder =
-        new Responder(() -> zones, tally, new SigningBudget(), defences);
+    Responder responder = new Responder(() -> zones, tally, new SigningBudget(), defences);
     InetAddress address = InetAddress.ofLiteral(from);
     responder.from(client -> client.cameFrom(address));
     responder.at(now);
@@ -148,23 +152,21 @@ class AbuseTest {
   void cookiesOfWrongLengthAreMalformed(String cookie) throws IOException {
     defences.cookies(new Cookies(SECRET, SECRET));
     byte[] answer =
-        Wired.raw(
-            responder("198.51.100.100"), query("plain.near.test", cookie).toWire(), false);
+        Wired.raw(responder("198.51.100.100"), query("plain.near.test", cookie).toWire(), false);
     assertThat(answer[3] & 0xf).isEqualTo(Rcode.FORMERR);
   }
 
   @Test
   void withoutASecretCookiesAreIgnored() throws IOException {
     Message answer =
-        Wired.ask(
-            responder("198.51.100.100"), query("plain.near.test", CLIENT_COOKIE), false);
+        Wired.ask(responder("198.51.100.100"), query("plain.near.test", CLIENT_COOKIE), false);
     assertThat(cookie(answer)).isEmpty();
     assertThat(answer.getOPT()).isNotNull();
   }
 
   @Test
   void networksGetEachResponseSoOftenAndNoMore() throws IOException {
-    defences.limit(new RateLimit(new ResponseLimit(50, 0, List.of())));
+    limit(50, 0, List.of());
     assertThat(answered("192.0.2.1", "plain.near.test", 200)).isEqualTo(50);
     // The network, not the address; other networks and other answers have their own accounts.
     assertThat(answered("192.0.2.200", "plain.near.test", 200)).isZero();
@@ -201,7 +203,7 @@ class AbuseTest {
 
   @Test
   void someOfTheRestAreToldToAskOverTcpWhichHasNoLimit() throws IOException {
-    defences.limit(new RateLimit(new ResponseLimit(1, 2, List.of())));
+    limit(1, 2, List.of());
     Responder responder = responder("192.0.2.1");
     byte[] query = query("near.test", null).toWire();
     Wired.raw(responder, query, false);
@@ -223,7 +225,7 @@ class AbuseTest {
 
   @Test
   void goodCookiesEscapeTheLimitAndOthersAreGivenOne() throws IOException {
-    defences.limit(new RateLimit(new ResponseLimit(1, 1, List.of())));
+    limit(1, 1, List.of());
     defences.cookies(new Cookies(SECRET, SECRET));
     Responder responder = responder("192.0.2.1");
     Wired.ask(responder, query("plain.near.test", null), false);
@@ -244,7 +246,7 @@ class AbuseTest {
   @Test
   void exemptNetworksHaveNoLimit() throws IOException {
     List<Prefix> exempt = List.of(Prefix.parse("192.0.2.128/25").orElseThrow());
-    defences.limit(new RateLimit(new ResponseLimit(5, 0, exempt)));
+    limit(5, 0, exempt);
     assertThat(answered("192.0.2.130", "plain.near.test", 100)).isEqualTo(100);
     assertThat(answered("192.0.2.1", "plain.near.test", 100)).isLessThanOrEqualTo(5);
   }
@@ -252,7 +254,7 @@ class AbuseTest {
   /** What a flood from all over the world does to the accounts of others. */
   @Test
   void floodOfForgedSourcesTakesNobodysTurn() throws IOException {
-    defences.limit(new RateLimit(new ResponseLimit(200, 0, List.of())));
+    limit(200, 0, List.of());
     Random random = new Random(20261130);
     byte[] query = query("plain.near.test", null).toWire();
     int lost = 0;
@@ -272,9 +274,10 @@ class AbuseTest {
 
   @Test
   void nothingIsAllocated() throws IOException {
-    defences.limit(new RateLimit(new ResponseLimit(1_000_000, 2, List.of())));
+    limit(1_000_000, 2, List.of());
     defences.cookies(new Cookies(SECRET, SECRET));
     Responder responder = responder("192.0.2.1");
+    responder.from(client -> client.cameFrom(0xc0000201));
     byte[] query = query("plain.near.test", CLIENT_COOKIE + "00".repeat(16)).toWire();
     byte[] out = new byte[Wire.MAX_UDP];
     for (int i = 0; i < 200_000; i++) {

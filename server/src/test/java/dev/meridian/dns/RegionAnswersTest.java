@@ -133,7 +133,8 @@ class RegionAnswersTest {
     assertThat(ask(without, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
     assertThat(ask(without, "all.near.test", Type.A, "81.2.70.0/24")).isEqualTo(US + "," + ASIA);
     // All that a choice has are down: all are answered.
-    Zones none = zones.with(new Readiness(Set.of("eu", "us", "asia"), Set.of(), Set.of(), Set.of()));
+    Zones none =
+        zones.with(new Readiness(Set.of("eu", "us", "asia"), Set.of(), Set.of(), Set.of()));
     assertThat(ask(none, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU + "," + US);
     assertThat(ask(none.with(Readiness.ALL), "first.near.test", Type.A, "9.9.9.0/24"))
         .isEqualTo(EU);
@@ -153,7 +154,8 @@ class RegionAnswersTest {
     assertThat(ask(full, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
     assertThat(full.where(java.net.InetAddress.ofLiteral("81.2.70.1"), java.util.Optional.empty()))
         .contains("ready      all regions; above capacity: eu");
-    Zones allFull = zones.with(new Readiness(Set.of("us"), Set.of("eu", "asia"), Set.of(), Set.of()));
+    Zones allFull =
+        zones.with(new Readiness(Set.of("us"), Set.of("eu", "asia"), Set.of(), Set.of()));
     assertThat(ask(allFull, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);
     assertThat(ask(allFull, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);
   }

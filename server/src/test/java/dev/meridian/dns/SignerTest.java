@@ -12,6 +12,7 @@ import java.security.Signature;
 import java.security.spec.ECGenParameterSpec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
@@ -50,8 +51,9 @@ class SignerTest {
   @Test
   void nativeLibrarySigns() throws Exception {
     KeyPair keys = keys();
-    Signer signer = NativeSigner.of(keys.getPrivate().getEncoded()).orElse(null);
-    assumeThat(signer).as("OpenSSL 3 is on this machine").isNotNull();
+    Optional<Signer> found = NativeSigner.of(keys.getPrivate().getEncoded());
+    assumeThat(found).as("OpenSSL 3 is on this machine").isPresent();
+    Signer signer = found.orElseThrow();
     Random random = new Random(2);
     // Enough that both numbers are short now and then, one in 256 of each.
     for (int i = 0; i < 3000; i++) {

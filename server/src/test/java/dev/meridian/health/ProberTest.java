@@ -147,7 +147,12 @@ class ProberTest {
     assertBad(soon, serve(answering("\u0007\u001b[31m\r\n")), "not HTTP: '??[31m'");
     assertBad(soon, serve(answering("")), "closed without an answer");
     assertBad(soon, serve(answering("x".repeat(100_000))), "not HTTP: 'xxx");
-    assertBad("probe: https", serve(answering("HTTP/1.1 200 OK\r\n\r\n")), "TLS: ");
+    Manners plain =
+        socket -> {
+          socket.getOutputStream().write("HTTP/1.1 200 OK\r\n\r\n".getBytes());
+          socket.getInputStream().read();
+        };
+    assertBad("probe: https", serve(plain), "TLS: ");
     int free;
     try (ServerSocket closed = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
       free = closed.getLocalPort();

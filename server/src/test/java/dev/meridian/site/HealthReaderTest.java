@@ -83,6 +83,7 @@ class HealthReaderTest {
   @ParameterizedTest(name = "{0}")
   @CsvSource(
       delimiter = '|',
+      quoteCharacter = '`',
       textBlock =
           """
           {path: /}                              | does not say what is tried; add probe: tcp, http or https
@@ -112,6 +113,7 @@ class HealthReaderTest {
   @ParameterizedTest(name = "{0}")
   @CsvSource(
       delimiter = '|',
+      quoteCharacter = '`',
       textBlock =
           """
           [{probe: 10.0.0.1}]                                | 'address' is missing
