@@ -56,6 +56,7 @@ public final class Meridian implements Runnable {
           KeyCommand.class,
           DnsCommand.class,
           GeoCommand.class,
+          RegionCommand.class,
           VersionCommand.class,
           WarmUpCommand.class,
           CompletionCommand.class,

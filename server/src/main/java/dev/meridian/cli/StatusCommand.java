@@ -77,6 +77,9 @@ final class StatusCommand implements Callable<Integer> {
     if (status.path("geo").isObject()) {
       facts.row("places", places(status.path("geo")));
     }
+    if (status.has("regions")) {
+      facts.row("regions", regions(status.path("regions")));
+    }
     facts.row(
         "heap",
         Meter.bytes(status.path("memory").path("heapUsedBytes").asLong(0))
@@ -114,6 +117,24 @@ final class StatusCommand implements Callable<Integer> {
                 + networks
             : "clients get the default order: " + order(geo);
     return geo.has("problem") ? known + "; " + geo.path("problem").asString("") : known;
+  }
+
+  /** In a line; 'region list' tells more. */
+  private static String regions(JsonNode regions) {
+    StringJoiner line = new StringJoiner(", ");
+    for (JsonNode region : regions) {
+      int up = 0;
+      for (JsonNode address : region.path("addresses")) {
+        up += address.path("up").asBoolean(true) ? 1 : 0;
+      }
+      int all = region.path("addresses").size();
+      line.add(
+          region.path("region").asString("")
+              + " "
+              + region.path("state").asString("")
+              + (up == all ? "" : " (" + up + " of " + all + " up)"));
+    }
+    return line.toString();
   }
 
   private static String order(JsonNode geo) {

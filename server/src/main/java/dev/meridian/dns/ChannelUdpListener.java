@@ -52,6 +52,7 @@ final class ChannelUdpListener implements UdpListener {
         if (client == null) {
           continue;
         }
+        handler.received();
         int length = received.position();
         received.get(0, in, 0, length);
         int written = handler.respond(in, length, out);

@@ -45,10 +45,11 @@ final class Choice {
    * Works a choice out.
    *
    * @param available the regions that have addresses of the type asked for
+   * @param silent those of them whose addresses cannot serve
    * @throws TooManySelections if it has too many
    */
-  Choice(RegionSet set, int available, Geography geography, Readiness readiness) {
-    Evaluator evaluator = new Evaluator(set, available, geography, readiness);
+  Choice(RegionSet set, int available, int silent, Geography geography, Readiness readiness) {
+    Evaluator evaluator = new Evaluator(set, available, silent, geography, readiness);
     Map<Map<Integer, Double>, Integer> numbers = new LinkedHashMap<>();
     int[] byOrder = new int[geography.orders().size()];
     for (int i = 0; i < byOrder.length; i++) {
@@ -156,18 +157,22 @@ final class Choice {
     private final RegionSet set;
     private final Geography geography;
     private final int all;
-    private final int live;
-    private final int roomy;
+
+    /** What is tried in turn: as soon as it yields something, that is it. */
+    private final List<Integer> preferences;
+
     private final Map<List<Integer>, Map<Integer, Double>> known = new HashMap<>();
     private int usable;
     private int[] rank = {};
 
-    Evaluator(RegionSet set, int available, Geography geography, Readiness readiness) {
+    Evaluator(RegionSet set, int available, int silent, Geography geography, Readiness readiness) {
       this.set = set;
       this.geography = geography;
       this.all = leaves(set) & available;
-      this.live = all & ~bits(readiness.down());
-      this.roomy = live & ~bits(readiness.full());
+      int live = all & ~silent & ~bits(readiness.down());
+      int open = live & ~bits(readiness.drained());
+      int roomy = open & ~bits(readiness.full());
+      this.preferences = List.of(roomy, open, live);
     }
 
     private int bits(Iterable<String> regions) {
@@ -200,7 +205,7 @@ final class Choice {
             for (int i = 0; i < order.length; i++) {
               rank[order[i]] = i;
             }
-            for (int regions : List.of(roomy, live)) {
+            for (int regions : preferences) {
               usable = regions;
               Map<Integer, Double> found = evaluate(set);
               if (!found.isEmpty()) {

@@ -1,5 +1,6 @@
 package dev.meridian.dns;
 
+import dev.meridian.site.ResponseLimit;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.nio.channels.DatagramChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,8 +31,12 @@ public final class NameServer implements AutoCloseable {
   private final List<UdpListener> udp = new ArrayList<>();
   private final List<Thread> threads = new ArrayList<>();
   private final TcpListener tcp;
+  private final Defences defences = new Defences();
   private volatile Zones zones;
   private volatile boolean closed;
+
+  /** As {@link #limit} was told; guarded by this. */
+  private Optional<ResponseLimit> limited = Optional.empty();
 
   /**
    * Bounds on what the server spends.
@@ -68,7 +74,10 @@ public final class NameServer implements AutoCloseable {
         Tally tally = new Tally(false);
         tallies.add(tally);
         UdpListener listener =
-            UdpListener.open(address, new UdpHandler(new Responder(this::zones, tally), timer));
+            UdpListener.open(
+                address,
+                new UdpHandler(
+                    new Responder(this::zones, tally, new SigningBudget(), defences), timer));
         udp.add(listener);
         threads.add(Thread.ofPlatform().daemon().name("dns-udp-" + i).unstarted(listener));
       }
@@ -84,7 +93,7 @@ public final class NameServer implements AutoCloseable {
             server,
             options,
             overTcp,
-            counters -> new Responder(this::zones, counters, budget),
+            counters -> new Responder(this::zones, counters, budget, defences),
             registry);
     Tally.register(registry, "udp", tallies);
     Tally.register(registry, "tcp", List.of(overTcp));
@@ -216,6 +225,29 @@ public final class NameServer implements AutoCloseable {
   public void serve(Zones next) {
     zones = next;
     LOG.info("Names are now answered from {} names in {}.", next.names(), next.apexes());
+  }
+
+  /** The same zones, with other regions ready from now on. Not while {@link #serve} is called. */
+  public void serve(Readiness readiness) {
+    zones = zones.with(readiness);
+  }
+
+  /** Bounds responses over UDP from now on; with nothing, not at all. */
+  public synchronized void limit(Optional<ResponseLimit> settings) {
+    if (!settings.equals(limited)) {
+      limited = settings;
+      defences.limit(settings.map(RateLimit::new).orElse(null));
+    }
+  }
+
+  /**
+   * Gives clients cookies (RFC 7873) from now on, by which they escape that bound.
+   *
+   * @param secret 16 bytes, the same on all servers of the site
+   * @param before the secret before; the same if there was none
+   */
+  public void cookies(byte[] secret, byte[] before) {
+    defences.cookies(new Cookies(secret, before));
   }
 
   /** Whether all of its threads are answering. */

@@ -282,6 +282,7 @@ final class NativeUdpListener implements UdpListener {
     while (!closed) {
       try {
         int received = batch.receive();
+        handler.received();
         int responses = 0;
         for (int i = 0; i < received; i++) {
           int length = batch.read(i, in);

@@ -13,6 +13,7 @@ final class Responder {
   private final Supplier<Zones> zones;
   private final Counters counters;
   private final SigningBudget budget;
+  private final Defences defences;
   private final Question question = new Question();
   private final SignedAnswers.Key probe = new SignedAnswers.Key();
   private final Client client = new Client();
@@ -24,24 +25,38 @@ final class Responder {
   private boolean dnssecOk;
   private boolean compactOk;
 
+  // Its cookie (RFC 7873): where it is, how long, and the client's part of it.
+  private int cookieAt;
+  private int cookieLength;
+  private final byte[] clientCookie = new byte[Cookies.CLIENT];
+
+  private long now = System.nanoTime();
+
   Responder(Supplier<Zones> zones, Counters counters) {
-    this(zones, counters, new SigningBudget());
+    this(zones, counters, new SigningBudget(), new Defences());
   }
 
   /**
    * Creates it.
    *
    * @param budget bounds the time that goes into new signatures
+   * @param defences against abuse
    */
-  Responder(Supplier<Zones> zones, Counters counters, SigningBudget budget) {
+  Responder(Supplier<Zones> zones, Counters counters, SigningBudget budget, Defences defences) {
     this.zones = zones;
     this.counters = counters;
     this.budget = budget;
+    this.defences = defences;
   }
 
   /** Where it may ask from where the query under way came. */
   void from(Client.Source source) {
     client.from(source);
+  }
+
+  /** The time at which the queries from now on came, as {@link System#nanoTime} has it. */
+  void at(long nanos) {
+    now = nanos;
   }
 
   /** Bytes of {@code out} that any response over TCP may need now. */
@@ -84,6 +99,13 @@ final class Responder {
         questionLength - Wire.HEADER_LENGTH);
     Wire.putShort(out, to + 4, 1);
     counters.query(question.type);
+    @Nullable Cookies cookies = cookieLength == 0 ? null : defences.cookies();
+    if (cookies != null && !client.locate()) {
+      cookies = null; // there is nothing to bind one to
+    }
+    if (cookies == null) {
+      cookieLength = 0;
+    }
 
     int limit =
         tcp
@@ -106,8 +128,15 @@ final class Responder {
     } else {
       Zones current = zones.get();
       answer = current.answer(question);
-      answer = answer == null ? null : current.tailor(answer, client);
       rcode = Wire.REFUSED;
+      @Nullable RateLimit rates = tcp ? null : defences.limit();
+      if (rates != null
+          && client.locate()
+          && !rates.allows(answer == null ? rcode : System.identityHashCode(answer), client, now)
+          && (cookies == null || !cookies.isGood(in, cookieAt, cookieLength, client, seconds()))) {
+        return limited(out, to, questionLength, copied, rates, cookies);
+      }
+      answer = answer == null ? null : current.tailor(answer, client);
       ZoneSigner.@Nullable Wanted wanted = answer == null ? null : wanted(answer);
       if (answer != null && wanted != null) {
         signed = dnssecOk;
@@ -143,7 +172,36 @@ final class Responder {
       }
     }
     counters.response(rcode);
-    return edns ? appendOpt(out, to, written, rcode, signed && compactOk) : written;
+    return edns ? appendOpt(out, to, written, rcode, signed && compactOk, cookies) : written;
+  }
+
+  private static long seconds() {
+    return System.currentTimeMillis() / 1000;
+  }
+
+  /**
+   * Instead of a response beyond the limit. One with a client's part of a cookie can be believed
+   * with the next, so it gets ours; another is told, now and then, that it can ask over TCP: a
+   * source that is no fake gets its answer so.
+   */
+  private int limited(
+      byte[] out,
+      int to,
+      int questionLength,
+      int copied,
+      RateLimit rates,
+      @Nullable Cookies cookies) {
+    boolean slips = rates.slips(client);
+    counters.limited(slips);
+    if (!slips) {
+      return 0;
+    }
+    int rcode = cookies == null ? Wire.NOERROR : Wire.BADCOOKIE;
+    Wire.putShort(out, to + 2, copied | (cookies == null ? Wire.TC : 0) | (rcode & 0xf));
+    Wire.putInt(out, to + 6, 0);
+    Wire.putShort(out, to + 10, 0);
+    counters.response(rcode);
+    return edns ? appendOpt(out, to, questionLength, rcode, false, cookies) : questionLength;
   }
 
   /** What of the answer's signed form is wanted; null for the answer as it is. */
@@ -175,7 +233,8 @@ final class Responder {
     return Wire.HEADER_LENGTH;
   }
 
-  private int appendOpt(byte[] out, int to, int written, int rcode, boolean compact) {
+  private int appendOpt(
+      byte[] out, int to, int written, int rcode, boolean compact, @Nullable Cookies cookies) {
     int at = to + written;
     out[at] = 0;
     Wire.putShort(out, at + 1, Type.OPT);
@@ -183,18 +242,26 @@ final class Responder {
     // Extended response code, version 0, and DO as asked (RFC 3225, section 3).
     int flags = (dnssecOk ? Wire.DO : 0) | (compact ? Wire.CO : 0);
     Wire.putInt(out, at + 5, ((rcode >> 4) << 24) | flags);
-    int options = client.subnet().length();
+    int subnet = client.subnet().length();
+    int options = optLength() - Wire.OPT_LENGTH;
     Wire.putShort(out, at + 9, options);
-    if (options > 0) {
+    if (subnet > 0) {
       // Whatever the response code (RFC 7871, section 7.2.1).
       client.subnet().write(out, at + Wire.OPT_LENGTH, client.scope());
+    }
+    if (cookies != null) {
+      int option = at + Wire.OPT_LENGTH + subnet;
+      Wire.putShort(out, option, Cookies.CODE);
+      Wire.putShort(out, option + 2, Cookies.CLIENT + Cookies.SERVER);
+      System.arraycopy(clientCookie, 0, out, option + 4, Cookies.CLIENT);
+      cookies.write(out, option + 4, client, seconds());
     }
     Wire.putShort(out, to + 10, Wire.getShort(out, to + 10) + 1);
     return written + Wire.OPT_LENGTH + options;
   }
 
   private int optLength() {
-    return Wire.OPT_LENGTH + client.subnet().length();
+    return Wire.OPT_LENGTH + client.subnet().length() + (cookieLength > 0 ? Cookies.OPTION : 0);
   }
 
   /** Reads the whole query; returns where the question ends, or -1 if it is malformed. */
@@ -202,6 +269,7 @@ final class Responder {
     edns = false;
     dnssecOk = false;
     compactOk = false;
+    cookieLength = 0;
     client.clear();
     if (Wire.getShort(in, from + 4) != 1 || Wire.getShort(in, from + 6) != 0) {
       return -1;
@@ -259,10 +327,27 @@ final class Responder {
       if (at + 4 + length > end) {
         return false;
       }
-      if (Wire.getShort(in, at) == ClientSubnet.CODE && !client.subnet().read(in, at, length)) {
+      int code = Wire.getShort(in, at);
+      if (code == ClientSubnet.CODE && !client.subnet().read(in, at, length)) {
+        return false;
+      }
+      if (code == Cookies.CODE && !readCookie(in, at + 4, length)) {
         return false;
       }
       at += 4 + length;
+    }
+    return true;
+  }
+
+  /** Of several, the first counts (RFC 7873, section 5.2). */
+  private boolean readCookie(byte[] in, int at, int length) {
+    if (!Cookies.isPossible(length)) {
+      return false;
+    }
+    if (cookieLength == 0) {
+      cookieAt = at;
+      cookieLength = length;
+      System.arraycopy(in, at, clientCookie, 0, Cookies.CLIENT);
     }
     return true;
   }
@@ -311,6 +396,9 @@ final class Responder {
 
     /** A packet that got no response. */
     void dropped();
+
+    /** A query beyond the limit on responses; whether it was told to ask over TCP. */
+    void limited(boolean slipped);
 
     /** A response that could not be signed in time. */
     void unsigned();

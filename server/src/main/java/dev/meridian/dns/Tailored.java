@@ -37,12 +37,14 @@ final class Tailored {
     long networks = 0;
     for (int i = 0; i < choices.length; i++) {
       Tailoring tailoring = tailorings.get(i);
-      List<Object> key = List.of(tailoring.set(), tailoring.available());
+      int silent = tailoring.silent(readiness.silent());
+      List<Object> key = List.of(tailoring.set(), tailoring.available(), silent);
       Choice known = made.get(key);
-      choices[i] = known != null ? known : choice(tailoring);
+      choices[i] = known != null ? known : choice(tailoring, silent);
       made.put(key, choices[i]);
       networks += known != null ? 0 : choices[i].networks();
-      if (networks > MAX_NETWORKS) {
+      // What is known to be down decides over no limit: that would leave clients with it.
+      if (networks > MAX_NETWORKS && readiness.equals(Readiness.ALL)) {
         throw new ZoneException(
             tailoring.place(),
             "the choices of regions tell more than "
@@ -50,7 +52,7 @@ final class Tailored {
                 + " networks apart, which is the most with this heap; let names share their choices,"
                 + " take a smaller database or give the process more memory (-Xmx).");
       }
-      if (made.size() > MAX_CHOICES) {
+      if (made.size() > MAX_CHOICES && readiness.equals(Readiness.ALL)) {
         throw new ZoneException(
             tailoring.place(),
             "the site chooses among regions in more than "
@@ -61,15 +63,15 @@ final class Tailored {
       int[] selections = choices[i].selections();
       answers[i] = new Answer[selections.length];
       for (int selection = 0; selection < selections.length; selection++) {
-        answers[i][selection] = tailoring.answer(selections[selection]);
+        answers[i][selection] = tailoring.answer(selections[selection], readiness.silent());
       }
     }
     longest = made.values().stream().mapToInt(Choice::networks).max().orElse(0);
   }
 
-  private Choice choice(Tailoring tailoring) {
+  private Choice choice(Tailoring tailoring, int silent) {
     try {
-      return new Choice(tailoring.set(), tailoring.available(), geography, readiness);
+      return new Choice(tailoring.set(), tailoring.available(), silent, geography, readiness);
     } catch (TooManySelections e) {
       throw new ZoneException(
           tailoring.place(),

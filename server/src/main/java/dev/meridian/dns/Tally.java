@@ -43,6 +43,7 @@ final class Tally implements Responder.Counters {
     Wire.NOTIMP,
     Wire.REFUSED,
     Wire.BADVERS,
+    Wire.BADCOOKIE,
   };
 
   private static final int OTHER_TYPE = TYPES.length;
@@ -50,12 +51,14 @@ final class Tally implements Responder.Counters {
   private static final int TRUNCATED = FIRST_RCODE + RCODES.length;
   private static final int DROPPED = TRUNCATED + 1;
   private static final int UNSIGNED = DROPPED + 1;
-  private static final int SIZE = UNSIGNED + 1;
+  private static final int SLIPPED = UNSIGNED + 1;
+  private static final int WITHHELD = SLIPPED + 1;
+  private static final int SIZE = WITHHELD + 1;
 
   /** Where a type is counted; types above the table are "other". */
   private static final byte[] TYPE_INDEX = new byte[Type.CAA + 1];
 
-  private static final byte[] RCODE_INDEX = new byte[Wire.BADVERS + 1];
+  private static final byte[] RCODE_INDEX = new byte[Wire.BADCOOKIE + 1];
 
   static {
     java.util.Arrays.fill(TYPE_INDEX, (byte) OTHER_TYPE);
@@ -99,6 +102,11 @@ final class Tally implements Responder.Counters {
   @Override
   public void dropped() {
     count(DROPPED);
+  }
+
+  @Override
+  public void limited(boolean slipped) {
+    count(slipped ? SLIPPED : WITHHELD);
   }
 
   @Override
@@ -169,11 +177,27 @@ final class Tally implements Responder.Counters {
         tallies,
         "transport",
         transport);
+    for (int index : new int[] {SLIPPED, WITHHELD}) {
+      register(
+          registry,
+          "meridian.dns.limited",
+          "Queries beyond the limit on responses, by what they got: nothing, or to ask over TCP",
+          index,
+          tallies,
+          "transport",
+          transport,
+          "response",
+          index == SLIPPED ? "truncated" : "none");
+    }
   }
 
   private static String rcode(int code) {
     // In an OPT record 16 is BADVERS, in a TSIG record BADSIG; only the first is ours.
-    return code == Wire.BADVERS ? "BADVERS" : Rcode.string(code);
+    return switch (code) {
+      case Wire.BADVERS -> "BADVERS";
+      case Wire.BADCOOKIE -> "BADCOOKIE";
+      default -> Rcode.string(code);
+    };
   }
 
   private static void register(

@@ -19,6 +19,11 @@ final class UdpHandler {
     responder.from(source);
   }
 
+  /** Packets were taken just now. */
+  void received() {
+    responder.at(System.nanoTime());
+  }
+
   /** As {@link Responder#respond}, timing some. */
   int respond(byte[] in, int length, byte[] out) {
     if (--untilSample > 0) {

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.xbill.DNS.TextParseException;
@@ -191,10 +192,20 @@ final class Where {
     Readiness now = zones.tailored().readiness();
     lines.add(
         "ready      all regions"
-            + (now.down().isEmpty() ? "" : " but " + join(now.down().stream().sorted().toList()))
-            + (now.full().isEmpty()
+            + (now.down().isEmpty() ? "" : " but " + sorted(now.down()))
+            + (now.drained().isEmpty() ? "" : "; drained: " + sorted(now.drained()))
+            + (now.full().isEmpty() ? "" : "; above capacity: " + sorted(now.full()))
+            + (now.silent().isEmpty()
                 ? ""
-                : "; above capacity: " + join(now.full().stream().sorted().toList())));
+                : "; down: "
+                    + now.silent().stream()
+                        .map(InetAddress::getHostAddress)
+                        .sorted()
+                        .collect(Collectors.joining(", "))));
+  }
+
+  private static String sorted(Set<String> names) {
+    return join(names.stream().sorted().toList());
   }
 
   private void answer(int number) {

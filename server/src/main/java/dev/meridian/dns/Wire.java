@@ -16,7 +16,7 @@ final class Wire {
   static final int OPT_LENGTH = 11;
 
   /** An OPT record with all that a response may say in one. */
-  static final int MAX_OPT_LENGTH = OPT_LENGTH + ClientSubnet.MAX_LENGTH;
+  static final int MAX_OPT_LENGTH = OPT_LENGTH + ClientSubnet.MAX_LENGTH + Cookies.OPTION;
 
   /** The largest UDP response to a client that does not say what it takes (RFC 1035, 2.3.4). */
   static final int MIN_UDP = 512;
@@ -49,6 +49,7 @@ final class Wire {
   static final int NOTIMP = 4;
   static final int REFUSED = 5;
   static final int BADVERS = 16;
+  static final int BADCOOKIE = 23;
 
   private static final VarHandle SHORT =
       MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);

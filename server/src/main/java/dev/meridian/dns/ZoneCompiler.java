@@ -1,6 +1,8 @@
 package dev.meridian.dns;
 
 import dev.meridian.site.RegionSet;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -347,8 +349,23 @@ final class ZoneCompiler {
       return answer;
     }
     tailorings.add(
-        new Tailoring(set.owner(), set.type(), answer, choice, set.regions(), set.place()));
+        new Tailoring(
+            set.owner(),
+            set.type(),
+            answer,
+            choice,
+            set.regions(),
+            set.rdata().stream().map(ZoneCompiler::address).toList(),
+            set.place()));
     return answer.tailored(tailorings.size() - 1);
+  }
+
+  private static InetAddress address(byte[] data) {
+    try {
+      return InetAddress.getByAddress(data);
+    } catch (UnknownHostException e) {
+      throw new IllegalStateException("records of addresses have 4 bytes or 16", e);
+    }
   }
 
   private Answer referral(Zone zone, WireName cut) {

@@ -1,6 +1,7 @@
 package dev.meridian.node;
 
 import dev.meridian.dns.NameServer;
+import dev.meridian.dns.Readiness;
 import dev.meridian.dns.Signing;
 import dev.meridian.dns.Zones;
 import dev.meridian.document.InvalidInputException;
@@ -12,6 +13,7 @@ import dev.meridian.replica.ReplicatedStore;
 import dev.meridian.shard.Cluster;
 import dev.meridian.shard.ClusterOptions;
 import dev.meridian.shard.Formats;
+import dev.meridian.shard.SharedSecret;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.LiveSite;
@@ -81,6 +83,7 @@ public final class Node implements AutoCloseable {
   private final Signing signing;
   private final KeyShare keys;
   private final Optional<NameServer> names;
+  private final RegionWatch regions;
   private final AdminListener admin;
 
   /**
@@ -140,6 +143,14 @@ public final class Node implements AutoCloseable {
       this.signing = Signing.in(options.data().resolve("dnssec"), isSitesHome());
       this.keys = opened(new KeyShare(cluster, signing));
       this.names = startNames();
+      this.regions =
+          opened(
+              new RegionWatch(
+                  cluster,
+                  site.current().names().geo().regions(),
+                  names.isPresent(),
+                  metrics,
+                  this::serveReady));
       names.ifPresent(
           server -> {
             Thread tending = Thread.ofVirtual().name("names-keys").start(() -> tendKeys(server));
@@ -261,15 +272,18 @@ public final class Node implements AutoCloseable {
     if (listeners.dns().isPresent() && site.current().names().dnssec()) {
       keys.await();
     }
-    return listeners
-        .dns()
-        .map(
-            address ->
-                opened(
-                    NameServer.start(
-                        address,
-                        Zones.NONE.next(site.current(), listeners.http(), signing),
-                        metrics)));
+    Optional<NameServer> started =
+        listeners
+            .dns()
+            .map(
+                address ->
+                    opened(
+                        NameServer.start(
+                            address,
+                            Zones.NONE.next(site.current(), listeners.http(), signing),
+                            metrics)));
+    started.ifPresent(server -> server.limit(site.current().names().limit()));
+    return started;
   }
 
   /** The site as it now is. */
@@ -331,7 +345,12 @@ public final class Node implements AutoCloseable {
 
   private void siteChanged(Site now) {
     cluster.defineIndexes(indexes(now));
-    names.ifPresent(server -> serveNames(server, now));
+    names.ifPresent(
+        server -> {
+          serveNames(server, now);
+          server.limit(now.names().limit());
+        });
+    regions.regions(now.names().geo().regions(), names.isPresent());
     Listeners wanted = options.listeners().apply(now.listeners());
     if (!wanted.equals(listeners)) {
       LOG.warn("The site's listeners changed; they take effect when the node is started again");
@@ -351,10 +370,20 @@ public final class Node implements AutoCloseable {
     }
   }
 
+  private void serveReady(Readiness readiness) {
+    names.ifPresent(
+        server -> {
+          synchronized (namesLock) {
+            server.serve(readiness);
+          }
+        });
+  }
+
   /** Lets keys grow old and be replaced, for as long as the node lives. */
   private void tendKeys(NameServer server) {
     try {
       while (true) {
+        shareCookies(server);
         Thread.sleep(KEYS_EVERY);
         try {
           signing.look();
@@ -372,6 +401,16 @@ public final class Node implements AutoCloseable {
       }
     } catch (InterruptedException e) {
       // Closed.
+    }
+  }
+
+  /** Without a secret there are no cookies yet, which nobody needs. */
+  private void shareCookies(NameServer server) {
+    try {
+      SharedSecret secret = cluster.cookieSecret();
+      server.cookies(secret.current(), secret.before());
+    } catch (RuntimeException e) {
+      LOG.debug("The secret of cookies is not known yet", e);
     }
   }
 
@@ -453,6 +492,7 @@ public final class Node implements AutoCloseable {
           site,
           namesProblem,
           names.flatMap(server -> server.zones().geoStatus()),
+          regions.json(),
           listeners(),
           cluster.status(),
           seeding.progress(),
@@ -476,6 +516,16 @@ public final class Node implements AutoCloseable {
               .map(line -> (Json) new Json.Str(line))
               .toList();
       return new Json.Obj(Map.of("steps", new Json.Arr(lines))).toBytes();
+    }
+
+    @Override
+    public byte[] regions() {
+      return new Json.Obj(Map.of("regions", regions.json())).toBytes();
+    }
+
+    @Override
+    public void drainRegion(String region, boolean drained, String reason) {
+      regions.drain(region, drained, reason);
     }
 
     @Override

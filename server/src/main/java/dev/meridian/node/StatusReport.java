@@ -32,6 +32,7 @@ final class StatusReport {
       LiveSite site,
       @Nullable String namesProblem,
       Optional<GeoStatus> geo,
+      Json regions,
       Listeners listeners,
       Cluster.Status cluster,
       Seeding.Progress seeding,
@@ -55,6 +56,9 @@ final class StatusReport {
     report.put("site", about.json());
 
     geo.ifPresent(status -> report.put("geo", geo(status)));
+    if (!regions.equals(new Json.Arr(List.of()))) {
+      report.put("regions", regions);
+    }
 
     Members addresses = new Members();
     addresses.put("http", listeners.http().map(StatusReport::text).orElse(null));

@@ -637,6 +637,11 @@ final class RaftReplica implements AutoCloseable {
     return division().getRaftLog().getNextIndex() - 1;
   }
 
+  /** Tells the other members what is committed, if this one is the primary; does not wait. */
+  void announce() {
+    ((RaftRpc) host.server().getServerRpc()).announce(groupId);
+  }
+
   long appliedIndex() {
     return machine.getLastAppliedTermIndex().getIndex();
   }

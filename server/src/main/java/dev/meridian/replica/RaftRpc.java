@@ -3,6 +3,8 @@ package dev.meridian.replica;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Collection;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.ratis.grpc.server.GrpcServices;
 import org.apache.ratis.grpc.server.GrpcServicesImpl;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesReplyProto;
@@ -19,6 +21,7 @@ import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.rpc.RpcType;
+import org.apache.ratis.server.leader.LogAppender;
 import org.apache.ratis.server.protocol.RaftServerAsynchronousProtocol;
 import org.apache.ratis.thirdparty.io.grpc.Status;
 import org.apache.ratis.thirdparty.io.grpc.StatusRuntimeException;
@@ -37,8 +40,31 @@ final class RaftRpc implements GrpcServices {
 
   final GrpcServicesImpl ratis;
 
+  /** Who sends entries to other members, of all groups that this server leads. */
+  private final Set<LogAppender> appenders = ConcurrentHashMap.newKeySet();
+
   RaftRpc(GrpcServicesImpl ratis) {
     this.ratis = ratis;
+  }
+
+  void began(LogAppender appender) {
+    appenders.add(appender);
+  }
+
+  void ended(LogAppender appender) {
+    appenders.remove(appender);
+  }
+
+  /**
+   * Tells the other members of a group at once what is committed, without an entry: with the
+   * heartbeat that is due anyway. Does nothing where this server does not lead.
+   */
+  void announce(RaftGroupId group) {
+    for (LogAppender appender : appenders) {
+      if (appender.getServer().getGroup().getGroupId().equals(group)) {
+        appender.triggerHeartbeat();
+      }
+    }
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.meridian.replica;
 
 import dev.meridian.peer.PeerTransport;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.apache.ratis.conf.Parameters;
@@ -17,6 +18,7 @@ import org.apache.ratis.server.leader.LogAppender;
 import org.apache.ratis.server.raftlog.RaftLog;
 import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
 import org.apache.ratis.util.AwaitForSignal;
+import org.apache.ratis.util.LifeCycle;
 
 /**
  * Ratis' gRPC transport with a log appender that neither gets stuck nor spins, as Ratis 3.3.0's
@@ -99,8 +101,24 @@ public final class RaftTransport implements RpcType {
     }
 
     @Override
+    public void start() {
+      rpc().began(this);
+      super.start();
+    }
+
+    @Override
+    public CompletableFuture<LifeCycle.State> stopAsync() {
+      rpc().ended(this);
+      return super.stopAsync();
+    }
+
+    private RaftRpc rpc() {
+      return (RaftRpc) getServer().getRaftServer().getServerRpc();
+    }
+
+    @Override
     public GrpcServicesImpl getServerRpc() {
-      return ((RaftRpc) getServer().getRaftServer().getServerRpc()).ratis;
+      return rpc().ratis;
     }
 
     @Override

@@ -470,7 +470,8 @@ public final class ReplicatedStore implements Store {
           if (awaits(() -> raft.appliedIndex() >= index, CATCH_UP)) {
             return;
           }
-          // A replica learns what is committed with the next entry. So there is one now.
+          // A replica learns what is committed with the next entry or heartbeat. So there is one
+          // now. An entry would be one more that the next readers need to have here.
           primary.fence(at, true, left(until));
           await(
               () -> raft.appliedIndex() >= index,
@@ -1020,12 +1021,7 @@ public final class ReplicatedStore implements Store {
     public long fence(boolean hurry) {
       long index = strongIndex(options.readDeadline());
       if (hurry) {
-        try {
-          commitNothing(options.readDeadline());
-        } catch (StoreException e) {
-          // The reader hears of it later, then, with a heartbeat.
-          LOG.debug("No entry is written for a reader of {}", group, e);
-        }
+        raft.announce();
       }
       return index;
     }

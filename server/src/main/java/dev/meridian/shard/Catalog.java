@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
@@ -35,9 +36,12 @@ final class Catalog {
   private static final CollectionPath NODES = CollectionPath.parse("nodes");
   private static final CollectionPath REMOVED = CollectionPath.parse("removed");
   private static final CollectionPath GRANTS = CollectionPath.parse("grants");
+  private static final CollectionPath DRAINED = CollectionPath.parse("drained");
+  private static final DocumentPath COOKIES = DocumentPath.parse("secrets/cookies");
   private static final DocumentPath SITE = DocumentPath.parse("site/current");
   private static final int MOST_NODES = 1000;
   private static final int MOST_GRANTS = 100;
+  private static final int MOST_DRAINED = 1000;
 
   /** How long a removed node is remembered: longer than its certificate is valid. */
   private static final Duration REMEMBERED = Authority.NODE_VALIDITY.multipliedBy(2);
@@ -167,6 +171,71 @@ final class Catalog {
                   members.get("bytes") instanceof Json.Num bytes ? bytes.decimal().longValue() : 0,
                   text(members, "node"));
             });
+  }
+
+  /** The regions that operators keep clients from. */
+  Map<String, Drain> drained(ReadOptions read) {
+    Map<String, Drain> drained = new TreeMap<>();
+    for (Document document : store.list(Query.of(DRAINED, MOST_DRAINED), read).documents()) {
+      Map<String, Json> members = ((Json.Obj) Json.parse(document.json())).members();
+      drained.put(
+          document.path().id(),
+          new Drain(Instant.parse(text(members, "since")), text(members, "reason")));
+    }
+    return drained;
+  }
+
+  void drain(String region, Drain drain) {
+    Map<String, Json> members = new LinkedHashMap<>();
+    members.put("since", new Json.Str(drain.since().toString()));
+    members.put("reason", new Json.Str(drain.reason()));
+    put(drained(region), new Json.Obj(members), Expiry.NEVER);
+  }
+
+  void undrain(String region) {
+    store.write(Batch.of(new Write.Delete(drained(region), Condition.NONE)));
+  }
+
+  /**
+   * The secret of cookies of the name server, made if there is none and made anew when it is old.
+   *
+   * @param life how long it is the current one
+   */
+  SharedSecret cookies(ReadOptions read, Instant now, Duration life) {
+    Optional<Document> known = store.get(COOKIES, read);
+    byte[] before = new byte[0];
+    if (known.isPresent()) {
+      Map<String, Json> members = ((Json.Obj) Json.parse(known.get().json())).members();
+      byte[] current = HexFormat.of().parseHex(text(members, "current"));
+      if (now.isBefore(Instant.parse(text(members, "made")).plus(life))) {
+        return new SharedSecret(current, HexFormat.of().parseHex(text(members, "before")));
+      }
+      before = current;
+    }
+    byte[] current = new byte[16];
+    new SecureRandom().nextBytes(current);
+    SharedSecret made = new SharedSecret(current, before.length == 0 ? current : before);
+    Map<String, Json> members = new LinkedHashMap<>();
+    members.put("current", new Json.Str(HexFormat.of().formatHex(made.current())));
+    members.put("before", new Json.Str(HexFormat.of().formatHex(made.before())));
+    members.put("made", new Json.Str(now.toString()));
+    Condition condition =
+        known
+            .map(document -> Condition.ifMatch(document.version().etag()))
+            .orElse(Condition.ABSENT);
+    try {
+      store.write(
+          Batch.of(
+              new Write.Put(COOKIES, new Json.Obj(members).toBytes(), condition, Expiry.NEVER)));
+      return made;
+    } catch (PreconditionFailed e) {
+      // Another node was quicker; what it made is here in a moment.
+      return cookies(ReadOptions.STRONG, now, life.multipliedBy(1000));
+    }
+  }
+
+  private static DocumentPath drained(String region) {
+    return DocumentPath.parse("drained/" + region);
   }
 
   void publish(SiteVersion site) {

@@ -65,6 +65,8 @@ import org.slf4j.LoggerFactory;
  * nodes that join. A node alone is a cluster of one; others join it while it serves.
  */
 public final class Cluster implements AutoCloseable {
+  private static final Duration COOKIE_LIFE = Duration.ofDays(30);
+
   private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
 
   /** How often a node tries to start when Ratis ends a replica for no fault of its own. */
@@ -692,6 +694,45 @@ public final class Cluster implements AutoCloseable {
   /** The site that the cluster serves, as far as this node knows; or empty. */
   public Optional<SiteVersion> site() {
     return catalog().site(EVENTUAL);
+  }
+
+  /** The regions that operators keep clients from, as far as this node knows. */
+  public Map<String, Drain> drained() {
+    return catalog().drained(EVENTUAL);
+  }
+
+  /** Keeps clients from a region, on all nodes, until {@link #undrain}. */
+  public void drain(String region, String reason) {
+    catalog().drain(region, new Drain(Instant.now(), reason));
+  }
+
+  /** Lets clients go to a region again. */
+  public void undrain(String region) {
+    catalog().undrain(region);
+  }
+
+  /** The secret with which all name servers make cookies, for a month. May wait for the primary. */
+  public SharedSecret cookieSecret() {
+    return catalog().cookies(EVENTUAL, Instant.now(), COOKIE_LIFE);
+  }
+
+  /**
+   * The nodes that the primary has not heard of for so long; none of those to whom it sends
+   * nothing. Asks the primary.
+   *
+   * @throws IOException if no primary answers
+   */
+  public List<Member> silent(Duration silence) throws IOException {
+    Group group = store().group(CALL);
+    Set<String> silent =
+        group.followers().stream()
+            .filter(follower -> !follower.isForgotten())
+            .filter(follower -> follower.silentMillis() >= silence.toMillis())
+            .map(Group.Follower::node)
+            .collect(Collectors.toSet());
+    return silent.isEmpty()
+        ? List.of()
+        : catalog().nodes(EVENTUAL).stream().filter(node -> silent.contains(node.id())).toList();
   }
 
   /** Makes a site the one that all nodes serve. */

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param zoneFiles RFC 1035 zone files in the site's folder
  * @param records from {@code site.yaml}
  * @param geo names that answer with regions
+ * @param limit of responses over UDP; empty for none
  */
 public record Names(
     Duration ttl,
@@ -23,7 +24,8 @@ public record Names(
     boolean dnssec,
     List<Path> zoneFiles,
     List<NameRecord> records,
-    Geo geo) {
+    Geo geo,
+    Optional<ResponseLimit> limit) {
   /** Names of which none answers with regions. */
   public Names(
       Duration ttl,
@@ -32,7 +34,15 @@ public record Names(
       boolean dnssec,
       List<Path> zoneFiles,
       List<NameRecord> records) {
-    this(ttl, nameServers, hostmaster, dnssec, zoneFiles, records, Geo.NONE);
+    this(
+        ttl,
+        nameServers,
+        hostmaster,
+        dnssec,
+        zoneFiles,
+        records,
+        Geo.NONE,
+        Optional.of(ResponseLimit.DEFAULT));
   }
 
   /** Copies. */

@@ -1,5 +1,6 @@
 package dev.meridian.site;
 
+import dev.meridian.geo.Prefix;
 import dev.meridian.site.DomainNames.BadName;
 import dev.meridian.site.YamlReader.Field;
 import java.nio.file.Path;
@@ -10,11 +11,24 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
 
 /** Reads {@code names}: what the name server answers. */
 final class NamesReader {
   static final List<String> NAMES_KEYS =
-      List.of("ttl", "nameServers", "hostmaster", "dnssec", "zoneFiles", "records", "sets", "geo");
+      List.of(
+          "ttl",
+          "nameServers",
+          "hostmaster",
+          "dnssec",
+          "zoneFiles",
+          "records",
+          "sets",
+          "geo",
+          "rateLimit");
+
+  private static final List<String> LIMIT_KEYS = List.of("perSecond", "slip", "exempt");
+  private static final int MAX_EXEMPT = 100;
 
   static final Duration DEFAULT_TTL = Duration.ofMinutes(5);
 
@@ -73,7 +87,49 @@ final class NamesReader {
         signed != null && signed,
         zoneFiles,
         reader.records(),
-        new GeoReader(yaml, files, folder, regions).read(fields.get("geo"), reader.answers()));
+        new GeoReader(yaml, files, folder, regions).read(fields.get("geo"), reader.answers()),
+        limit(fields.get("rateLimit")));
+  }
+
+  private Optional<ResponseLimit> limit(@Nullable Field field) {
+    ResponseLimit usual = ResponseLimit.DEFAULT;
+    if (field == null) {
+      return Optional.of(usual);
+    }
+    if (field.value() instanceof ScalarNode scalar && scalar.getValue().equals("off")) {
+      return Optional.empty();
+    }
+    Map<String, Field> fields = yaml.fields(field, "rateLimit", LIMIT_KEYS);
+    Field perSecond = fields.get("perSecond");
+    Integer rate =
+        perSecond == null ? null : yaml.integer(perSecond.value(), "perSecond", 1, 1_000_000);
+    Field slip = fields.get("slip");
+    Integer slips = slip == null ? null : yaml.integer(slip.value(), "slip", 0, 100);
+    Field exempt = fields.get("exempt");
+    List<Prefix> prefixes = new ArrayList<>(ResponseLimit.LOOPBACK);
+    List<Node> items = items(exempt, "exempt");
+    if (exempt != null && items.size() > MAX_EXEMPT) {
+      yaml.problem(exempt.value(), "there are at most " + MAX_EXEMPT + " exempt networks.");
+    }
+    for (Node item : items) {
+      String text = yaml.string(item, "a network");
+      Optional<Prefix> prefix = text == null ? Optional.empty() : Prefix.parse(text);
+      if (prefix.isPresent()) {
+        prefixes.add(prefix.get());
+      } else if (text != null) {
+        yaml.problem(
+            item,
+            "'"
+                + YamlReader.shorten(text)
+                + "' is no network; write it as 192.0.2.0/24 or 2001:db8::/32, with no bits after"
+                + " its length.");
+      }
+    }
+    return Optional.of(
+        new ResponseLimit(
+            rate == null ? usual.perSecond() : rate,
+            slips == null ? usual.slip() : slips,
+            prefixes));
   }
 
   private List<Node> items(@Nullable Field field, String what) {

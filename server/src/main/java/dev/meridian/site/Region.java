@@ -2,7 +2,9 @@ package dev.meridian.site;
 
 import dev.meridian.geo.Position;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -11,8 +13,15 @@ import java.util.Optional;
  * @param name what {@code site.yaml} calls it
  * @param location where it is; always known of regions that are answered by distance
  * @param addresses those of its nodes, of IPv4, IPv6 or both; at least one
+ * @param health how it is found out which of them can serve; empty if nobody tries
+ * @param probed where each of them is tried; nothing without {@code health}
  */
-public record Region(String name, Optional<Position> location, List<InetAddress> addresses) {
+public record Region(
+    String name,
+    Optional<Position> location,
+    List<InetAddress> addresses,
+    Optional<HealthCheck> health,
+    Map<InetAddress, InetSocketAddress> probed) {
   /** Most regions of a site. */
   public static final int MAX_REGIONS = 32;
 
@@ -22,5 +31,6 @@ public record Region(String name, Optional<Position> location, List<InetAddress>
   /** Copies. */
   public Region {
     addresses = List.copyOf(addresses);
+    probed = Map.copyOf(probed);
   }
 }

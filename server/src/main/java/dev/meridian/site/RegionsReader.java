@@ -2,36 +2,52 @@ package dev.meridian.site;
 
 import dev.meridian.geo.Position;
 import dev.meridian.site.YamlReader.Field;
+import java.net.Inet4Address;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
 
 /** Reads {@code regions}: the site's data centres, where they are and how they are reached. */
 final class RegionsReader {
-  static final List<String> REGION_KEYS = List.of("location", "addresses");
+  static final List<String> REGION_KEYS = List.of("location", "addresses", "health");
+  private static final List<String> ADDRESS_KEYS = List.of("address", "probe");
 
   /** What regions and sets may be called: they are told apart from addresses and policies. */
   static final String NAME = "[a-z][a-z0-9-]{0,29}";
 
   private final YamlReader yaml;
+  private final HealthReader health;
   private final Map<InetAddress, String> taken = new HashMap<>();
 
-  RegionsReader(YamlReader yaml) {
+  RegionsReader(YamlReader yaml, String mainDomain) {
     this.yaml = yaml;
+    this.health = new HealthReader(yaml, mainDomain);
   }
 
-  /** The regions by name, in their order. */
-  Map<String, Region> regions(@Nullable Field field) {
+  /**
+   * The regions by name, in their order.
+   *
+   * @param general the check of all regions that do not have their own
+   */
+  Map<String, Region> regions(@Nullable Field field, @Nullable Field general) {
     Map<String, Region> regions = new LinkedHashMap<>();
+    Optional<HealthCheck> check = health.read(general, "health", Optional.empty());
+    if (general != null && field == null) {
+      yaml.problem(
+          general.key(), "there are no regions whose health could be checked; remove 'health'.");
+    }
     for (Map.Entry<String, Field> entry : yaml.fields(field, "regions", null).entrySet()) {
       if (isName(yaml, entry.getValue().key(), entry.getKey(), "region")) {
-        Region region = region(entry.getKey(), entry.getValue());
+        Region region = region(entry.getKey(), entry.getValue(), check);
         regions.put(entry.getKey(), region);
       }
     }
@@ -55,11 +71,19 @@ final class RegionsReader {
     return true;
   }
 
-  private Region region(String name, Field field) {
+  /** An address as it stands there, and where it is tried if that is elsewhere. */
+  private record Written(InetAddress address, Optional<Probe> probe) {}
+
+  /** Where to probe; the port may be the check's. */
+  private record Probe(InetAddress address, OptionalInt port) {}
+
+  private Region region(String name, Field field, Optional<HealthCheck> general) {
     Map<String, Field> fields = yaml.fields(field.value(), "region '" + name + "'", REGION_KEYS);
     Field location = fields.get("location");
     Field addresses = fields.get("addresses");
-    List<InetAddress> found = new ArrayList<>();
+    Optional<HealthCheck> check =
+        health.read(fields.get("health"), "the health of region '" + name + "'", general);
+    List<Written> found = new ArrayList<>();
     if (addresses == null) {
       yaml.problem(
           field.key(),
@@ -70,12 +94,24 @@ final class RegionsReader {
     } else {
       found = addresses(name, addresses.value());
     }
+    Map<InetAddress, InetSocketAddress> probed = new LinkedHashMap<>();
+    for (Written written : check.isEmpty() ? List.<Written>of() : found) {
+      Probe probe = written.probe().orElse(new Probe(written.address(), OptionalInt.empty()));
+      probed.put(
+          written.address(),
+          new InetSocketAddress(
+              probe.address(), probe.port().orElse(check.orElseThrow().portToTry())));
+    }
     return new Region(
-        name, location == null ? Optional.empty() : location(location.value()), found);
+        name,
+        location == null ? Optional.empty() : location(location.value()),
+        found.stream().map(Written::address).toList(),
+        check,
+        probed);
   }
 
-  private List<InetAddress> addresses(String region, Node node) {
-    List<InetAddress> addresses = new ArrayList<>();
+  private List<Written> addresses(String region, Node node) {
+    List<Written> addresses = new ArrayList<>();
     List<Node> items = yaml.oneOrMore(node, "addresses");
     if (items == null) {
       return addresses;
@@ -84,37 +120,91 @@ final class RegionsReader {
       yaml.problem(node, "a region has 1 to " + Region.MAX_ADDRESSES + " addresses.");
     }
     for (Node item : items) {
-      String text = yaml.string(item, "an address");
-      if (text == null) {
-        continue;
+      Node at = item;
+      Optional<Probe> probe = Optional.empty();
+      if (item instanceof MappingNode) {
+        Map<String, Field> fields = yaml.fields(item, "an address", ADDRESS_KEYS);
+        Field address = fields.get("address");
+        if (address == null) {
+          yaml.problem(item, "'address' is missing: the one that clients shall connect to.");
+          continue;
+        }
+        at = address.value();
+        Field elsewhere = fields.get("probe");
+        probe = elsewhere == null ? Optional.empty() : probe(elsewhere.value());
       }
-      String literal = RecordsReader.ipv4(text);
-      literal = literal == null ? RecordsReader.ipv6(text) : literal;
-      if (literal == null) {
-        yaml.problem(
-            item,
-            "'"
-                + YamlReader.shorten(text)
-                + "' is no address; write it as 192.0.2.1 or 2001:db8::1.");
-        continue;
+      InetAddress address = address(region, at);
+      if (address != null) {
+        addresses.add(new Written(address, probe));
       }
-      InetAddress address = InetAddress.ofLiteral(literal);
-      String other = taken.putIfAbsent(address, region);
-      if (other != null) {
-        yaml.problem(
-            item,
-            other.equals(region)
-                ? "'" + text + "' stands twice."
-                : "'"
-                    + text
-                    + "' is an address of region '"
-                    + other
-                    + "' already; a node is in one region.");
-        continue;
-      }
-      addresses.add(address);
     }
     return addresses;
+  }
+
+  private @Nullable InetAddress address(String region, Node node) {
+    String text = yaml.string(node, "an address");
+    if (text == null) {
+      return null;
+    }
+    InetAddress address = literal(text);
+    if (address == null) {
+      yaml.problem(
+          node,
+          "'"
+              + YamlReader.shorten(text)
+              + "' is no address; write it as 192.0.2.1 or 2001:db8::1.");
+      return null;
+    }
+    String other = taken.putIfAbsent(address, region);
+    if (other != null) {
+      yaml.problem(
+          node,
+          other.equals(region)
+              ? "'" + text + "' stands twice."
+              : "'"
+                  + text
+                  + "' is an address of region '"
+                  + other
+                  + "' already; a node is in one region.");
+      return null;
+    }
+    return address;
+  }
+
+  private static @Nullable InetAddress literal(String text) {
+    String literal = RecordsReader.ipv4(text);
+    literal = literal == null ? RecordsReader.ipv6(text) : literal;
+    return literal == null ? null : InetAddress.ofLiteral(literal);
+  }
+
+  /** An address, with a port or without. */
+  private Optional<Probe> probe(Node node) {
+    String text = yaml.string(node, "probe");
+    if (text == null) {
+      return Optional.empty();
+    }
+    InetAddress alone = literal(text);
+    if (alone != null) {
+      return Optional.of(new Probe(alone, OptionalInt.empty()));
+    }
+    int colon = text.lastIndexOf(':');
+    String host = colon < 0 ? "" : text.substring(0, colon);
+    boolean bracketed = host.startsWith("[") && host.endsWith("]");
+    InetAddress address = literal(bracketed ? host.substring(1, host.length() - 1) : host);
+    String port = text.substring(colon + 1);
+    if (address == null
+        || bracketed == address instanceof Inet4Address
+        || !port.matches("[1-9][0-9]{0,4}")
+        || Integer.parseInt(port) > 65535) {
+      yaml.problem(
+          node,
+          "'"
+              + YamlReader.shorten(text)
+              + "' is no address to probe; write it as 10.0.0.1, 10.0.0.1:8080 or"
+              + " '[2001:db8::1]:8080'.");
+      return Optional.empty();
+    }
+    return Optional.of(new Probe(address, OptionalInt.of(Integer.parseInt(port))));
   }
 
   private Optional<Position> location(Node node) {

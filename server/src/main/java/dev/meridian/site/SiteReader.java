@@ -22,6 +22,7 @@ final class SiteReader {
           "rules",
           "collections",
           "regions",
+          "health",
           "names",
           "limits");
 
@@ -83,7 +84,8 @@ final class SiteReader {
                 fields.get("names"),
                 domains,
                 folder,
-                new RegionsReader(yaml).regions(fields.get("regions"))),
+                new RegionsReader(yaml, domains.isEmpty() ? "" : domains.getFirst())
+                    .regions(fields.get("regions"), fields.get("health"))),
         new LimitsReader(yaml).limits(fields.get("limits")));
   }
 

@@ -166,6 +166,14 @@ public final class AdminListener implements AutoCloseable {
           default -> only(method, "GET, POST");
         }
       }
+      case "/regions" -> {
+        operatorOnly(context);
+        switch (method) {
+          case "GET" -> json(context, Status.OK_200, views.regions());
+          case "POST" -> drainRegion(context);
+          default -> only(method, "GET, POST");
+        }
+      }
       case "/where" -> {
         operatorOnly(context);
         only(method, "GET");
@@ -213,7 +221,7 @@ public final class AdminListener implements AutoCloseable {
         throw new ProblemException(
             Problem.notFound(
                 "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                    + " /where, /names/keys, /keys, /tokens, /nodes and /backup."));
+                    + " /where, /regions, /names/keys, /keys, /tokens, /nodes and /backup."));
       }
     }
   }
@@ -283,6 +291,21 @@ public final class AdminListener implements AutoCloseable {
     }
     views.replaceZoneKey(zone, new Json.Bool(true).equals(members.get("parentHasIt")));
     json(context, Status.OK_200, views.zoneKeys());
+  }
+
+  /** Takes {@code {"region","drained","reason"}}, the last optional. */
+  private void drainRegion(RequestContext context) {
+    Json body = Json.parse(Bodies.read(context, MAX_KEY_BYTES));
+    if (!(body instanceof Json.Obj(Map<String, Json> members))
+        || !Set.of("region", "drained", "reason").containsAll(members.keySet())
+        || !(members.get("region") instanceof Json.Str(String region))
+        || !(members.get("drained") instanceof Json.Bool(boolean drained))) {
+      throw new InvalidInputException(
+          "A region is drained with {\"region\":…,\"drained\":true} and perhaps \"reason\".");
+    }
+    String reason = text(members, "reason");
+    views.drainRegion(region, drained, reason == null ? "" : reason);
+    json(context, Status.OK_200, views.regions());
   }
 
   private void revokeKey(RequestContext context, String id) {

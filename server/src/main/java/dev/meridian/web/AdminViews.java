@@ -22,6 +22,18 @@ public interface AdminViews {
    */
   byte[] where(String address, Optional<String> name);
 
+  /** The regions, whether they are ready, and what is known of their addresses: a JSON object. */
+  byte[] regions();
+
+  /**
+   * Keeps clients from a region, or lets them go there again; on return that is noted, and is so on
+   * all nodes within a second.
+   *
+   * @param reason why, for other operators; may be empty
+   * @throws dev.meridian.document.InvalidInputException if there is no such region
+   */
+  void drainRegion(String region, boolean drained, String reason);
+
   /** All metrics in Prometheus' text format. */
   String metrics();
 

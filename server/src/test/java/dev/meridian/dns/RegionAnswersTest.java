@@ -128,12 +128,13 @@ class RegionAnswersTest {
   @Test
   void failoverTakesTheFirstThatIsReady() throws IOException {
     assertThat(ask("first.near.test", Type.A, "101.0.0.0/24")).isEqualTo(EU);
-    Zones without = zones.with(new Readiness(Set.of("eu"), Set.of()));
+    Zones without = zones.with(new Readiness(Set.of("eu"), Set.of(), Set.of(), Set.of()));
     assertThat(ask(without, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
     assertThat(ask(without, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
     assertThat(ask(without, "all.near.test", Type.A, "81.2.70.0/24")).isEqualTo(US + "," + ASIA);
     // All that a choice has are down: all are answered.
-    Zones none = zones.with(new Readiness(Set.of("eu", "us", "asia"), Set.of()));
+    Zones none =
+        zones.with(new Readiness(Set.of("eu", "us", "asia"), Set.of(), Set.of(), Set.of()));
     assertThat(ask(none, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU + "," + US);
     assertThat(ask(none.with(Readiness.ALL), "first.near.test", Type.A, "9.9.9.0/24"))
         .isEqualTo(EU);
@@ -149,13 +150,49 @@ class RegionAnswersTest {
 
   @Test
   void fullRegionSpillsOverWhileAnotherHasRoom() throws IOException {
-    Zones full = zones.with(new Readiness(Set.of(), Set.of("eu")));
+    Zones full = zones.with(new Readiness(Set.of(), Set.of("eu"), Set.of(), Set.of()));
     assertThat(ask(full, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
     assertThat(full.where(java.net.InetAddress.ofLiteral("81.2.70.1"), java.util.Optional.empty()))
         .contains("ready      all regions; above capacity: eu");
-    Zones allFull = zones.with(new Readiness(Set.of("us"), Set.of("eu", "asia")));
+    Zones allFull =
+        zones.with(new Readiness(Set.of("us"), Set.of("eu", "asia"), Set.of(), Set.of()));
     assertThat(ask(allFull, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);
     assertThat(ask(allFull, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);
+  }
+
+  private static Readiness silent(String... addresses) {
+    return new Readiness(
+        Set.of(),
+        Set.of(),
+        Set.of(),
+        java.util.Arrays.stream(addresses)
+            .map(java.net.InetAddress::ofLiteral)
+            .collect(java.util.stream.Collectors.toSet()));
+  }
+
+  @Test
+  void silentAddressesAreLeftOutAndSilentRegionsPassedOver() throws IOException {
+    Zones one = zones.with(silent("192.0.2.1"));
+    assertThat(ask(one, "near.test", Type.A, "81.2.70.0/24")).isEqualTo("192.0.2.2");
+    assertThat(ask(one, "near.test", Type.AAAA, "81.2.70.0/24")).isEqualTo("2001:db8:1:0:0:0:0:1");
+    assertThat(ask(one, "all.near.test", Type.A, "81.2.70.0/24"))
+        .isEqualTo("192.0.2.2," + US + "," + ASIA);
+    // IPv4 and IPv6 go down apart.
+    Zones v4 = zones.with(silent("192.0.2.1", "192.0.2.2"));
+    assertThat(ask(v4, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
+    assertThat(ask(v4, "near.test", Type.AAAA, "81.2.70.0/24")).isEqualTo("2001:db8:1:0:0:0:0:1");
+    // All of a choice: all, as nothing would be no better.
+    Zones none = zones.with(silent("192.0.2.1", "192.0.2.2", "198.51.100.1", "203.0.113.1"));
+    assertThat(ask(none, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU + "," + US);
+  }
+
+  @Test
+  void drainedRegionsComeBeforeThoseThatAreDown() throws IOException {
+    Zones drained = zones.with(new Readiness(Set.of(), Set.of("us"), Set.of("eu"), Set.of()));
+    // Rather a full region than a drained one.
+    assertThat(ask(drained, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
+    Zones rest = zones.with(new Readiness(Set.of("us"), Set.of(), Set.of("eu"), Set.of()));
+    assertThat(ask(rest, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);
   }
 
   @Test
@@ -171,7 +208,7 @@ class RegionAnswersTest {
     }
     assertThat(counts.keySet()).containsExactlyInAnyOrder(EU, US);
     assertThat(counts.get(EU)).isBetween(5700, 6300);
-    Zones without = zones.with(new Readiness(Set.of("us"), Set.of()));
+    Zones without = zones.with(new Readiness(Set.of("us"), Set.of(), Set.of(), Set.of()));
     for (int i = 0; i < 50; i++) {
       assertThat(ask(without, "split.near.test", Type.A, "101.0.0.0/24")).isEqualTo(EU);
     }

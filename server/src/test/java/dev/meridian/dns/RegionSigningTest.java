@@ -101,7 +101,8 @@ class RegionSigningTest {
 
   @Test
   void regionsThatAreDownAreLeftOutOfSignedAnswers() throws Exception {
-    Responder responder = Wired.responder(zones.with(new Readiness(Set.of("eu"), Set.of())));
+    Responder responder =
+        Wired.responder(zones.with(new Readiness(Set.of("eu"), Set.of(), Set.of(), Set.of())));
     Message answer = ask(responder, "near.test", Type.A, "81.2.70.0/24");
     assertThat(GeoSite.addresses(answer)).isEqualTo("198.51.100.1");
     assertThat(Signatures.verify(answer, keys, clock.instant())).isEmpty();

@@ -58,7 +58,22 @@ class SiteSchemaTest {
         cities/*/visits:
       regions:
         eu: {location: [50.11, 8.68], addresses: [192.0.2.1, "2001:db8::1"]}
-        us: {location: [39, -77.5], addresses: 198.51.100.1}
+        us:
+          location: [39, -77.5]
+          addresses: [{address: 198.51.100.1, probe: 10.0.0.1:8080}]
+          health: {path: /us}
+        lab: {addresses: 203.0.113.1, health: off}
+      health:
+        probe: https
+        port: 8443
+        path: /up
+        host: www.a.test
+        status: [200, 204]
+        verify: false
+        interval: 10 s
+        timeout: 500 ms
+        down: 3
+        up: 2
       names:
         ttl: 10 min
         sets:
@@ -69,6 +84,7 @@ class SiteSchemaTest {
           prefixes: {10.0.0.0/8: eu, "2001:db8::/32": [us, eu]}
           countries: {CA: us}
           continents: {AF: [eu, us]}
+        rateLimit: {perSecond: 100, slip: 1, exempt: [10.0.0.0/8]}
         nameServers: ns1.a.test
         hostmaster: dns@a.test
         zoneFiles: []

@@ -1,0 +1,103 @@
+package dev.meridian.dns;
+
+import dev.meridian.geo.Prefix;
+import dev.meridian.site.ResponseLimit;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.security.SecureRandom;
+
+/**
+ * Bounds how often one network gets one response over UDP, so that nobody is flooded by our answers
+ * to queries with a forged source: each account is one network (a /24 or a /56) and one response.
+ * For any thread; it allocates nothing and never waits.
+ *
+ * <p>An account holds when it would be empty again if all of its responses were spread evenly (the
+ * generic cell rate algorithm). There are two places where it may be, beside each other; if both
+ * are taken, the one of less use makes room, so that a flood costs only a little memory and at
+ * worst forgets accounts.
+ */
+final class RateLimit {
+  /** A long each: 2 MiB. */
+  private static final int SLOTS = 1 << 18;
+
+  /** The upper bits of a slot tell accounts apart, the lower are microseconds. */
+  private static final int TIME_BITS = 44;
+
+  private static final long TIME_MASK = (1L << TIME_BITS) - 1;
+  private static final int TRIES = 4;
+  private static final long SECOND = 1_000_000;
+  private static final VarHandle SLOT = MethodHandles.arrayElementVarHandle(long[].class);
+
+  /** So that nobody knows which accounts share a place. */
+  private static final long SEED = new SecureRandom().nextLong();
+
+  private final ResponseLimit settings;
+  private final long[] slots = new long[SLOTS];
+  private final long began = System.nanoTime();
+  private final long interval;
+
+  RateLimit(ResponseLimit settings) {
+    this.settings = settings;
+    this.interval = Math.max(1, SECOND / settings.perSecond());
+  }
+
+  /**
+   * Whether a response may be given now; if so, that counts.
+   *
+   * @param response tells this response from others
+   * @param client located
+   * @param now a time of {@link System#nanoTime}
+   */
+  boolean allows(int response, Client client, long now) {
+    long network = client.isV4() ? client.high() >>> 40 : client.high() | 0xffL;
+    return take(hash(network, response), Math.max(1, (now - began) / 1000 + SECOND))
+        || isExempt(client);
+  }
+
+  /** Whether a client that gets no response shall hear that it can ask over TCP. */
+  boolean slips(Client client) {
+    return settings.slip() > 0 && client.below(settings.slip()) == 0;
+  }
+
+  private static long hash(long network, int response) {
+    long hash = (network ^ SEED) * 0x9E3779B97F4A7C15L;
+    hash = (hash ^ (hash >>> 32) ^ response) * 0xD6E8FEB86659FD93L;
+    return hash ^ (hash >>> 32);
+  }
+
+  private boolean take(long hash, long micros) {
+    int first = (int) hash & (SLOTS - 1);
+    long tag = hash >>> TIME_BITS << TIME_BITS;
+    for (int tries = 0; tries < TRIES; tries++) {
+      int at = first;
+      long seen = (long) SLOT.getOpaque(slots, at);
+      if ((seen & ~TIME_MASK) != tag) {
+        long other = (long) SLOT.getOpaque(slots, first ^ 1);
+        if ((other & ~TIME_MASK) == tag || (other & TIME_MASK) < (seen & TIME_MASK)) {
+          at = first ^ 1;
+          seen = other;
+        }
+      }
+      long empty = (seen & ~TIME_MASK) == tag ? Math.max(seen & TIME_MASK, micros) : micros;
+      // A second's worth at once, and then at the rate.
+      if (empty + interval - micros > SECOND) {
+        return false;
+      }
+      if (SLOT.compareAndSet(slots, at, seen, tag | ((empty + interval) & TIME_MASK))) {
+        return true;
+      }
+    }
+    return true; // others count on it just now
+  }
+
+  private boolean isExempt(Client client) {
+    for (Prefix prefix : settings.exempt()) {
+      if (prefix.v4() == client.isV4()
+          && ((prefix.high() ^ client.high()) & Prefix.highMask(prefix.length())) == 0
+          && ((prefix.low() ^ client.low()) & Prefix.lowMask(prefix.length())) == 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

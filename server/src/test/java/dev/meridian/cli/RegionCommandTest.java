@@ -1,0 +1,168 @@
+package dev.meridian.cli;
+
+import static dev.meridian.cli.Ran.run;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.net.httpserver.HttpServer;
+import dev.meridian.dns.Lookup;
+import dev.meridian.node.Node;
+import dev.meridian.node.NodeOptions;
+import dev.meridian.site.Listeners;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A node whose regions' servers come and go, and are drained. */
+@Timeout(180)
+class RegionCommandTest {
+  @TempDir Path folder;
+
+  private Node up(int... ports) throws Exception {
+    Files.createDirectories(folder.resolve("site"));
+    Files.writeString(
+        folder.resolve("site/site.yaml"),
+        """
+        domains: region.test
+        health: {probe: http, interval: 1 s, timeout: 500 ms, down: 2, up: 1}
+        regions:
+          eu:
+            addresses:
+              - {address: 192.0.2.1, probe: "127.0.0.1:%d"}
+              - {address: 192.0.2.2, probe: "127.0.0.1:%d"}
+          us: {addresses: [{address: 198.51.100.1, probe: "127.0.0.1:%d"}]}
+        names:
+          records:
+            www: {answer: failover, regions: [eu, us], ttl: 5 s}
+        """
+            .formatted(ports[0], ports[1], ports[2]));
+    InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
+    return Node.start(
+        new NodeOptions(
+            folder.resolve("site"),
+            folder.resolve("data"),
+            _ -> new Listeners(Optional.empty(), Optional.empty(), Optional.of(any), any, any),
+            true,
+            "test"));
+  }
+
+  private Ran at(Node node, String... args) {
+    String[] all = Arrays.copyOf(args, args.length + 4);
+    all[args.length] = "--admin";
+    all[args.length + 1] = "http://127.0.0.1:" + node.listeners().admin().getPort();
+    all[args.length + 2] = "--data";
+    all[args.length + 3] = folder.resolve("data").toString();
+    return run("", all);
+  }
+
+  private static HttpServer server(int port) throws IOException {
+    HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", port), 16);
+    server.createContext("/", exchange -> exchange.sendResponseHeaders(200, -1));
+    server.start();
+    return server;
+  }
+
+  private static String answer(Node node) throws IOException {
+    return new Lookup("www.region.test", "A", node.listeners().dns().orElseThrow(), false)
+        .ask()
+        .text();
+  }
+
+  private static void await(Callable<Boolean> condition) throws Exception {
+    long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (!condition.call()) {
+      assertThat(System.nanoTime()).isLessThan(end);
+      Thread.sleep(20);
+    }
+  }
+
+  @Test
+  void answersFollowServersAndOperators() throws Exception {
+    HttpServer first = server(0);
+    HttpServer second = server(0);
+    HttpServer third = server(0);
+    int port = first.getAddress().getPort();
+    try {
+      try (Node node = up(port, second.getAddress().getPort(), third.getAddress().getPort())) {
+        assertThat(answer(node)).contains("192.0.2.1", "192.0.2.2").doesNotContain("198.51.100.1");
+
+        // Of a region the addresses that can serve.
+        first.stop(0);
+        await(() -> !answer(node).contains("192.0.2.1"));
+        assertThat(answer(node)).contains("192.0.2.2");
+        assertThat(at(node, "region", "list").ok().out())
+            .containsPattern("eu +ready +192.0.2.1 +no .*refused")
+            .containsPattern("192.0.2.2 +yes")
+            .containsPattern("us +ready");
+        assertThat(at(node, "status").ok().out()).contains("eu ready (1 of 2 up), us ready");
+        assertThat(at(node, "dns", "where", "9.9.9.9").ok().out())
+            .contains("ready      all regions; down: 192.0.2.1");
+
+        // None of a region: the next.
+        second.stop(0);
+        await(() -> answer(node).contains("198.51.100.1"));
+        assertThat(answer(node)).doesNotContain("192.0.2.");
+        assertThat(at(node, "region", "list").ok().out()).containsPattern("eu +down");
+
+        // None at all: all, as nothing would be no better.
+        third.stop(0);
+        await(() -> answer(node).contains("192.0.2.1"));
+        assertThat(answer(node)).contains("192.0.2.2", "198.51.100.1");
+
+        first = server(port);
+        await(() -> !answer(node).contains("198.51.100.1"));
+        assertThat(answer(node)).contains("192.0.2.1").doesNotContain("192.0.2.2");
+      }
+    } finally {
+      first.stop(0);
+      second.stop(0);
+      third.stop(0);
+    }
+  }
+
+  @Test
+  void drainsAreRememberedUntilTheyEnd() throws Exception {
+    HttpServer all = server(0);
+    int port = all.getAddress().getPort();
+    try {
+      try (Node node = up(port, port, port)) {
+        assertThat(at(node, "region", "drain", "eu", "--reason", "new routers").ok().out())
+            .contains("eu");
+        await(() -> answer(node).contains("198.51.100.1"));
+        assertThat(answer(node)).doesNotContain("192.0.2.");
+        assertThat(at(node, "region", "list").ok().out())
+            .containsPattern("eu +drained +192.0.2.1 +yes .*new routers");
+        assertThat(at(node, "region", "list", "--json").ok().out())
+            .contains("\"state\":\"drained\"", "\"reason\":\"new routers\"");
+        assertThat(at(node, "dns", "where", "9.9.9.9").ok().out()).contains("drained: eu");
+        // All drained: clients are sent where their operator is still at work.
+        at(node, "region", "drain", "us").ok();
+        await(() -> answer(node).contains("192.0.2.1"));
+        assertThat(at(node, "region", "drain", "ue").failed(ExitCode.FAILED).err())
+            .contains("did you mean 'eu'?");
+        assertThat(
+                at(node, "region", "drain", "eu", "--reason", "x".repeat(201))
+                    .failed(ExitCode.FAILED)
+                    .err())
+            .contains("at most 200 characters");
+      }
+      try (Node node = up(port, port, port)) {
+        at(node, "region", "undrain", "us").ok();
+        await(() -> answer(node).contains("198.51.100.1") && !answer(node).contains("192.0.2."));
+        at(node, "region", "undrain", "eu").ok();
+        at(node, "region", "undrain", "eu").ok(); // twice is once
+        await(() -> answer(node).contains("192.0.2.1"));
+        assertThat(at(node, "region", "list").ok().out()).containsPattern("eu +ready");
+      }
+    } finally {
+      all.stop(0);
+    }
+  }
+}
