@@ -50,8 +50,7 @@ final class RateLimit {
    */
   boolean allows(int response, Client client, long now) {
     long network = client.isV4() ? client.high() >>> 40 : client.high() | 0xffL;
-    return take(hash(network, response), (now - began) / 1000 + SECOND)
-        || isExempt(client);
+    return take(hash(network, response), (now - began) / 1000 + SECOND) || isExempt(client);
   }
 
   /** Whether a client that gets no response shall hear that it can ask over TCP. */

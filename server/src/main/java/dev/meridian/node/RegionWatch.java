@@ -69,8 +69,6 @@ final class RegionWatch implements AutoCloseable {
   /** Of which {@link #now} was told; of the watching thread. */
   private List<Region> told = List.of();
 
-
-
   /**
    * Begins to watch.
    *

@@ -752,8 +752,7 @@ public final class Cluster implements AutoCloseable {
     Map<Boolean, List<Member>> nodes =
         catalog().nodes(EVENTUAL).stream()
             .collect(Collectors.partitioningBy(node -> silent.contains(node.id())));
-    return new Hearing(
-        nodes.getOrDefault(true, List.of()), nodes.getOrDefault(false, List.of()));
+    return new Hearing(nodes.getOrDefault(true, List.of()), nodes.getOrDefault(false, List.of()));
   }
 
   /** Makes a site the one that all nodes serve. */

@@ -207,13 +207,13 @@ class AbuseTest {
   @Test
   void whatIsNoAnswerIsLimitedToo() throws IOException {
     limit(10, 0, List.of());
-    Message chaos = Message.newQuery(Record.newRecord(Name.fromString("id.server."), Type.TXT, DClass.CH));
+    Message chaos =
+        Message.newQuery(Record.newRecord(Name.fromString("id.server."), Type.TXT, DClass.CH));
     byte[] notify = query("near.test", null).toWire();
     notify[2] |= 0x20;
     byte[] twoQuestions = query("near.test", null).toWire();
     twoQuestions[5] = 2;
-    byte[] version =
-        Wired.edns(Wired.query("near.test", Type.A), 1, 1232, false).toWire();
+    byte[] version = Wired.edns(Wired.query("near.test", Type.A), 1, 1232, false).toWire();
     for (byte[] query : List.of(chaos.toWire(), notify, twoQuestions, version)) {
       Responder responder = responder("192.0.2.1");
       int answered = 0;
@@ -249,8 +249,7 @@ class AbuseTest {
             0,
             0,
             0,
-            List.of(
-                new GenericEDNSOption(Cookies.CODE, HexFormat.of().parseHex(CLIENT_COOKIE)))),
+            List.of(new GenericEDNSOption(Cookies.CODE, HexFormat.of().parseHex(CLIENT_COOKIE)))),
         Section.ADDITIONAL);
     Responder responder = responder("192.0.2.1");
     defences.cookies(new Cookies(SECRET, SECRET));
@@ -351,15 +350,17 @@ class AbuseTest {
     responder.from(client -> client.cameFrom(0xc0000201));
     byte[] query = query("plain.near.test", CLIENT_COOKIE + "00".repeat(16)).toWire();
     byte[] out = new byte[Wire.MAX_UDP];
-    for (int i = 0; i < 200_000; i++) {
-      responder.respond(query, 0, query.length, out, 0, false);
-    }
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-    long before = threads.getCurrentThreadAllocatedBytes();
-    for (int i = 0; i < 100_000; i++) {
-      responder.respond(query, 0, query.length, out, 0, false);
+    // Until the last of it is compiled, the JVM itself allocates a little.
+    long least = Long.MAX_VALUE;
+    for (int round = 0; round < 50 && least > 1000; round++) {
+      long before = threads.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < 20_000; i++) {
+        responder.respond(query, 0, query.length, out, 0, false);
+      }
+      least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
     }
-    assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(100_000);
+    assertThat(least).isLessThan(1000);
     assertThat(Arrays.equals(out, new byte[Wire.MAX_UDP])).isFalse();
   }
 }
