@@ -152,11 +152,12 @@ final class RegionCommand implements Runnable {
       boolean first = true;
       for (JsonNode address : region.path("addresses")) {
         boolean up = address.path("up").asBoolean(true);
+        String heard = address.has("up") ? (up ? "yes" : Table.paint(console, "31", "no")) : "?";
         table.row(
             first ? region.path("region").asString("") : "",
             first ? state(console, region.path("state").asString("")) : "",
             address.path("address").asString(""),
-            up ? "yes" : Table.paint(console, "31", "no"),
+            heard,
             address.path("probed").asString("-"),
             address.has("since") ? age(address.path("since").asString("")) : "-",
             address.has("tookMillis") ? address.path("tookMillis").asLong() + " ms" : "-",

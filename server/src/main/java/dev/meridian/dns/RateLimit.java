@@ -50,8 +50,7 @@ final class RateLimit {
    */
   boolean allows(int response, Client client, long now) {
     long network = client.isV4() ? client.high() >>> 40 : client.high() | 0xffL;
-    return take(hash(network, response), Math.max(1, (now - began) / 1000 + SECOND))
-        || isExempt(client);
+    return take(hash(network, response), (now - began) / 1000 + SECOND) || isExempt(client);
   }
 
   /** Whether a client that gets no response shall hear that it can ask over TCP. */
@@ -73,21 +72,28 @@ final class RateLimit {
       long seen = (long) SLOT.getOpaque(slots, at);
       if ((seen & ~TIME_MASK) != tag) {
         long other = (long) SLOT.getOpaque(slots, first ^ 1);
-        if ((other & ~TIME_MASK) == tag || (other & TIME_MASK) < (seen & TIME_MASK)) {
+        if ((other & ~TIME_MASK) == tag || ahead(other, micros) < ahead(seen, micros)) {
           at = first ^ 1;
           seen = other;
         }
       }
-      long empty = (seen & ~TIME_MASK) == tag ? Math.max(seen & TIME_MASK, micros) : micros;
+      long ahead = (seen & ~TIME_MASK) == tag ? ahead(seen, micros) : 0;
       // A second's worth at once, and then at the rate.
-      if (empty + interval - micros > SECOND) {
+      if (ahead + interval > SECOND) {
         return false;
       }
-      if (SLOT.compareAndSet(slots, at, seen, tag | ((empty + interval) & TIME_MASK))) {
+      if (SLOT.compareAndSet(slots, at, seen, tag | ((micros + ahead + interval) & TIME_MASK))) {
         return true;
       }
     }
     return true; // others count on it just now
+  }
+
+  /** How long an account takes to be empty; times are cut, so one of long ago may seem to come. */
+  private static long ahead(long slot, long micros) {
+    int rest = Long.SIZE - TIME_BITS;
+    long ahead = (slot - micros) << rest >> rest;
+    return ahead < 0 || ahead > SECOND ? 0 : ahead;
   }
 
   private boolean isExempt(Client client) {

@@ -83,12 +83,13 @@ final class Responder {
     }
     Wire.putShort(out, to, Wire.getShort(in, from));
     if ((flags & Wire.OPCODE) != 0) {
-      return headerOnly(out, to, flags, Wire.NOTIMP);
+      return headerOnly(out, to, flags, Wire.NOTIMP, tcp);
     }
     int end = from + length;
     int questionEnd = parse(in, from, end);
-    if (questionEnd < 0) {
-      return headerOnly(out, to, flags, Wire.FORMERR);
+    boolean asksNothing = questionEnd == from + Wire.HEADER_LENGTH;
+    if (questionEnd < 0 || (asksNothing && cookieLength == 0)) {
+      return headerOnly(out, to, flags, Wire.FORMERR, tcp);
     }
     int questionLength = questionEnd - from;
     System.arraycopy(
@@ -97,7 +98,7 @@ final class Responder {
         out,
         to + Wire.HEADER_LENGTH,
         questionLength - Wire.HEADER_LENGTH);
-    Wire.putShort(out, to + 4, 1);
+    Wire.putShort(out, to + 4, asksNothing ? 0 : 1);
     counters.query(question.type);
     @Nullable Cookies cookies = cookieLength == 0 ? null : defences.cookies();
     if (cookies != null && !client.locate()) {
@@ -115,8 +116,12 @@ final class Responder {
     @Nullable Answer answer = null;
     boolean signed = false;
     int rcode;
+    ZoneSigner.@Nullable Wanted wanted = null;
+    Zones current = zones.get();
     if (edns && ednsVersion != 0) {
       rcode = Wire.BADVERS;
+    } else if (asksNothing) {
+      rcode = Wire.NOERROR; // whoever asks nothing wants a cookie (RFC 7873, section 5.4)
     } else if (Wire.getShort(in, questionEnd - 2) != DClass.IN
         || question.type == Type.AXFR
         || question.type == Type.IXFR) {
@@ -126,27 +131,24 @@ final class Responder {
         || question.type == Denial.NXNAME) { // RFC 9824, section 3.5
       rcode = Wire.FORMERR;
     } else {
-      Zones current = zones.get();
       answer = current.answer(question);
-      rcode = Wire.REFUSED;
-      @Nullable RateLimit rates = tcp ? null : defences.limit();
-      if (rates != null
-          && client.locate()
-          && !rates.allows(answer == null ? rcode : System.identityHashCode(answer), client, now)
-          && (cookies == null || !cookies.isGood(in, cookieAt, cookieLength, client, seconds()))) {
-        return limited(out, to, questionLength, copied, rates, cookies);
-      }
       answer = answer == null ? null : current.tailor(answer, client);
-      ZoneSigner.@Nullable Wanted wanted = answer == null ? null : wanted(answer);
-      if (answer != null && wanted != null) {
-        signed = dnssecOk;
-        answer = current.signed(answer, question, wanted, probe, budget);
-        if (answer == null) {
-          // Somebody asks for more new names than can be signed. Over TCP the source is no fake.
-          rcode = tcp ? Wire.SERVFAIL : Wire.NOERROR;
-          copied |= tcp ? 0 : Wire.TC;
-          counters.unsigned();
-        }
+      wanted = answer == null ? null : wanted(answer);
+      rcode = Wire.REFUSED;
+    }
+    if (!tcp
+        && isOverLimit(answer == null ? rcode : System.identityHashCode(answer))
+        && (cookies == null || !cookies.isGood(in, cookieAt, cookieLength, client, seconds()))) {
+      return limited(out, to, questionLength, copied, cookies);
+    }
+    if (answer != null && wanted != null) {
+      signed = dnssecOk;
+      answer = current.signed(answer, question, wanted, probe, budget);
+      if (answer == null) {
+        // Somebody asks for more new names than can be signed. Over TCP the source is no fake.
+        rcode = tcp ? Wire.SERVFAIL : Wire.NOERROR;
+        copied |= tcp ? 0 : Wire.TC;
+        counters.unsigned();
       }
     }
     int written;
@@ -175,6 +177,12 @@ final class Responder {
     return edns ? appendOpt(out, to, written, rcode, signed && compactOk, cookies) : written;
   }
 
+  /** Whether the client's network has had this response too often. */
+  private boolean isOverLimit(int response) {
+    @Nullable RateLimit rates = defences.limit();
+    return rates != null && client.locate() && !rates.allows(response, client, now);
+  }
+
   private static long seconds() {
     return System.currentTimeMillis() / 1000;
   }
@@ -185,13 +193,9 @@ final class Responder {
    * source that is no fake gets its answer so.
    */
   private int limited(
-      byte[] out,
-      int to,
-      int questionLength,
-      int copied,
-      RateLimit rates,
-      @Nullable Cookies cookies) {
-    boolean slips = rates.slips(client);
+      byte[] out, int to, int questionLength, int copied, @Nullable Cookies cookies) {
+    @Nullable RateLimit rates = defences.limit();
+    boolean slips = rates != null && rates.slips(client);
     counters.limited(slips);
     if (!slips) {
       return 0;
@@ -225,7 +229,11 @@ final class Responder {
     return 0;
   }
 
-  private int headerOnly(byte[] out, int to, int flags, int rcode) {
+  private int headerOnly(byte[] out, int to, int flags, int rcode, boolean tcp) {
+    if (!tcp && isOverLimit(rcode)) {
+      counters.limited(false);
+      return 0;
+    }
     Wire.putShort(out, to + 2, Wire.QR | (flags & (Wire.OPCODE | Wire.RD | Wire.CD)) | rcode);
     Wire.putInt(out, to + 4, 0);
     Wire.putInt(out, to + 8, 0);
@@ -264,27 +272,36 @@ final class Responder {
     return Wire.OPT_LENGTH + client.subnet().length() + (cookieLength > 0 ? Cookies.OPTION : 0);
   }
 
-  /** Reads the whole query; returns where the question ends, or -1 if it is malformed. */
+  /**
+   * Reads the whole query; returns where the question ends, the header's end if there is none, or
+   * -1 if it is malformed.
+   */
   private int parse(byte[] in, int from, int end) {
     edns = false;
     dnssecOk = false;
     compactOk = false;
     cookieLength = 0;
     client.clear();
-    if (Wire.getShort(in, from + 4) != 1 || Wire.getShort(in, from + 6) != 0) {
+    int questions = Wire.getShort(in, from + 4);
+    if (questions > 1 || Wire.getShort(in, from + 6) != 0) {
       return -1;
     }
     int authorities = Wire.getShort(in, from + 8);
     int additionals = Wire.getShort(in, from + 10);
-    int nameEnd = question.readName(in, from + Wire.HEADER_LENGTH, end);
-    if (nameEnd < 0 || nameEnd + Wire.TYPE_AND_CLASS > end) {
-      return -1;
+    int questionEnd = from + Wire.HEADER_LENGTH;
+    question.type = 0;
+    if (questions == 1) {
+      int nameEnd = question.readName(in, from + Wire.HEADER_LENGTH, end);
+      if (nameEnd < 0 || nameEnd + Wire.TYPE_AND_CLASS > end) {
+        return -1;
+      }
+      question.type = Wire.getShort(in, nameEnd);
+      questionEnd = nameEnd + Wire.TYPE_AND_CLASS;
     }
-    question.type = Wire.getShort(in, nameEnd);
     if (authorities != 0 && question.type != Type.IXFR) {
       return -1;
     }
-    int at = nameEnd + Wire.TYPE_AND_CLASS;
+    int at = questionEnd;
     // Every record takes at least 11 bytes, so the message's length bounds both loops.
     for (int i = 0; i < authorities && at >= 0; i++) {
       at = skipRecord(in, at, end);
@@ -292,7 +309,7 @@ final class Responder {
     for (int i = 0; i < additionals && at >= 0; i++) {
       at = readAdditional(in, at, end);
     }
-    return at == end ? nameEnd + Wire.TYPE_AND_CLASS : -1;
+    return at == end ? questionEnd : -1;
   }
 
   private int readAdditional(byte[] in, int at, int end) {

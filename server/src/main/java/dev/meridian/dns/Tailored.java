@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The answers of all names that answer by region, as things are now: regions' readiness and where
@@ -19,6 +21,8 @@ final class Tailored {
    */
   private static final long MAX_NETWORKS =
       Math.max(1_000_000, Runtime.getRuntime().maxMemory() / 64);
+
+  private static final Logger LOG = LoggerFactory.getLogger(Tailored.class);
 
   private final List<Tailoring> tailorings;
   private final Geography geography;
@@ -73,6 +77,14 @@ final class Tailored {
     try {
       return new Choice(tailoring.set(), tailoring.available(), silent, geography, readiness);
     } catch (TooManySelections e) {
+      if (!readiness.equals(Readiness.ALL)) {
+        LOG.warn(
+            "{}: with the regions that are ready now '{}' has too many different answers; it is"
+                + " answered as if all were.",
+            tailoring.place(),
+            tailoring.owner());
+        return new Choice(tailoring.set(), tailoring.available(), 0, geography, Readiness.ALL);
+      }
       throw new ZoneException(
           tailoring.place(),
           "the choice of regions has more than "

@@ -9,6 +9,7 @@ import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
+import java.security.KeyStore;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.List;
@@ -22,6 +23,7 @@ import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
+import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509ExtendedTrustManager;
 
 /**
@@ -34,26 +36,36 @@ final class Probe {
 
   private static final Pattern STATUS_LINE = Pattern.compile("HTTP/1\\.[01] ([1-5][0-9]{2})( .*)?");
 
-  private static final SSLContext BROWSERS;
-  private static final SSLContext ANY;
+  private static final TrustManager[] BROWSERS = browsers();
+  private static final TrustManager[] ANY = {new Unquestioning()};
 
-  static {
-    try {
-      BROWSERS = SSLContext.getInstance("TLS");
-      BROWSERS.init(null, null, null);
-      ANY = SSLContext.getInstance("TLS");
-      ANY.init(null, new TrustManager[] {new Unquestioning()}, null);
-    } catch (GeneralSecurityException e) {
-      throw new IllegalStateException("Every Java platform has TLS", e);
+  /** This machine has no way to the address at all, which says nothing of the address. */
+  static final class NoNetwork extends IOException {
+    private static final long serialVersionUID = 1;
+
+    NoNetwork(IOException cause) {
+      super("this machine has no route to its network", cause);
     }
   }
 
   private Probe() {}
 
+  private static TrustManager[] browsers() {
+    try {
+      TrustManagerFactory factory =
+          TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      factory.init((KeyStore) null);
+      return factory.getTrustManagers();
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("Every Java platform has certificates it trusts", e);
+    }
+  }
+
   /**
    * Tries.
    *
    * @return how long it took
+   * @throws NoNetwork if nothing can be said of it from here
    * @throws IOException if the address cannot serve; the message says what is wrong, for people
    */
   static Duration run(HealthCheck check, InetSocketAddress at) throws IOException {
@@ -89,6 +101,9 @@ final class Probe {
       }
       return Duration.ofNanos(System.nanoTime() - begun);
     } catch (IOException e) {
+      if (String.valueOf(e.getMessage()).contains("Network is unreachable")) {
+        throw new NoNetwork(e);
+      }
       throw late.get() || e instanceof SocketTimeoutException
           ? new IOException("no answer within " + text(check.timeout()), e)
           : new IOException(reason(e), e);
@@ -98,7 +113,14 @@ final class Probe {
   }
 
   private static SSLSocket secure(Socket socket, HealthCheck check) throws IOException {
-    SSLContext context = check.verify() ? BROWSERS : ANY;
+    SSLContext context;
+    try {
+      // A new one each time: a session that is resumed would show no certificate.
+      context = SSLContext.getInstance("TLS");
+      context.init(null, check.verify() ? BROWSERS : ANY, null);
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("Every Java platform has TLS", e);
+    }
     SSLSocket secured =
         (SSLSocket)
             context.getSocketFactory().createSocket(socket, check.host(), check.portToTry(), true);

@@ -50,7 +50,11 @@ public final class Prober implements AutoCloseable {
       long tries,
       Optional<Duration> took,
       Optional<String> problem,
-      int needed) {}
+      int needed) {
+    private Report withProblem(String now) {
+      return new Report(up, since, at, tries + 1, took, Optional.of(now), needed);
+    }
+  }
 
   /**
    * Creates one that tries nothing yet.
@@ -61,8 +65,12 @@ public final class Prober implements AutoCloseable {
     this.onChange = onChange;
   }
 
-  /** Tries the addresses of these regions from now on; what is known of those it tried stays. */
+  /**
+   * Tries the addresses of these regions from now on. What is known of those it tried stays; those
+   * that are tried otherwise now stay up or down until that proves the opposite.
+   */
   public synchronized void watch(List<Region> regions) {
+    Map<InetAddress, Report> known = reports();
     Set<Target> wanted = new HashSet<>();
     for (Region region : regions) {
       HealthCheck check = region.health().orElse(null);
@@ -83,7 +91,7 @@ public final class Prober implements AutoCloseable {
               return gone;
             });
     for (Target target : wanted) {
-      watches.computeIfAbsent(target, Watch::new);
+      watches.computeIfAbsent(target, to -> new Watch(to, known.get(to.address())));
     }
   }
 
@@ -120,18 +128,19 @@ public final class Prober implements AutoCloseable {
     private final Thread thread;
     private volatile Report report;
 
-    Watch(Target target) {
+    Watch(Target target, @Nullable Report before) {
       this.target = target;
-      this.verdict = new Verdict(target.check());
+      boolean up = before == null || before.up();
+      this.verdict = new Verdict(target.check(), up);
       this.report =
           new Report(
-              true,
-              Instant.now(),
+              up,
+              before == null ? Instant.now() : before.since(),
               target.at(),
               0,
               Optional.empty(),
               Optional.empty(),
-              target.check().down());
+              verdict.needed(Instant.now()));
       this.thread =
           Thread.ofVirtual().name("probe-" + target.address().getHostAddress()).start(this::run);
     }
@@ -158,6 +167,10 @@ public final class Prober implements AutoCloseable {
       String problem = null;
       try {
         took = Probe.run(target.check(), target.at());
+      } catch (Probe.NoNetwork e) {
+        // No verdict: or a name server without IPv6 would call all of IPv6 down.
+        report = report.withProblem(String.valueOf(e.getMessage()));
+        return;
       } catch (IOException | RuntimeException e) {
         problem = String.valueOf(e.getMessage());
       }

@@ -19,11 +19,22 @@ final class Verdict {
 
   private final HealthCheck check;
   private final Deque<Instant> falls = new ArrayDeque<>();
-  private boolean up = true;
+  private boolean up;
   private int contrary;
 
+  /** What is not known is up. */
   Verdict(HealthCheck check) {
+    this(check, true);
+  }
+
+  /**
+   * Creates it.
+   *
+   * @param up what was known before
+   */
+  Verdict(HealthCheck check, boolean up) {
     this.check = check;
+    this.up = up;
   }
 
   boolean isUp() {

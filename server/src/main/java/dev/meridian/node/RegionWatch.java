@@ -26,7 +26,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,6 +48,9 @@ final class RegionWatch implements AutoCloseable {
   /** A node that has not answered the primary for so long cannot serve. */
   private static final Duration SILENCE = Duration.ofSeconds(2);
 
+  /** How long an operator waits to see what a drain does. */
+  private static final Duration LONGEST = Duration.ofSeconds(1);
+
   private static final int MAX_REASON = 200;
 
   private final Cluster cluster;
@@ -53,13 +58,16 @@ final class RegionWatch implements AutoCloseable {
   private final Semaphore changed = new Semaphore(0);
   private final Prober prober = new Prober(changed::release);
   private final Thread thread;
+  private final Thread listening;
   private final MultiGauge regionsReady;
   private final MultiGauge addressesUp;
   private volatile List<Region> regions = List.of();
   private volatile Map<String, Drain> drained = Map.of();
   private volatile Set<InetAddress> silentNodes = Set.of();
   private volatile Readiness now = Readiness.ALL;
-  private long asked = System.nanoTime() - ASK.toNanos();
+
+  /** Of which {@link #now} was told; of the watching thread. */
+  private List<Region> told = List.of();
 
   /**
    * Begins to watch.
@@ -88,6 +96,32 @@ final class RegionWatch implements AutoCloseable {
       prober.watch(regions);
     }
     thread = Thread.ofVirtual().name("regions").start(this::run);
+    listening = Thread.ofVirtual().name("regions-nodes").start(this::listen);
+  }
+
+  /** Asks which nodes are silent, for as long as that takes: what probes say waits for nobody. */
+  private void listen() {
+    try {
+      while (true) {
+        Thread.sleep(ASK);
+        if (regions.isEmpty()) {
+          continue;
+        }
+        try {
+          Cluster.Hearing hearing = cluster.hearing(SILENCE);
+          Set<InetAddress> next = addresses(hearing.silent());
+          next.removeAll(addresses(hearing.others())); // several nodes may share an address
+          if (!next.equals(silentNodes)) {
+            silentNodes = next;
+            changed.release();
+          }
+        } catch (IOException | RuntimeException e) {
+          LOG.debug("Which nodes are silent is not known now", e);
+        }
+      }
+    } catch (InterruptedException e) {
+      // Closed.
+    }
   }
 
   /** Watches these regions from now on. */
@@ -118,7 +152,7 @@ final class RegionWatch implements AutoCloseable {
   private void look() {
     List<Region> watched = regions;
     if (watched.isEmpty()) {
-      publish(Readiness.ALL);
+      publish(watched, Readiness.ALL);
       return;
     }
     try {
@@ -126,14 +160,7 @@ final class RegionWatch implements AutoCloseable {
     } catch (StoreException e) {
       LOG.debug("Which regions are drained is not known now", e);
     }
-    if (System.nanoTime() - asked >= ASK.toNanos()) {
-      asked = System.nanoTime();
-      try {
-        silentNodes = addresses(cluster.silent(SILENCE));
-      } catch (IOException | StoreException e) {
-        LOG.debug("Which nodes are silent is not known now", e);
-      }
-    }
+
     Set<InetAddress> silent = new HashSet<>();
     Set<InetAddress> down = prober.down();
     Set<String> closed = new HashSet<>();
@@ -147,7 +174,7 @@ final class RegionWatch implements AutoCloseable {
         closed.add(region.name());
       }
     }
-    publish(new Readiness(Set.of(), Set.of(), closed, silent));
+    publish(watched, new Readiness(Set.of(), Set.of(), closed, silent));
   }
 
   /** Where clients and peers reach nodes: an address of a region may be either. */
@@ -169,15 +196,19 @@ final class RegionWatch implements AutoCloseable {
     return addresses;
   }
 
-  private void publish(Readiness next) {
-    if (next.equals(now)) {
+  private void publish(List<Region> watched, Readiness next) {
+    boolean changed = !next.equals(now);
+    if (!changed && watched.equals(told)) {
       return;
     }
-    onChange.accept(next);
-    now = next;
+    if (changed) {
+      onChange.accept(next);
+      now = next;
+    }
+    told = watched;
     List<Row<?>> ready = new ArrayList<>();
     List<Row<?>> up = new ArrayList<>();
-    for (Region region : regions) {
+    for (Region region : watched) {
       ready.add(Row.of(Tags.of("region", region.name()), state(region).equals("ready") ? 1 : 0));
       for (InetAddress address : region.addresses()) {
         up.add(
@@ -188,10 +219,12 @@ final class RegionWatch implements AutoCloseable {
     }
     regionsReady.register(ready, true);
     addressesUp.register(up, true);
-    LOG.info(
-        "Regions: {}.",
-        String.join(
-            ", ", regions.stream().map(region -> region.name() + " " + state(region)).toList()));
+    if (changed) {
+      LOG.info(
+          "Regions: {}.",
+          String.join(
+              ", ", watched.stream().map(region -> region.name() + " " + state(region)).toList()));
+    }
   }
 
   /** As operators call it. */
@@ -202,7 +235,8 @@ final class RegionWatch implements AutoCloseable {
   }
 
   /**
-   * Keeps clients from a region on all nodes, or lets them go there again.
+   * Keeps clients from a region on all nodes, or lets them go there again. On return that is so
+   * here, unless it takes longer than a second.
    *
    * @throws InvalidInputException if there is no such region, or the reason is too long
    */
@@ -223,13 +257,20 @@ final class RegionWatch implements AutoCloseable {
     } else {
       cluster.undrain(region);
     }
-    changed.release();
+    long end = System.nanoTime() + LONGEST.toNanos();
+    do {
+      changed.release();
+      LockSupport.parkNanos(LOOK.toNanos() / 10);
+    } while (now.drained().contains(region) != drain
+        && names.contains(region)
+        && System.nanoTime() < end
+        && !Thread.currentThread().isInterrupted());
   }
 
-  /** The regions as JSON; of those that were drained and are no more, too. */
+  /** The regions as JSON. */
   Json json() {
     Map<InetAddress, Prober.Report> reports = prober.reports();
-    Map<String, Drain> closed = new LinkedHashMap<>(drained);
+    Map<String, Drain> closed = drained;
     List<Json> all = new ArrayList<>();
     for (Region region : regions) {
       Map<String, Json> about = new LinkedHashMap<>();
@@ -242,7 +283,7 @@ final class RegionWatch implements AutoCloseable {
       }
       List<Json> addresses = new ArrayList<>();
       for (InetAddress address : region.addresses()) {
-        addresses.add(json(address, reports.get(address)));
+        addresses.add(json(address, reports.get(address), region.health().isPresent()));
       }
       about.put("addresses", new Json.Arr(addresses));
       all.add(new Json.Obj(about));
@@ -250,10 +291,17 @@ final class RegionWatch implements AutoCloseable {
     return new Json.Arr(all);
   }
 
-  private Json json(InetAddress address, Prober.@org.jspecify.annotations.Nullable Report report) {
+  private Json json(InetAddress address, Prober.@Nullable Report report, boolean checked) {
     Map<String, Json> about = new LinkedHashMap<>();
     about.put("address", new Json.Str(address.getHostAddress()));
-    about.put("up", new Json.Bool(!now.silent().contains(address)));
+    boolean silent = now.silent().contains(address);
+    if (report != null || silent || !checked) {
+      about.put("up", new Json.Bool(!silent));
+    } else {
+      about.put(
+          "problem",
+          new Json.Str("not tried by this node, whose name server is off; ask one that has it on"));
+    }
     if (silentNodes.contains(address)) {
       about.put("problem", new Json.Str("the node does not answer its primary"));
     }
@@ -275,6 +323,7 @@ final class RegionWatch implements AutoCloseable {
   @Override
   public void close() {
     thread.interrupt();
+    listening.interrupt();
     prober.close();
   }
 }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -397,11 +398,28 @@ public final class RaftHost implements AutoCloseable {
                 });
     try {
       if (!stopping.join(STOP_WAIT)) {
-        LOG.warn("Ratis did not stop within {}", STOP_WAIT);
+        LOG.warn("Ratis did not stop within {}; what waits for what:\n{}", STOP_WAIT, waiting());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** Where the threads stand that take part in stopping, for whoever is to find out why. */
+  private static String waiting() {
+    StringBuilder text = new StringBuilder();
+    Thread.getAllStackTraces()
+        .forEach(
+            (thread, frames) -> {
+              if (Arrays.stream(frames)
+                  .anyMatch(frame -> frame.getClassName().startsWith("org.apache.ratis.server"))) {
+                text.append(thread.getName()).append('\n');
+                for (StackTraceElement frame : frames) {
+                  text.append("    at ").append(frame).append('\n');
+                }
+              }
+            });
+    return text.toString();
   }
 
   private static List<DivisionInfo> members(RaftServer running) throws IOException {

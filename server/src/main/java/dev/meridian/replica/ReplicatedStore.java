@@ -93,6 +93,9 @@ public final class ReplicatedStore implements Store {
   /** How long a reader waits for this replica to catch up by itself before it asks the primary. */
   private static final Duration CATCH_UP = Duration.ofMillis(5);
 
+  /** And how long for a heartbeat that was asked for, before it is asked for again. */
+  private static final Duration HURRY = Duration.ofMillis(50);
+
   private final ReplicaOptions options;
   private final String group;
   private final RaftHost host;
@@ -472,12 +475,15 @@ public final class ReplicatedStore implements Store {
           }
           // A replica learns what is committed with the next entry or heartbeat. So there is one
           // now. An entry would be one more that the next readers need to have here.
-          primary.fence(at, true, left(until));
-          await(
-              () -> raft.appliedIndex() >= index,
-              left(until),
-              "This replica does not catch up with the primary.");
-          return;
+          // It may be lost, if one is just being sent, and is asked for again then.
+          do {
+            primary.fence(at, true, left(until));
+            Duration wait = left(until).compareTo(HURRY) < 0 ? left(until) : HURRY;
+            if (awaits(() -> raft.appliedIndex() >= index, wait)) {
+              return;
+            }
+          } while (!left(until).isZero());
+          throw notDone("This replica does not catch up with the primary.");
         } catch (Primary.NotThere e) {
           why = e.getMessage();
         }

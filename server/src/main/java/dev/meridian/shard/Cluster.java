@@ -717,22 +717,42 @@ public final class Cluster implements AutoCloseable {
   }
 
   /**
-   * The nodes that the primary has not heard of for so long; none of those to whom it sends
-   * nothing. Asks the primary.
+   * Which nodes the primary hears.
    *
-   * @throws IOException if no primary answers
+   * @param silent those it has not heard of for a while
+   * @param others all others, of some of which it may know nothing
    */
-  public List<Member> silent(Duration silence) throws IOException {
+  public record Hearing(List<Member> silent, List<Member> others) {}
+
+  /**
+   * Asks the primary which nodes it has heard of lately; waits for it for a while.
+   *
+   * @param silence how long ago counts as lately
+   * @throws IOException if no primary answers, or one that hears too few to be sure that it is not
+   *     itself the one who is cut off
+   */
+  public Hearing hearing(Duration silence) throws IOException {
     Group group = store().group(CALL);
+    long voters = 1 + group.followers().stream().filter(follower -> !follower.spare()).count();
+    long heard =
+        1
+            + group.followers().stream()
+                .filter(follower -> !follower.spare())
+                .filter(follower -> follower.silentMillis() < silence.toMillis())
+                .count();
+    if (2 * heard <= voters) {
+      throw new IOException("the primary hears " + heard + " of " + voters + " members");
+    }
     Set<String> silent =
         group.followers().stream()
             .filter(follower -> !follower.isForgotten())
             .filter(follower -> follower.silentMillis() >= silence.toMillis())
             .map(Group.Follower::node)
             .collect(Collectors.toSet());
-    return silent.isEmpty()
-        ? List.of()
-        : catalog().nodes(EVENTUAL).stream().filter(node -> silent.contains(node.id())).toList();
+    Map<Boolean, List<Member>> nodes =
+        catalog().nodes(EVENTUAL).stream()
+            .collect(Collectors.partitioningBy(node -> silent.contains(node.id())));
+    return new Hearing(nodes.getOrDefault(true, List.of()), nodes.getOrDefault(false, List.of()));
   }
 
   /** Makes a site the one that all nodes serve. */

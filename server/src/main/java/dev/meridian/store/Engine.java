@@ -58,7 +58,10 @@ public final class Engine implements AutoCloseable {
       if (library == null) {
         throw new IOException("There is no " + name + " in the jar");
       }
-      Files.copy(library, folder.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+      // Whole or not at all: others may start meanwhile.
+      Path draft = folder.resolve(name + ".new");
+      Files.copy(library, draft, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(draft, folder.resolve(name), StandardCopyOption.ATOMIC_MOVE);
     }
   }
 

@@ -53,7 +53,7 @@ final class Feed implements ChangeFeed {
       position = since.sequence();
       pending = position + 1;
       // A full copy need not know of what was deleted before it began.
-      floor = since.equals(Position.START) ? listener.opened() : 0;
+      floor = since.equals(Position.START) ? listener.opened() : since.copy();
       if (!since.equals(Position.START) && epoch == 0) {
         throw otherHistory();
       }
@@ -192,7 +192,7 @@ final class Feed implements ChangeFeed {
   /** An expiry is told when the sweep's tombstone is met, so that all replicas tell the same. */
   private Change change(DocumentPath path, Stored stored) {
     Document document = stored instanceof Stored.Live live ? live.document(path) : null;
-    return new Change(path, stored.version(), new Position(epoch, stored.position()), document);
+    return new Change(path, stored.version(), at(stored.position()), document);
   }
 
   private static @Nullable Stored stored(Database.View view, byte[] key) {
@@ -229,7 +229,12 @@ final class Feed implements ChangeFeed {
 
   @Override
   public Position position() {
-    return epoch == 0 ? Position.START : new Position(epoch, position);
+    return epoch == 0 ? Position.START : at(position);
+  }
+
+  /** A position here; of a copy, until it has what was there when it began. */
+  private Position at(long sequence) {
+    return new Position(epoch, sequence, sequence < floor ? floor : 0);
   }
 
   @Override

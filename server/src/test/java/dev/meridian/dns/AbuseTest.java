@@ -20,11 +20,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.xbill.DNS.DClass;
 import org.xbill.DNS.Flags;
 import org.xbill.DNS.GenericEDNSOption;
 import org.xbill.DNS.Message;
+import org.xbill.DNS.Name;
 import org.xbill.DNS.OPTRecord;
 import org.xbill.DNS.Rcode;
+import org.xbill.DNS.Record;
 import org.xbill.DNS.Section;
 import org.xbill.DNS.Type;
 
@@ -202,6 +205,73 @@ class AbuseTest {
   }
 
   @Test
+  void whatIsNoAnswerIsLimitedToo() throws IOException {
+    limit(10, 0, List.of());
+    Message chaos =
+        Message.newQuery(Record.newRecord(Name.fromString("id.server."), Type.TXT, DClass.CH));
+    byte[] notify = query("near.test", null).toWire();
+    notify[2] |= 0x20;
+    byte[] twoQuestions = query("near.test", null).toWire();
+    twoQuestions[5] = 2;
+    byte[] version = Wired.edns(Wired.query("near.test", Type.A), 1, 1232, false).toWire();
+    for (byte[] query : List.of(chaos.toWire(), notify, twoQuestions, version)) {
+      Responder responder = responder("192.0.2.1");
+      int answered = 0;
+      for (int i = 0; i < 100; i++) {
+        answered += Wired.raw(responder, query, false).length > 0 ? 1 : 0;
+      }
+      assertThat(answered).isEqualTo(10);
+      assertThat(Wired.raw(responder, query, true)).isNotEmpty();
+    }
+  }
+
+  /** A resolver that tells its clients' networks needs an answer for each. */
+  @Test
+  void answersThatDifferByRegionHaveAccountsOfTheirOwn() throws IOException {
+    limit(10, 0, List.of());
+    Responder responder = responder("192.0.2.1");
+    for (String subnet : List.of("81.2.70.0/24", "100.0.0.0/24", "101.0.0.0/24")) {
+      byte[] query = GeoSite.query("near.test", Type.A, subnet).toWire();
+      for (int i = 0; i < 10; i++) {
+        assertThat(Wired.raw(responder, query, false)).isNotEmpty();
+      }
+      assertThat(Wired.raw(responder, query, false)).isEmpty();
+    }
+  }
+
+  /** RFC 7873, section 5.4. */
+  @Test
+  void whoeverAsksNothingGetsACookie() throws IOException {
+    Message nothing = new Message();
+    nothing.addRecord(
+        new OPTRecord(
+            1232,
+            0,
+            0,
+            0,
+            List.of(new GenericEDNSOption(Cookies.CODE, HexFormat.of().parseHex(CLIENT_COOKIE)))),
+        Section.ADDITIONAL);
+    Responder responder = responder("192.0.2.1");
+    defences.cookies(new Cookies(SECRET, SECRET));
+    Message answer = Wired.ask(responder, nothing, false);
+    assertThat(answer.getRcode()).isEqualTo(Rcode.NOERROR);
+    assertThat(answer.getHeader().getCount(Section.QUESTION)).isZero();
+    assertThat(cookie(answer)).hasSize(48);
+    byte[] alone = new byte[Wire.HEADER_LENGTH];
+    assertThat(Wired.raw(responder, alone, false)[3] & 0xf).isEqualTo(Rcode.FORMERR);
+  }
+
+  /** The limit goes on for years. */
+  @Test
+  void accountsOutliveTheBitsOfTheirTimes() throws IOException {
+    limit(50, 0, List.of());
+    for (int days : new int[] {1, 202, 2, 1, 1000, 7}) {
+      now += TimeUnit.DAYS.toNanos(days);
+      assertThat(answered("192.0.2.1", "plain.near.test", 200)).isEqualTo(50);
+    }
+  }
+
+  @Test
   void someOfTheRestAreToldToAskOverTcpWhichHasNoLimit() throws IOException {
     limit(1, 2, List.of());
     Responder responder = responder("192.0.2.1");
@@ -274,21 +344,23 @@ class AbuseTest {
 
   @Test
   void nothingIsAllocated() throws IOException {
-    limit(1_000_000, 2, List.of());
+    limit(1, 2, List.of());
     defences.cookies(new Cookies(SECRET, SECRET));
     Responder responder = responder("192.0.2.1");
     responder.from(client -> client.cameFrom(0xc0000201));
     byte[] query = query("plain.near.test", CLIENT_COOKIE + "00".repeat(16)).toWire();
     byte[] out = new byte[Wire.MAX_UDP];
-    for (int i = 0; i < 200_000; i++) {
-      responder.respond(query, 0, query.length, out, 0, false);
-    }
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-    long before = threads.getCurrentThreadAllocatedBytes();
-    for (int i = 0; i < 100_000; i++) {
-      responder.respond(query, 0, query.length, out, 0, false);
+    // Until the last of it is compiled, the JVM itself allocates a little.
+    long least = Long.MAX_VALUE;
+    for (int round = 0; round < 50 && least > 1000; round++) {
+      long before = threads.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < 20_000; i++) {
+        responder.respond(query, 0, query.length, out, 0, false);
+      }
+      least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
     }
-    assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(100_000);
+    assertThat(least).isLessThan(1000);
     assertThat(Arrays.equals(out, new byte[Wire.MAX_UDP])).isFalse();
   }
 }

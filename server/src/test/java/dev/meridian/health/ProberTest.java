@@ -139,7 +139,7 @@ class ProberTest {
 
   @Test
   void badAnswersAreNamed() throws IOException {
-    String soon = "probe: http, timeout: 300 ms";
+    String soon = "probe: http, timeout: 20 s";
     assertBad(soon, serve(answering("HTTP/1.1 503 Busy\r\n\r\n")), "the answer is 503");
     assertBad(
         "probe: http, status: 200", serve(answering("HTTP/1.1 204 x\r\n")), "the answer is 204");
@@ -193,7 +193,7 @@ class ProberTest {
   void verdictsFollowTheServerAndOutliveAReload() throws Exception {
     AtomicInteger changes = new AtomicInteger();
     InetSocketAddress at = serve(answering("HTTP/1.1 200 OK\r\n\r\n"));
-    String check = "probe: http, interval: 1 s, timeout: 500 ms, down: 2, up: 1";
+    String check = "probe: http, interval: 1 s, timeout: 20 s, down: 2, up: 1";
     InetAddress address = InetAddress.ofLiteral("192.0.2.1");
     try (Prober prober = new Prober(changes::incrementAndGet)) {
       prober.watch(List.of(region(check, at)));
@@ -208,6 +208,10 @@ class ProberTest {
 
       prober.watch(List.of(region(check, at)));
       assertThat(prober.down()).containsExactly(address);
+      // Tried otherwise, it is down until that proves the opposite.
+      prober.watch(List.of(region(check + ", status: 200", at)));
+      assertThat(prober.down()).containsExactly(address);
+      assertThat(prober.reports().get(address).tries()).isLessThan(2);
 
       serve(at, answering("HTTP/1.1 200 OK\r\n\r\n"));
       await(() -> prober.down().isEmpty());

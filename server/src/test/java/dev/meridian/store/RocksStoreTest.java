@@ -343,6 +343,22 @@ class RocksStoreTest {
       assertThat(copy.poll(1, Duration.ZERO)).hasSize(1);
       assertThat(copy.poll(1, Duration.ZERO)).isEmpty();
     }
+    // Nor is one that is interrupted and goes on where it was.
+    Position at = Position.START;
+    List<String> copied = new ArrayList<>();
+    while (!at.equals(store.position())) {
+      try (ChangeFeed copy = store.changes(new ChangeQuery(all, at))) {
+        copy.poll(1, Duration.ZERO).forEach(change -> copied.add(change.path().toString()));
+        at = Position.parse(copy.position().toString());
+      }
+    }
+    assertThat(copied).containsExactly("a/2", "a/3");
+    // What is forgotten that was deleted after it began is another matter.
+    assertThatThrownBy(
+            () ->
+                store.changes(
+                    new ChangeQuery(all, new Position(before.epoch(), 0, before.sequence()))))
+        .isInstanceOf(PositionLost.class);
     assertThatThrownBy(
             () -> store.changes(new ChangeQuery(all, new Position(after.epoch() + 1, 1))))
         .isInstanceOf(PositionLost.class);
