@@ -379,7 +379,7 @@ public final class RaftHost implements AutoCloseable {
    * Ratis waits without end for what it has committed to be applied, also when a replica failed
    * meanwhile and applies nothing any more. What is left then is in the log.
    */
-  private static void stop(RaftServer running) {
+  private void stop(RaftServer running) {
     Thread stopping =
         Thread.ofPlatform()
             .daemon()
@@ -388,6 +388,11 @@ public final class RaftHost implements AutoCloseable {
                 () -> {
                   try {
                     List<DivisionInfo> members = members(running);
+                    for (RaftGroupId group : running.getGroupIds()) {
+                      if (machines.get(group) instanceof ShardStateMachine machine) {
+                        machine.awaitClosing(running.getDivision(group).getInfo());
+                      }
+                    }
                     running.close();
                     awaitClosed(members);
                   } catch (IOException | RuntimeException e) {

@@ -291,7 +291,9 @@ final class RaftReplica implements AutoCloseable {
    */
   void end() {
     try {
-      host.division(groupId).close();
+      RaftServer.Division member = host.division(groupId);
+      machine.awaitClosing(member.getInfo());
+      member.close();
     } catch (IOException | IllegalStateException e) {
       LOG.debug("There is nothing to end", e);
     }

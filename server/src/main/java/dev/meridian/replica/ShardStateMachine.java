@@ -21,6 +21,7 @@ import org.apache.ratis.protocol.Message;
 import org.apache.ratis.protocol.RaftClientRequest;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.exceptions.StateMachineException;
+import org.apache.ratis.server.DivisionInfo;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.apache.ratis.server.storage.RaftStorage;
@@ -43,6 +44,10 @@ import org.slf4j.LoggerFactory;
  */
 final class ShardStateMachine extends BaseStateMachine {
   private static final Logger LOG = LoggerFactory.getLogger(ShardStateMachine.class);
+
+  /** How long Ratis may take to notice that an entry was not applied. */
+  private static final Duration CLOSING_WAIT = Duration.ofSeconds(10);
+
   private static final CompletableFuture<Message> DONE =
       CompletableFuture.completedFuture(Message.EMPTY);
 
@@ -72,6 +77,7 @@ final class ShardStateMachine extends BaseStateMachine {
   private final Fetcher fetcher;
   private final Snapshots snapshots;
   private final Consumer<Throwable> onFailure;
+  private volatile boolean failedToApply;
   private final Consumer<Unavailable> onDamage;
   private final Consumer<Throwable> onDiskFailure;
   private final Consumer<ShardStateMachine> onApplied;
@@ -290,8 +296,24 @@ final class ShardStateMachine extends BaseStateMachine {
                 + cause.getMessage()
                 + ")",
             cause);
+    failedToApply = true;
     fail(e);
     return e;
+  }
+
+  /**
+   * To be called before a member is closed. When an entry could not be applied, Ratis closes the
+   * member itself, once its thread that applies entries has got the error. Closed by another before
+   * that, the member would wait for what that thread shall apply, which never does and never ends;
+   * its folder would stay locked. So this waits until then, for a while.
+   */
+  void awaitClosing(DivisionInfo member) {
+    long until = System.nanoTime() + CLOSING_WAIT.toNanos();
+    while (failedToApply
+        && !member.getLifeCycleState().isClosingOrClosed()
+        && System.nanoTime() < until) {
+      LockSupport.parkNanos(1_000_000);
+    }
   }
 
   /** Stops this replica for good, as if it had failed itself. Any thread. */
