@@ -98,9 +98,7 @@ final class RateLimit {
 
   private boolean isExempt(Client client) {
     for (Prefix prefix : settings.exempt()) {
-      if (prefix.v4() == client.isV4()
-          && ((prefix.high() ^ client.high()) & Prefix.highMask(prefix.length())) == 0
-          && ((prefix.low() ^ client.low()) & Prefix.lowMask(prefix.length())) == 0) {
+      if (prefix.holds(client.isV4(), client.high(), client.low())) {
         return true;
       }
     }

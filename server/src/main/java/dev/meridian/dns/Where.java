@@ -159,9 +159,8 @@ final class Where {
   }
 
   private boolean holds(Prefix prefix) {
-    return prefix.v4() == client.v4()
-        && prefix.length() <= client.length()
-        && Prefix.of(client.first(), prefix.length()).equals(prefix);
+    return prefix.length() <= client.length()
+        && prefix.holds(client.v4(), client.high(), client.low());
   }
 
   private static String join(List<String> regions) {

@@ -88,6 +88,13 @@ public record Prefix(boolean v4, long high, long low, int length) {
     }
   }
 
+  /** Whether an address is in it, as two longs. Allocates nothing. */
+  public boolean holds(boolean addressV4, long addressHigh, long addressLow) {
+    return v4 == addressV4
+        && ((high ^ addressHigh) & highMask(length)) == 0
+        && ((low ^ addressLow) & lowMask(length)) == 0;
+  }
+
   /** Its first address. */
   public InetAddress first() {
     byte[] bytes = new byte[v4 ? 4 : 16];

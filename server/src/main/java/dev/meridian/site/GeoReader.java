@@ -81,21 +81,28 @@ final class GeoReader {
     }
     fields.forEach(
         (text, value) -> {
-          Optional<Prefix> prefix = Prefix.parse(text);
-          if (prefix.isEmpty()) {
-            yaml.problem(
-                value.key(),
-                "'"
-                    + YamlReader.shorten(text)
-                    + "' is no network; write it as 192.0.2.0/24 or 2001:db8::/32, with no bits"
-                    + " after its length.");
-          } else if (prefixes.containsKey(prefix.get())) {
+          Prefix prefix = network(yaml, value.key(), text);
+          if (prefix != null && prefixes.containsKey(prefix)) {
             yaml.problem(value.key(), "'" + text + "' stands twice, written in two ways.");
-          } else {
-            prefixes.put(prefix.get(), names(value.value(), text));
+          } else if (prefix != null) {
+            prefixes.put(prefix, names(value.value(), text));
           }
         });
     return prefixes;
+  }
+
+  /** A network; null if a problem was reported. */
+  static @Nullable Prefix network(YamlReader yaml, Node node, String text) {
+    Optional<Prefix> prefix = Prefix.parse(text);
+    if (prefix.isEmpty()) {
+      yaml.problem(
+          node,
+          "'"
+              + YamlReader.shorten(text)
+              + "' is no network; write it as 192.0.2.0/24 or 2001:db8::/32, with no bits after its"
+              + " length.");
+    }
+    return prefix.orElse(null);
   }
 
   private Map<String, List<String>> codes(

@@ -113,16 +113,9 @@ final class NamesReader {
     }
     for (Node item : items) {
       String text = yaml.string(item, "a network");
-      Optional<Prefix> prefix = text == null ? Optional.empty() : Prefix.parse(text);
-      if (prefix.isPresent()) {
-        prefixes.add(prefix.get());
-      } else if (text != null) {
-        yaml.problem(
-            item,
-            "'"
-                + YamlReader.shorten(text)
-                + "' is no network; write it as 192.0.2.0/24 or 2001:db8::/32, with no bits after"
-                + " its length.");
+      Prefix prefix = text == null ? null : GeoReader.network(yaml, item, text);
+      if (prefix != null) {
+        prefixes.add(prefix);
       }
     }
     return Optional.of(
