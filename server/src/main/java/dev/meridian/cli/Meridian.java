@@ -62,7 +62,7 @@ public final class Meridian implements Runnable {
           CompletionCommand.class,
           HelpCommand.class);
 
-  /** They tell of the other commands. */
+  /** They tell of the other commands; and the JVM is to see them all when it warms up. */
   private static final Set<Class<?>> OF_OTHERS =
       Set.of(CompletionCommand.class, HelpCommand.class, WarmUpCommand.class);
 

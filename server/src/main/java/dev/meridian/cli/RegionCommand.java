@@ -45,7 +45,7 @@ final class RegionCommand implements Runnable {
   @Command(
       name = "list",
       description = {
-        "List the regions, and what is known of their addresses:",
+        "List the regions, and what is known of their addresses.",
         "ready: clients are sent there; drained: an operator keeps them away; down: none of its"
             + " addresses can serve."
       },
@@ -146,6 +146,10 @@ final class RegionCommand implements Runnable {
   }
 
   private static void print(Console console, JsonNode root) {
+    if (root.path("regions").isEmpty()) {
+      console.note("This site has no regions; declare them in site.yaml.");
+      return;
+    }
     Table table =
         new Table(console, "REGION", "STATE", "ADDRESS", "UP", "PROBED AT", "FOR", "TOOK", "NOTE");
     for (JsonNode region : root.path("regions")) {

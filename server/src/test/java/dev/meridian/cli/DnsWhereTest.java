@@ -52,12 +52,7 @@ class DnsWhereTest {
   }
 
   private Ran at(Node node, String... args) {
-    String[] all = java.util.Arrays.copyOf(args, args.length + 4);
-    all[args.length] = "--admin";
-    all[args.length + 1] = "http://127.0.0.1:" + node.listeners().admin().getPort();
-    all[args.length + 2] = "--data";
-    all[args.length + 3] = folder.resolve("data").toString();
-    return run("", all);
+    return Ran.at(node, folder.resolve("data"), args);
   }
 
   private void database(byte[] bytes) throws IOException {

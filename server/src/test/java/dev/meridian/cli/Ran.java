@@ -2,10 +2,14 @@ package dev.meridian.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.meridian.node.Node;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -32,6 +36,14 @@ record Ran(int code, String out, String err) {
   /** Runs a command with this standard input. */
   static Ran run(String input, String... args) {
     return run(input.getBytes(StandardCharsets.UTF_8), args);
+  }
+
+  /** Runs a command of this node's operator. */
+  static Ran at(Node node, Path data, String... args) {
+    List<String> all = new ArrayList<>(List.of(args));
+    all.addAll(List.of("--admin", "http://127.0.0.1:" + node.listeners().admin().getPort()));
+    all.addAll(List.of("--data", data.toString()));
+    return run("", all.toArray(String[]::new));
   }
 
   /** Runs a command with this standard input. */

@@ -1,6 +1,5 @@
 package dev.meridian.cli;
 
-import static dev.meridian.cli.Ran.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.net.httpserver.HttpServer;
@@ -13,7 +12,6 @@ import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.junit.jupiter.api.Test;
@@ -43,6 +41,10 @@ class RegionCommandTest {
             www: {answer: failover, regions: [eu, us], ttl: 5 s}
         """
             .formatted(ports[0], ports[1], ports[2]));
+    return start();
+  }
+
+  private Node start() throws Exception {
     InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
     return Node.start(
         new NodeOptions(
@@ -54,12 +56,7 @@ class RegionCommandTest {
   }
 
   private Ran at(Node node, String... args) {
-    String[] all = Arrays.copyOf(args, args.length + 4);
-    all[args.length] = "--admin";
-    all[args.length + 1] = "http://127.0.0.1:" + node.listeners().admin().getPort();
-    all[args.length + 2] = "--data";
-    all[args.length + 3] = folder.resolve("data").toString();
-    return run("", all);
+    return Ran.at(node, folder.resolve("data"), args);
   }
 
   private static HttpServer server(int port) throws IOException {
@@ -163,6 +160,18 @@ class RegionCommandTest {
       }
     } finally {
       all.stop(0);
+    }
+  }
+
+  @Test
+  void siteWithoutRegionsSaysSo() throws Exception {
+    Files.createDirectories(folder.resolve("site"));
+    Files.writeString(folder.resolve("site/site.yaml"), "domains: region.test\n");
+    try (Node node = start()) {
+      assertThat(at(node, "region", "list").ok().err()).contains("no regions");
+      assertThat(at(node, "region", "drain", "eu").failed(ExitCode.FAILED).err())
+          .contains("no regions");
+      assertThat(at(node, "status").ok().out()).doesNotContain("regions");
     }
   }
 }
