@@ -177,15 +177,47 @@ class ProberTest {
             Thread.sleep(50);
           }
         };
-    for (String check : List.of("probe: http", "probe: https")) {
-      for (Manners manners : List.of(silent, dripping)) {
-        long begun = System.nanoTime();
-        assertBad(
-            check + ", timeout: 400 ms",
-            serve(manners),
-            check.endsWith("s") && manners == dripping ? "" : "no answer within 400 ms");
-        assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(20));
-      }
+    // A record of 16 KiB that never ends.
+    Manners drippingTls =
+        socket -> {
+          socket.getOutputStream().write(new byte[] {0x16, 3, 3, 0x40, 0});
+          dripping.meet(socket);
+        };
+    for (Map.Entry<String, Manners> peer :
+        List.of(
+            Map.entry("http", silent),
+            Map.entry("http", dripping),
+            Map.entry("https", silent),
+            Map.entry("https", drippingTls))) {
+      long begun = System.nanoTime();
+      assertBad(
+          "timeout: 400 ms, probe: " + peer.getKey(),
+          serve(peer.getValue()),
+          "no answer within 400 ms");
+      assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(20));
+    }
+  }
+
+  @Test
+  void networkThatThisMachineDoesNotHaveIsNobodysFault() throws Exception {
+    Files.writeString(
+        folder.resolve("site.yaml"),
+        """
+        domains: probe.test
+        health: {probe: tcp, port: 80, interval: 1 s, timeout: 2 s, down: 1}
+        regions: {eu: {addresses: [{address: "2001:db8::1", probe: 224.0.0.1}]}}
+        """);
+    Region region = SiteLoader.load(folder).names().geo().regions().getFirst();
+    InetAddress address = region.addresses().getFirst();
+    HealthCheck check = region.health().orElseThrow();
+    // To a group of receivers there are no connections: as if there were no route.
+    assertThatThrownBy(() -> Probe.run(check, region.probed().get(address)))
+        .isInstanceOf(Probe.NoNetwork.class);
+    try (Prober prober = new Prober(() -> {})) {
+      prober.watch(List.of(region));
+      await(() -> prober.reports().get(address).tries() >= 2);
+      assertThat(prober.down()).isEmpty();
+      assertThat(prober.reports().get(address).problem().orElseThrow()).contains("no route");
     }
   }
 
