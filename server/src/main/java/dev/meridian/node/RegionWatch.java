@@ -16,7 +16,6 @@ import io.micrometer.core.instrument.MultiGauge.Row;
 import io.micrometer.core.instrument.Tags;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -306,7 +305,7 @@ final class RegionWatch implements AutoCloseable {
       about.put("problem", new Json.Str("the node does not answer its primary"));
     }
     if (report != null) {
-      about.put("probed", new Json.Str(text(report.at())));
+      about.put("probed", new Json.Str(StatusReport.text(report.at())));
       about.put("tries", Json.Num.of(report.tries()));
       about.put("since", new Json.Str(report.since().toString()));
       report.took().ifPresent(took -> about.put("tookMillis", Json.Num.of(took.toMillis())));
@@ -314,10 +313,6 @@ final class RegionWatch implements AutoCloseable {
       about.put("triesToChange", Json.Num.of(report.needed()));
     }
     return new Json.Obj(about);
-  }
-
-  private static String text(InetSocketAddress at) {
-    return StatusReport.text(at);
   }
 
   @Override

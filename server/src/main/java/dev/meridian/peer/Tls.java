@@ -54,7 +54,7 @@ final class Tls {
 
   /**
    * Made by hand, for Netty's builder tries first whether it can wrap a trust manager, and loads
-   * all of Bouncy Castle's provider for that: a quarter of a second of each start.
+   * all of Bouncy Castle's provider for that, at each start.
    */
   private static SslContext build(@Nullable KeyManager keys, TrustManager trust, boolean client) {
     try {
