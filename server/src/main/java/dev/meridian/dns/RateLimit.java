@@ -31,13 +31,18 @@ final class RateLimit {
   /** So that nobody knows which accounts share a place. */
   private static final long SEED = new SecureRandom().nextLong();
 
-  private final ResponseLimit settings;
+  private final int slip;
+
+  /** An array, since walking through a list makes an iterator. */
+  private final Prefix[] exempt;
+
   private final long[] slots = new long[SLOTS];
   private final long began = System.nanoTime();
   private final long interval;
 
   RateLimit(ResponseLimit settings) {
-    this.settings = settings;
+    this.slip = settings.slip();
+    this.exempt = settings.exempt().toArray(Prefix[]::new);
     this.interval = Math.max(1, SECOND / settings.perSecond());
   }
 
@@ -55,7 +60,7 @@ final class RateLimit {
 
   /** Whether a client that gets no response shall hear that it can ask over TCP. */
   boolean slips(Client client) {
-    return settings.slip() > 0 && client.below(settings.slip()) == 0;
+    return slip > 0 && client.below(slip) == 0;
   }
 
   private static long hash(long network, int response) {
@@ -97,7 +102,7 @@ final class RateLimit {
   }
 
   private boolean isExempt(Client client) {
-    for (Prefix prefix : settings.exempt()) {
+    for (Prefix prefix : exempt) {
       if (prefix.holds(client.isV4(), client.high(), client.low())) {
         return true;
       }

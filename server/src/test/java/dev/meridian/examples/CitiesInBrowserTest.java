@@ -1,6 +1,7 @@
 package dev.meridian.examples;
 
 import static com.microsoft.playwright.assertions.PlaywrightAssertions.assertThat;
+import static com.microsoft.playwright.assertions.PlaywrightAssertions.setDefaultAssertionTimeout;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.microsoft.playwright.Browser;
@@ -98,8 +99,10 @@ class CitiesInBrowserTest {
     open(1280, 900, ColorScheme.LIGHT);
   }
 
+  /** Prints what the browser complained about, for a failure elsewhere may come from that. */
   @AfterEach
   void closePage() {
+    complaints.forEach(System.err::println);
     context.close();
   }
 
@@ -114,7 +117,9 @@ class CitiesInBrowserTest {
                 .setBaseURL(server.url())
                 .setViewportSize(width, height)
                 .setColorScheme(scheme));
-    context.setDefaultTimeout(15_000);
+    // Not a promise of speed: a machine that runs other tests, too, may be slow.
+    context.setDefaultTimeout(60_000);
+    setDefaultAssertionTimeout(60_000);
     page = context.newPage();
     page.onPageError(error -> complaints.add("script error: " + error));
     page.onConsoleMessage(
