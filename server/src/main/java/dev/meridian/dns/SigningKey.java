@@ -17,6 +17,7 @@ import java.security.spec.ECPoint;
 import java.security.spec.ECPublicKeySpec;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * A key pair that signs a zone, its keys and its data alike: ECDSA on P-256 with SHA-256 (algorithm
@@ -38,13 +39,13 @@ final class SigningKey {
 
   private final PrivateKey secret;
   private final PublicKey open;
-  private final Signer signer;
   private final byte[] point;
   private final byte[] dnskey;
   private final int tag;
+  private volatile Signer signer;
+  private final AtomicBoolean hastened = new AtomicBoolean();
 
-  private SigningKey(PrivateKey secret, PublicKey open, byte[] point)
-      throws GeneralSecurityException {
+  private SigningKey(PrivateKey secret, PublicKey open, byte[] point) {
     this.secret = secret;
     this.open = open;
     this.point = point;
@@ -54,8 +55,22 @@ final class SigningKey {
     dnskey[3] = ALGORITHM;
     System.arraycopy(point, 0, dnskey, 4, point.length);
     tag = tag(dnskey);
+    signer = new JdkSigner(secret);
+  }
+
+  /**
+   * Lets OpenSSL sign from now on, if it can. Finding it takes a tenth of a second the first time:
+   * no start waits for that, nor does the first signature.
+   */
+  private void hasten() {
     Signer fast = NativeSigner.of(secret.getEncoded()).orElse(null);
-    signer = fast != null && isGood(fast) ? fast : new JdkSigner(secret);
+    try {
+      if (fast != null && isGood(fast)) {
+        signer = fast;
+      }
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("A key that was checked must verify", e);
+    }
   }
 
   /** Whether the open half verifies what a signer makes. */
@@ -198,8 +213,11 @@ final class SigningKey {
     return tag;
   }
 
-  /** Signs; takes tens of microseconds, or hundreds where the JDK must do it. */
+  /** Signs; takes tens of microseconds, or hundreds at first and where the JDK must do it. */
   byte[] sign(byte[] data) {
+    if (!hastened.get() && hastened.compareAndSet(false, true)) {
+      Thread.ofPlatform().daemon().name("meridian-openssl").start(this::hasten);
+    }
     try {
       return signer.sign(sha256().digest(data));
     } catch (GeneralSecurityException e) {

@@ -72,7 +72,8 @@ record LogFile(Path path, long first, long last) {
     return found;
   }
 
-  private boolean isOpen() {
+  /** Whether it is being written. */
+  boolean isOpen() {
     return last < 0;
   }
 

@@ -68,6 +68,24 @@ final class LogTail {
     }
   }
 
+  /**
+   * Removes the files of the log that hold nothing beyond a snapshot, but for the newest: each
+   * start reads what is there.
+   *
+   * @param snapshot the last entry in the newest snapshot
+   */
+  static void forget(Path folder, long snapshot) throws IOException {
+    List<LogFile> files = LogFile.in(folder);
+    // The oldest first: whatever interrupts this, there is no gap.
+    for (LogFile file : files.subList(0, Math.max(0, files.size() - 1))) {
+      if (file.isOpen() || file.last() > snapshot) {
+        break;
+      }
+      Files.delete(file.path());
+      Folders.sync(folder);
+    }
+  }
+
   /** The last whole entry of the newest file, after the file was cut there if need be. */
   private static long repairEnd(LogFile file) throws IOException {
     LogFile.End end = file.read(_ -> {});

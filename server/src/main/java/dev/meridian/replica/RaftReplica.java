@@ -136,6 +136,7 @@ final class RaftReplica implements AutoCloseable {
       checkVoteKnown(log);
       host.checkNotLost(group);
       LogTail.repair(log, applied);
+      forgetLog(log, snapshots, applied);
       if (host.identity().founder()) {
         RaftFounding.found(log, host.peer(), applied.term(), applied.index());
       } else {
@@ -147,6 +148,14 @@ final class RaftReplica implements AutoCloseable {
     } catch (IOException | RuntimeException | Error e) {
       machine.close();
       throw e;
+    }
+  }
+
+  /** Entries before a snapshot are kept for members that were away; a lone one has none. */
+  private static void forgetLog(Path log, Path snapshots, LogIndex applied) throws IOException {
+    Snapshots.Snapshot newest = Snapshots.newest(snapshots);
+    if (newest != null && RaftFounding.isAlone(log)) {
+      LogTail.forget(log, Math.min(newest.at().getIndex(), applied.index()));
     }
   }
 

@@ -381,6 +381,32 @@ class ReplicatedStoreTest {
   }
 
   @Test
+  void loneReplicaReadsNoLogThatItsSnapshotHolds() throws Exception {
+    ReplicaOptions options =
+        SMALL
+            .edit()
+            .segmentBytes(8 << 10)
+            .snapshots(64 << 10, 1_000_000, Duration.ofHours(1))
+            .entriesKept(1_000_000)
+            .build();
+    String text = "{\"n\":\"" + "x".repeat(4000) + "\"}";
+    try (ReplicatedStore store = open(folder, options)) {
+      for (int i = 0; i < 50; i++) {
+        store.write(Batch.of(put("items/a" + i, text)));
+      }
+      awaitTrue(() -> store.status().logBytes() < 64 << 10);
+      assertThat(size(folder.resolve("raft"), "log_")).isGreaterThan(50 * 4000);
+    }
+    for (int start = 1; start <= 3; start++) {
+      try (ReplicatedStore store = open(folder, options)) {
+        assertThat(size(folder.resolve("raft"), "log_")).isLessThan(96 << 10);
+        assertThat(StoreCheck.consistent(store, "items")).hasSize(49 + start);
+        store.write(Batch.of(put("items/b" + start, text)));
+      }
+    }
+  }
+
+  @Test
   void snapshotsAreTakenInTimeToo() throws Exception {
     ReplicaOptions options =
         SMALL
