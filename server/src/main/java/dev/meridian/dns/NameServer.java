@@ -31,7 +31,7 @@ public final class NameServer implements AutoCloseable {
   private final List<UdpListener> udp = new ArrayList<>();
   private final List<Thread> threads = new ArrayList<>();
   private final TcpListener tcp;
-  private final Defences defences = new Defences();
+  private final Conduct conduct = new Conduct();
   private volatile Zones zones;
   private volatile boolean closed;
 
@@ -77,7 +77,7 @@ public final class NameServer implements AutoCloseable {
             UdpListener.open(
                 address,
                 new UdpHandler(
-                    new Responder(this::zones, tally, new SigningBudget(), defences), timer));
+                    new Responder(this::zones, tally, new SigningBudget(), conduct), timer));
         udp.add(listener);
         threads.add(Thread.ofPlatform().daemon().name("dns-udp-" + i).unstarted(listener));
       }
@@ -93,7 +93,7 @@ public final class NameServer implements AutoCloseable {
             server,
             options,
             overTcp,
-            counters -> new Responder(this::zones, counters, budget, defences),
+            counters -> new Responder(this::zones, counters, budget, conduct),
             registry);
     Tally.register(registry, "udp", tallies);
     Tally.register(registry, "tcp", List.of(overTcp));
@@ -236,7 +236,7 @@ public final class NameServer implements AutoCloseable {
   public synchronized void limit(Optional<ResponseLimit> settings) {
     if (!settings.equals(limited)) {
       limited = settings;
-      defences.limit(settings.map(RateLimit::new).orElse(null));
+      conduct.limit(settings.map(RateLimit::new).orElse(null));
     }
   }
 
@@ -247,7 +247,17 @@ public final class NameServer implements AutoCloseable {
    * @param before the secret before; the same if there was none
    */
   public void cookies(byte[] secret, byte[] before) {
-    defences.cookies(new Cookies(secret, before));
+    conduct.cookies(new Cookies(secret, before));
+  }
+
+  /**
+   * Tells those who ask which server this is, from now on: by the names {@code id.server} and
+   * {@code hostname.bind} of class CH (RFC 4892), and by the option NSID (RFC 5001).
+   *
+   * @param text 1 to 63 characters of ASCII; empty to tell nobody
+   */
+  public void identity(Optional<String> text) {
+    conduct.identity(text);
   }
 
   /** Whether all of its threads are answering. */

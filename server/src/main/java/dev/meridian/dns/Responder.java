@@ -1,5 +1,8 @@
 package dev.meridian.dns;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import java.util.Arrays;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.DClass;
@@ -10,10 +13,13 @@ import org.xbill.DNS.Type;
  * response to garbage is FORMERR if there is a header, else nothing. For one thread at a time.
  */
 final class Responder {
+  private static final byte[] ID_SERVER = "\2id\6server\0".getBytes(US_ASCII);
+  private static final byte[] HOSTNAME_BIND = "\10hostname\4bind\0".getBytes(US_ASCII);
+
   private final Supplier<Zones> zones;
   private final Counters counters;
   private final SigningBudget budget;
-  private final Defences defences;
+  private final Conduct conduct;
   private final Question question = new Question();
   private final SignedAnswers.Key probe = new SignedAnswers.Key();
   private final Client client = new Client();
@@ -25,6 +31,12 @@ final class Responder {
   private boolean dnssecOk;
   private boolean compactOk;
 
+  /** Whether it asks which server this is (RFC 5001). */
+  private boolean nsid;
+
+  /** What to tell who asks that; of this query. */
+  private byte @Nullable [] identity;
+
   // Its cookie (RFC 7873): where it is, how long, and the client's part of it.
   private int cookieAt;
   private int cookieLength;
@@ -33,20 +45,20 @@ final class Responder {
   private long now = System.nanoTime();
 
   Responder(Supplier<Zones> zones, Counters counters) {
-    this(zones, counters, new SigningBudget(), new Defences());
+    this(zones, counters, new SigningBudget(), new Conduct());
   }
 
   /**
    * Creates it.
    *
    * @param budget bounds the time that goes into new signatures
-   * @param defences against abuse
+   * @param conduct against abuse
    */
-  Responder(Supplier<Zones> zones, Counters counters, SigningBudget budget, Defences defences) {
+  Responder(Supplier<Zones> zones, Counters counters, SigningBudget budget, Conduct conduct) {
     this.zones = zones;
     this.counters = counters;
     this.budget = budget;
-    this.defences = defences;
+    this.conduct = conduct;
   }
 
   /** Where it may ask from where the query under way came. */
@@ -83,13 +95,13 @@ final class Responder {
     }
     Wire.putShort(out, to, Wire.getShort(in, from));
     if ((flags & Wire.OPCODE) != 0) {
-      return headerOnly(out, to, flags, Wire.NOTIMP, tcp);
+      return headerOnly(out, to, flags, Wire.NOTIMP, false, tcp);
     }
     int end = from + length;
     int questionEnd = parse(in, from, end);
     boolean asksNothing = questionEnd == from + Wire.HEADER_LENGTH;
     if (questionEnd < 0 || (asksNothing && cookieLength == 0)) {
-      return headerOnly(out, to, flags, Wire.FORMERR, tcp);
+      return headerOnly(out, to, flags, Wire.FORMERR, edns, tcp);
     }
     int questionLength = questionEnd - from;
     System.arraycopy(
@@ -100,7 +112,8 @@ final class Responder {
         questionLength - Wire.HEADER_LENGTH);
     Wire.putShort(out, to + 4, asksNothing ? 0 : 1);
     counters.query(question.type);
-    @Nullable Cookies cookies = cookieLength == 0 ? null : defences.cookies();
+    identity = conduct.identity();
+    @Nullable Cookies cookies = cookieLength == 0 ? null : conduct.cookies();
     if (cookies != null && !client.locate()) {
       cookies = null; // there is nothing to bind one to
     }
@@ -115,6 +128,7 @@ final class Responder {
     int copied = Wire.QR | (flags & (Wire.RD | Wire.CD));
     @Nullable Answer answer = null;
     boolean signed = false;
+    boolean asksName = false;
     int rcode;
     ZoneSigner.@Nullable Wanted wanted = null;
     Zones current = zones.get();
@@ -122,6 +136,9 @@ final class Responder {
       rcode = Wire.BADVERS;
     } else if (asksNothing) {
       rcode = Wire.NOERROR; // whoever asks nothing wants a cookie (RFC 7873, section 5.4)
+    } else if (asksIdentity(in, questionEnd)) {
+      rcode = Wire.NOERROR;
+      asksName = true;
     } else if (Wire.getShort(in, questionEnd - 2) != DClass.IN
         || question.type == Type.AXFR
         || question.type == Type.IXFR) {
@@ -157,6 +174,9 @@ final class Responder {
       Wire.putInt(out, to + 6, 0);
       Wire.putShort(out, to + 10, 0);
       written = questionLength;
+      if (asksName) {
+        written += writeIdentity(out, to, questionLength);
+      }
     } else {
       int kept = answer.flags();
       if (signed && !compactOk && (kept & 0xf) == Wire.NXDOMAIN) {
@@ -177,9 +197,40 @@ final class Responder {
     return edns ? appendOpt(out, to, written, rcode, signed && compactOk, cookies) : written;
   }
 
+  /** Whether it is asked which server this is (RFC 4892), and that is told. */
+  private boolean asksIdentity(byte[] in, int questionEnd) {
+    return identity != null
+        && question.type == Type.TXT
+        && Wire.getShort(in, questionEnd - 2) == DClass.CH
+        && (isAbout(ID_SERVER) || isAbout(HOSTNAME_BIND));
+  }
+
+  private boolean isAbout(byte[] name) {
+    return Arrays.equals(question.name, 0, question.nameLength, name, 0, name.length);
+  }
+
+  /** A TXT record of class CH, which nobody is to keep; returns its length. */
+  private int writeIdentity(byte[] out, int to, int questionLength) {
+    byte[] text = identity;
+    if (text == null) {
+      return 0;
+    }
+    int at = to + questionLength;
+    Wire.putShort(out, to + 2, Wire.getShort(out, to + 2) | Wire.AA);
+    Wire.putShort(out, to + 6, 1);
+    Wire.putShort(out, at, 0xc000 | Wire.HEADER_LENGTH);
+    Wire.putShort(out, at + 2, Type.TXT);
+    Wire.putShort(out, at + 4, DClass.CH);
+    Wire.putInt(out, at + 6, 0);
+    Wire.putShort(out, at + 10, text.length + 1);
+    out[at + 12] = (byte) text.length;
+    System.arraycopy(text, 0, out, at + 13, text.length);
+    return 13 + text.length;
+  }
+
   /** Whether the client's network has had this response too often. */
   private boolean isOverLimit(int response) {
-    @Nullable RateLimit rates = defences.limit();
+    @Nullable RateLimit rates = conduct.limit();
     return rates != null && client.locate() && !rates.allows(response, client, now);
   }
 
@@ -194,7 +245,7 @@ final class Responder {
    */
   private int limited(
       byte[] out, int to, int questionLength, int copied, @Nullable Cookies cookies) {
-    @Nullable RateLimit rates = defences.limit();
+    @Nullable RateLimit rates = conduct.limit();
     boolean slips = rates != null && rates.slips(client);
     counters.limited(slips);
     if (!slips) {
@@ -229,7 +280,8 @@ final class Responder {
     return 0;
   }
 
-  private int headerOnly(byte[] out, int to, int flags, int rcode, boolean tcp) {
+  /** A response that repeats no question; with an OPT record where one was read (RFC 6891, 7). */
+  private int headerOnly(byte[] out, int to, int flags, int rcode, boolean opt, boolean tcp) {
     if (!tcp && isOverLimit(rcode)) {
       counters.limited(false);
       return 0;
@@ -238,7 +290,17 @@ final class Responder {
     Wire.putInt(out, to + 4, 0);
     Wire.putInt(out, to + 8, 0);
     counters.response(rcode);
-    return Wire.HEADER_LENGTH;
+    if (!opt) {
+      return Wire.HEADER_LENGTH;
+    }
+    int at = to + Wire.HEADER_LENGTH;
+    out[at] = 0;
+    Wire.putShort(out, at + 1, Type.OPT);
+    Wire.putShort(out, at + 3, Wire.MAX_UDP);
+    Wire.putInt(out, at + 5, 0);
+    Wire.putShort(out, at + 9, 0);
+    Wire.putShort(out, to + 10, 1);
+    return Wire.HEADER_LENGTH + Wire.OPT_LENGTH;
   }
 
   private int appendOpt(
@@ -264,12 +326,23 @@ final class Responder {
       System.arraycopy(clientCookie, 0, out, option + 4, Cookies.CLIENT);
       cookies.write(out, option + 4, client, seconds());
     }
+    byte[] name = identity;
+    if (nsid && name != null) {
+      int option = at + Wire.OPT_LENGTH + options - 4 - name.length;
+      Wire.putShort(out, option, Wire.NSID);
+      Wire.putShort(out, option + 2, name.length);
+      System.arraycopy(name, 0, out, option + 4, name.length);
+    }
     Wire.putShort(out, to + 10, Wire.getShort(out, to + 10) + 1);
     return written + Wire.OPT_LENGTH + options;
   }
 
   private int optLength() {
-    return Wire.OPT_LENGTH + client.subnet().length() + (cookieLength > 0 ? Cookies.OPTION : 0);
+    byte[] name = identity;
+    return Wire.OPT_LENGTH
+        + client.subnet().length()
+        + (cookieLength > 0 ? Cookies.OPTION : 0)
+        + (nsid && name != null ? 4 + name.length : 0);
   }
 
   /**
@@ -281,6 +354,7 @@ final class Responder {
     dnssecOk = false;
     compactOk = false;
     cookieLength = 0;
+    nsid = false;
     client.clear();
     int questions = Wire.getShort(in, from + 4);
     if (questions > 1 || Wire.getShort(in, from + 6) != 0) {
@@ -348,6 +422,7 @@ final class Responder {
       if (code == ClientSubnet.CODE && !client.subnet().read(in, at, length)) {
         return false;
       }
+      nsid |= code == Wire.NSID;
       if (code == Cookies.CODE && !readCookie(in, at + 4, length)) {
         return false;
       }

@@ -16,7 +16,7 @@ final class Wire {
   static final int OPT_LENGTH = 11;
 
   /** An OPT record with all that a response may say in one. */
-  static final int MAX_OPT_LENGTH = OPT_LENGTH + ClientSubnet.MAX_LENGTH + Cookies.OPTION;
+  static final int MAX_OPT_LENGTH = OPT_LENGTH + ClientSubnet.MAX_LENGTH + Cookies.OPTION + 4 + Conduct.MAX_IDENTITY;
 
   /** The largest UDP response to a client that does not say what it takes (RFC 1035, 2.3.4). */
   static final int MIN_UDP = 512;
@@ -50,6 +50,9 @@ final class Wire {
   static final int REFUSED = 5;
   static final int BADVERS = 16;
   static final int BADCOOKIE = 23;
+
+  /** The option by which a server says which one it is (RFC 5001). */
+  static final int NSID = 3;
 
   private static final VarHandle SHORT =
       MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);

@@ -282,7 +282,7 @@ public final class Node implements AutoCloseable {
                             address,
                             Zones.NONE.next(site.current(), listeners.http(), signing),
                             metrics)));
-    started.ifPresent(server -> server.limit(site.current().names().limit()));
+    started.ifPresent(server -> conduct(server, site.current()));
     return started;
   }
 
@@ -343,12 +343,17 @@ public final class Node implements AutoCloseable {
    */
   public record SeedProgress(String collection, long documents, long bytesRead, long bytesTotal) {}
 
+  private void conduct(NameServer server, Site now) {
+    server.limit(now.names().limit());
+    server.identity(now.names().identity() ? Optional.of(cluster.self()) : Optional.empty());
+  }
+
   private void siteChanged(Site now) {
     cluster.defineIndexes(indexes(now));
     names.ifPresent(
         server -> {
           serveNames(server, now);
-          server.limit(now.names().limit());
+          conduct(server, now);
         });
     regions.regions(now.names().geo().regions(), names.isPresent());
     Listeners wanted = options.listeners().apply(now.listeners());

@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param records from {@code site.yaml}
  * @param geo names that answer with regions
  * @param limit of responses over UDP; empty for none
+ * @param identity whether a server tells those who ask which one it is
  */
 public record Names(
     Duration ttl,
@@ -25,7 +26,8 @@ public record Names(
     List<Path> zoneFiles,
     List<NameRecord> records,
     Geo geo,
-    Optional<ResponseLimit> limit) {
+    Optional<ResponseLimit> limit,
+    boolean identity) {
   /** Names of which none answers with regions. */
   public Names(
       Duration ttl,
@@ -42,7 +44,8 @@ public record Names(
         zoneFiles,
         records,
         Geo.NONE,
-        Optional.of(ResponseLimit.DEFAULT));
+        Optional.of(ResponseLimit.DEFAULT),
+        false);
   }
 
   /** Copies. */

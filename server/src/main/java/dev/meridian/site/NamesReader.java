@@ -25,7 +25,8 @@ final class NamesReader {
           "records",
           "sets",
           "geo",
-          "rateLimit");
+          "rateLimit",
+          "identity");
 
   private static final List<String> LIMIT_KEYS = List.of("perSecond", "slip", "exempt");
   private static final int MAX_EXEMPT = 100;
@@ -74,6 +75,8 @@ final class NamesReader {
     Field hostmaster = fields.get("hostmaster");
     Field dnssec = fields.get("dnssec");
     Boolean signed = dnssec == null ? null : yaml.bool(dnssec.value(), "dnssec");
+    Field identity = fields.get("identity");
+    Boolean told = identity == null ? null : yaml.bool(identity.value(), "identity");
     Field records = fields.get("records");
     RecordsReader reader =
         new RecordsReader(yaml, domains, new RegionSetReader(yaml, regions, fields.get("sets")));
@@ -88,7 +91,8 @@ final class NamesReader {
         zoneFiles,
         reader.records(),
         new GeoReader(yaml, files, folder, regions).read(fields.get("geo"), reader.answers()),
-        limit(fields.get("rateLimit")));
+        limit(fields.get("rateLimit")),
+        told != null && told);
   }
 
   private Optional<ResponseLimit> limit(@Nullable Field field) {

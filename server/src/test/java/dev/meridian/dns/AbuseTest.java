@@ -8,10 +8,12 @@ import dev.meridian.site.ResponseLimit;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +40,7 @@ class AbuseTest {
 
   @TempDir Path folder;
   private Zones zones = Zones.NONE;
-  private final Defences defences = new Defences();
+  private final Conduct conduct = new Conduct();
   private final Tally tally = new Tally(false);
   private long now = System.nanoTime();
 
@@ -48,12 +50,12 @@ class AbuseTest {
   }
 
   private void limit(int perSecond, int slip, List<Prefix> exempt) {
-    defences.limit(new RateLimit(new ResponseLimit(perSecond, slip, exempt)));
+    conduct.limit(new RateLimit(new ResponseLimit(perSecond, slip, exempt)));
     now = System.nanoTime();
   }
 
   private Responder responder(String from) {
-    Responder responder = new Responder(() -> zones, tally, new SigningBudget(), defences);
+    Responder responder = new Responder(() -> zones, tally, new SigningBudget(), conduct);
     InetAddress address = InetAddress.ofLiteral(from);
     responder.from(client -> client.cameFrom(address));
     responder.at(now);
@@ -129,7 +131,7 @@ class AbuseTest {
 
   @Test
   void whoeverHasAClientCookieGetsAServersThatIsGood() throws IOException {
-    defences.cookies(new Cookies(SECRET, SECRET));
+    conduct.cookies(new Cookies(SECRET, SECRET));
     Responder responder = responder("198.51.100.100");
     Message first = Wired.ask(responder, query("plain.near.test", CLIENT_COOKIE), false);
     assertThat(first.getRcode()).isEqualTo(Rcode.NOERROR);
@@ -153,7 +155,7 @@ class AbuseTest {
   @ParameterizedTest
   @CsvSource({"00", "00112233445566", "001122334455667788", "00112233445566778899aabbccddee"})
   void cookiesOfWrongLengthAreMalformed(String cookie) throws IOException {
-    defences.cookies(new Cookies(SECRET, SECRET));
+    conduct.cookies(new Cookies(SECRET, SECRET));
     byte[] answer =
         Wired.raw(responder("198.51.100.100"), query("plain.near.test", cookie).toWire(), false);
     assertThat(answer[3] & 0xf).isEqualTo(Rcode.FORMERR);
@@ -252,7 +254,7 @@ class AbuseTest {
             List.of(new GenericEDNSOption(Cookies.CODE, HexFormat.of().parseHex(CLIENT_COOKIE)))),
         Section.ADDITIONAL);
     Responder responder = responder("192.0.2.1");
-    defences.cookies(new Cookies(SECRET, SECRET));
+    conduct.cookies(new Cookies(SECRET, SECRET));
     Message answer = Wired.ask(responder, nothing, false);
     assertThat(answer.getRcode()).isEqualTo(Rcode.NOERROR);
     assertThat(answer.getHeader().getCount(Section.QUESTION)).isZero();
@@ -296,7 +298,7 @@ class AbuseTest {
   @Test
   void goodCookiesEscapeTheLimitAndOthersAreGivenOne() throws IOException {
     limit(1, 1, List.of());
-    defences.cookies(new Cookies(SECRET, SECRET));
+    conduct.cookies(new Cookies(SECRET, SECRET));
     Responder responder = responder("192.0.2.1");
     Wired.ask(responder, query("plain.near.test", null), false);
     Message bad = Wired.ask(responder, query("plain.near.test", CLIENT_COOKIE), false);
@@ -342,10 +344,81 @@ class AbuseTest {
     assertThat(lost).isZero();
   }
 
+  private static Message chaos(String name, int type) throws IOException {
+    return Message.newQuery(
+        Record.newRecord(Name.fromString(name), type, DClass.CH));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"id.server.", "HOSTNAME.bind."})
+  void whichServerItIsIsToldOnlyWhereThatIsWanted(String name) throws IOException {
+    Responder responder = responder("198.51.100.100");
+    Message hidden = Wired.ask(responder, chaos(name, Type.TXT), false);
+    assertThat(hidden.getRcode()).isEqualTo(Rcode.REFUSED);
+    conduct.identity(Optional.of("n1a2b3c4"));
+    Message told = Wired.ask(responder, chaos(name, Type.TXT), false);
+    assertThat(told.getRcode()).isEqualTo(Rcode.NOERROR);
+    assertThat(told.getHeader().getFlag(Flags.AA)).isTrue();
+    Record record = told.getSection(Section.ANSWER).getFirst();
+    assertThat(record.getName()).isEqualTo(Name.fromString(name));
+    assertThat(record.getDClass()).isEqualTo(DClass.CH);
+    assertThat(record.getTTL()).isZero();
+    assertThat(record.rdataToString()).isEqualTo("\"n1a2b3c4\"");
+    for (Message other :
+        List.of(
+            chaos(name, Type.A),
+            chaos("version.bind.", Type.TXT),
+            chaos("a." + name, Type.TXT),
+            Wired.query(name, Type.TXT))) {
+      assertThat(Wired.ask(responder, other, false).getRcode()).isEqualTo(Rcode.REFUSED);
+    }
+    conduct.identity(Optional.empty());
+    assertThat(Wired.ask(responder, chaos(name, Type.TXT), false).getRcode())
+        .isEqualTo(Rcode.REFUSED);
+  }
+
+  @Test
+  void identityIsGivenAsAnOptionToThoseWhoAskForIt() throws IOException {
+    conduct.cookies(new Cookies(SECRET, SECRET));
+    Responder responder = responder("198.51.100.100");
+    Message query = Wired.query("plain.near.test", Type.A);
+    query.addRecord(
+        new OPTRecord(
+            1232,
+            0,
+            0,
+            0,
+            List.of(
+                new GenericEDNSOption(Wire.NSID, new byte[0]),
+                new GenericEDNSOption(Cookies.CODE, HexFormat.of().parseHex(CLIENT_COOKIE)))),
+        Section.ADDITIONAL);
+    assertThat(Wired.ask(responder, query, false).getOPT().getOptions(Wire.NSID)).isEmpty();
+    conduct.identity(Optional.of("n".repeat(Conduct.MAX_IDENTITY)));
+    Message answer = Wired.ask(responder, query, false);
+    assertThat(GeoSite.addresses(answer)).isEqualTo("192.0.2.99");
+    assertThat(cookie(answer)).hasSize(48);
+    byte[] option = answer.getOPT().getOptions(Wire.NSID).getFirst().toWire();
+    assertThat(new String(option, 4, option.length - 4, StandardCharsets.US_ASCII))
+        .isEqualTo("n".repeat(Conduct.MAX_IDENTITY));
+    Message unasked = Wired.ask(responder, query("plain.near.test", CLIENT_COOKIE), false);
+    assertThat(unasked.getOPT().getOptions(Wire.NSID)).isEmpty();
+  }
+
+  @Test
+  void malformedQueryWithAnOptRecordGetsOne() throws IOException {
+    Responder responder = responder("198.51.100.100");
+    Message answer = new Message(Wired.raw(responder, query("plain.near.test", "00").toWire(), false));
+    assertThat(answer.getRcode()).isEqualTo(Rcode.FORMERR);
+    assertThat(answer.getOPT()).isNotNull();
+    byte[] none = Wired.query("plain.near.test", Type.A).toWire();
+    none[5] = 2;
+    assertThat(Wired.raw(responder, none, false)).hasSize(Wire.HEADER_LENGTH);
+  }
+
   @Test
   void nothingIsAllocated() throws IOException {
     limit(1, 2, List.of());
-    defences.cookies(new Cookies(SECRET, SECRET));
+    conduct.cookies(new Cookies(SECRET, SECRET));
     Responder responder = responder("192.0.2.1");
     responder.from(client -> client.cameFrom(0xc0000201));
     byte[] query = query("plain.near.test", CLIENT_COOKIE + "00".repeat(16)).toWire();

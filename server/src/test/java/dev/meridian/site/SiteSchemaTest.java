@@ -85,6 +85,7 @@ class SiteSchemaTest {
           countries: {CA: us}
           continents: {AF: [eu, us]}
         rateLimit: {perSecond: 100, slip: 1, exempt: [10.0.0.0/8]}
+        identity: true
         nameServers: ns1.a.test
         hostmaster: dns@a.test
         zoneFiles: []
