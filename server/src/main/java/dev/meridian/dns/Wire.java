@@ -16,7 +16,8 @@ final class Wire {
   static final int OPT_LENGTH = 11;
 
   /** An OPT record with all that a response may say in one. */
-  static final int MAX_OPT_LENGTH = OPT_LENGTH + ClientSubnet.MAX_LENGTH + Cookies.OPTION + 4 + Conduct.MAX_IDENTITY;
+  static final int MAX_OPT_LENGTH =
+      OPT_LENGTH + ClientSubnet.MAX_LENGTH + Cookies.OPTION + 4 + Conduct.MAX_IDENTITY;
 
   /** The largest UDP response to a client that does not say what it takes (RFC 1035, 2.3.4). */
   static final int MIN_UDP = 512;

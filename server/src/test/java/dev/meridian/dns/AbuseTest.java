@@ -31,6 +31,7 @@ import org.xbill.DNS.OPTRecord;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
 import org.xbill.DNS.Section;
+import org.xbill.DNS.TXTRecord;
 import org.xbill.DNS.Type;
 
 /** Cookies (RFC 7873, RFC 9018) and the limit on responses. */
@@ -345,8 +346,7 @@ class AbuseTest {
   }
 
   private static Message chaos(String name, int type) throws IOException {
-    return Message.newQuery(
-        Record.newRecord(Name.fromString(name), type, DClass.CH));
+    return Message.newQuery(Record.newRecord(Name.fromString(name), type, DClass.CH));
   }
 
   @ParameterizedTest
@@ -363,7 +363,7 @@ class AbuseTest {
     assertThat(record.getName()).isEqualTo(Name.fromString(name));
     assertThat(record.getDClass()).isEqualTo(DClass.CH);
     assertThat(record.getTTL()).isZero();
-    assertThat(record.rdataToString()).isEqualTo("\"n1a2b3c4\"");
+    assertThat(((TXTRecord) record).getStrings()).containsExactly("n1a2b3c4");
     for (Message other :
         List.of(
             chaos(name, Type.A),
@@ -407,7 +407,8 @@ class AbuseTest {
   @Test
   void malformedQueryWithAnOptRecordGetsOne() throws IOException {
     Responder responder = responder("198.51.100.100");
-    Message answer = new Message(Wired.raw(responder, query("plain.near.test", "00").toWire(), false));
+    Message answer =
+        new Message(Wired.raw(responder, query("plain.near.test", "00").toWire(), false));
     assertThat(answer.getRcode()).isEqualTo(Rcode.FORMERR);
     assertThat(answer.getOPT()).isNotNull();
     byte[] none = Wired.query("plain.near.test", Type.A).toWire();

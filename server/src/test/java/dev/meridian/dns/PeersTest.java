@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -82,6 +83,19 @@ class PeersTest {
       ask[4] = "other.org";
       assertThat(Programs.run(ask)).contains("REFUSED").contains("101.1.2.0/24/0");
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"dig", "kdig"})
+  void digLearnsWhichServerAnswered(String dig) throws Exception {
+    String port = String.valueOf(server.address().getPort());
+    String[] ask = {dig, "@127.0.0.1", "-p", port, "CH", "TXT", "id.server", "+nsid", "+norecurse"};
+    assertThat(Programs.run(ask)).contains("REFUSED").doesNotContain("n1a2b3c4");
+    server.identity(Optional.of("n1a2b3c4"));
+    assertThat(Programs.run(ask))
+        .contains("NOERROR", "\"n1a2b3c4\"")
+        .containsPattern("NSID: .*6e ?31 ?61 ?32|NSID: .*6E31613262?")
+        .doesNotContainIgnoringCase("warning");
   }
 
   @Test
