@@ -57,18 +57,19 @@ function suggest(form) {
     if (text === '') return show(false);
     try {
       const answer = await fetch(`/search?q=${encodeURIComponent(text)}`, {headers: {Accept: 'application/json'}});
-      if (!answer.ok) return show(false);
-      const {countries, cities} = await answer.json();
+      const {countries, cities} = answer.ok ? await answer.json() : {};
       if (turn !== asked) return; // A later question is under way: its answer is the one to show.
       const options = [
         ...(countries?.items ?? []).slice(0, 2).map(c => [`/countries/${c.id}`, c.id, c.value.name, c.value.region]),
         ...(cities?.items ?? []).slice(0, 7).map(c => [`/cities/${c.id}`, c.value.country, c.value.name, c.value.region ?? '']),
       ];
+      // What is chosen stays so where it is among the new ones.
+      const kept = list.children[chosen]?.firstChild.getAttribute('href');
       list.replaceChildren(...options.map((o, i) => option(...o, i)));
-      choose(-1);
+      choose(options.findIndex(([href]) => href === kept));
       show(options.length > 0 && document.activeElement === input);
     } catch {
-      show(false); // Without suggestions the form still searches.
+      if (turn === asked) show(false); // Without suggestions the form still searches.
     }
   }, 120);
 

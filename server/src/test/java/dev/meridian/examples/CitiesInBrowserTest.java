@@ -150,6 +150,22 @@ class CitiesInBrowserTest {
   }
 
   @Test
+  void laterSuggestionsDoNotTakeTheChoiceAway() {
+    page.navigate("/");
+    Locator field = page.getByRole(AriaRole.COMBOBOX);
+    Locator options = page.getByRole(AriaRole.OPTION);
+    field.pressSequentially("reyk");
+    assertThat(options).hasCount(2); // and Reykjanesbær
+    field.press("ArrowDown");
+    field.pressSequentially("javi");
+    assertThat(options).hasCount(1);
+    assertThat(options.first()).hasAttribute("aria-selected", "true");
+    field.press("Enter");
+    page.waitForURL("**/cities/IS-reykjavik");
+    assertThat(complaints).isEmpty();
+  }
+
+  @Test
   void searchWorksWithoutScript() {
     context.close();
     context =
