@@ -52,7 +52,7 @@ final class Responder {
    * Creates it.
    *
    * @param budget bounds the time that goes into new signatures
-   * @param conduct against abuse
+   * @param conduct towards clients
    */
   Responder(Supplier<Zones> zones, Counters counters, SigningBudget budget, Conduct conduct) {
     this.zones = zones;
