@@ -293,28 +293,28 @@ final class Responder {
     if (!opt) {
       return Wire.HEADER_LENGTH;
     }
-    int at = to + Wire.HEADER_LENGTH;
+    putOpt(out, to + Wire.HEADER_LENGTH, 0, 0);
+    Wire.putShort(out, to + 10, 1);
+    return Wire.HEADER_LENGTH + Wire.OPT_LENGTH;
+  }
+
+  /** An OPT record whose options follow; what would be its TTL has flags and half of a code. */
+  private static void putOpt(byte[] out, int at, int ttl, int optionsLength) {
     out[at] = 0;
     Wire.putShort(out, at + 1, Type.OPT);
     Wire.putShort(out, at + 3, Wire.MAX_UDP);
-    Wire.putInt(out, at + 5, 0);
-    Wire.putShort(out, at + 9, 0);
-    Wire.putShort(out, to + 10, 1);
-    return Wire.HEADER_LENGTH + Wire.OPT_LENGTH;
+    Wire.putInt(out, at + 5, ttl);
+    Wire.putShort(out, at + 9, optionsLength);
   }
 
   private int appendOpt(
       byte[] out, int to, int written, int rcode, boolean compact, @Nullable Cookies cookies) {
     int at = to + written;
-    out[at] = 0;
-    Wire.putShort(out, at + 1, Type.OPT);
-    Wire.putShort(out, at + 3, Wire.MAX_UDP);
     // Extended response code, version 0, and DO as asked (RFC 3225, section 3).
     int flags = (dnssecOk ? Wire.DO : 0) | (compact ? Wire.CO : 0);
-    Wire.putInt(out, at + 5, ((rcode >> 4) << 24) | flags);
     int subnet = client.subnet().length();
     int options = optLength() - Wire.OPT_LENGTH;
-    Wire.putShort(out, at + 9, options);
+    putOpt(out, at, ((rcode >> 4) << 24) | flags, options);
     if (subnet > 0) {
       // Whatever the response code (RFC 7871, section 7.2.1).
       client.subnet().write(out, at + Wire.OPT_LENGTH, client.scope());
