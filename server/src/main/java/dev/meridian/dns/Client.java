@@ -82,6 +82,11 @@ final class Client {
     return known;
   }
 
+  /** The address that the query came from; after {@link #locate}. */
+  InetAddress address() {
+    return new Prefix(v4, high, low, v4 ? 32 : 128).first();
+  }
+
   /** Whether the query came over IPv4; after {@link #locate}. */
   boolean isV4() {
     return v4;

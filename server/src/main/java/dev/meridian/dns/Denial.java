@@ -82,6 +82,19 @@ final class Denial {
   }
 
   /**
+   * The data of an NSEC record in a chain that is written out (RFC 4034, section 4.1).
+   *
+   * @param next the next name of the zone
+   * @param types those that are there, but for RRSIG and NSEC, which are always
+   */
+  static byte[] rdata(WireName next, Collection<Integer> types) {
+    byte[] bitmap = bitmap(types);
+    byte[] data = Arrays.copyOf(next.wire(), next.length() + bitmap.length);
+    System.arraycopy(bitmap, 0, data, next.length(), bitmap.length);
+    return data;
+  }
+
+  /**
    * The name right behind {@code name} in the canonical order (RFC 4034, section 6.1): that with a
    * label of one zero byte before it, and where that would be too long, the next there is room for
    * (RFC 4471, section 3.1).

@@ -32,6 +32,7 @@ public final class NameServer implements AutoCloseable {
   private final List<Thread> threads = new ArrayList<>();
   private final TcpListener tcp;
   private final Conduct conduct = new Conduct();
+  private final Notifier notifier;
   private volatile Zones zones;
   private volatile boolean closed;
 
@@ -97,6 +98,8 @@ public final class NameServer implements AutoCloseable {
             registry);
     Tally.register(registry, "udp", tallies);
     Tally.register(registry, "tcp", List.of(overTcp));
+    Tally.registerTransfers(registry, overTcp);
+    notifier = new Notifier(address, registry);
   }
 
   /**
@@ -140,8 +143,10 @@ public final class NameServer implements AutoCloseable {
       InetSocketAddress bound = new InetSocketAddress(asked.getAddress(), server.getLocalPort());
       probeUdp(bound);
       NameServer started = new NameServer(bound, server, zones, registry, options);
+      zones.keepSerials();
       started.threads.forEach(Thread::start);
       started.tcp.start();
+      started.notifier.serving(zones.transfers());
       LOG.info("Names are answered on {} (UDP and TCP) for {}.", text(bound), zones.apexes());
       return started;
     } catch (IOException | RuntimeException e) {
@@ -223,7 +228,9 @@ public final class NameServer implements AutoCloseable {
 
   /** Answers from {@code next} from now on; queries under way finish with what they began with. */
   public void serve(Zones next) {
+    next.keepSerials();
     zones = next;
+    notifier.serving(next.transfers());
     LOG.info("Names are now answered from {} names in {}.", next.names(), next.apexes());
   }
 
@@ -269,6 +276,7 @@ public final class NameServer implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
+    notifier.close();
     udp.forEach(UdpListener::close);
     tcp.close();
     boolean interrupted = false;

@@ -2,7 +2,9 @@ package dev.meridian.dns;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import java.time.InstantSource;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.DClass;
@@ -15,6 +17,12 @@ import org.xbill.DNS.Type;
 final class Responder {
   private static final byte[] ID_SERVER = "\2id\6server\0".getBytes(US_ASCII);
   private static final byte[] HOSTNAME_BIND = "\10hostname\4bind\0".getBytes(US_ASCII);
+
+  /** What {@link #respond} returns when a whole zone, or its changes, are to be sent. */
+  static final int TRANSFER = -1;
+
+  /** Bytes an SOA's data has at least: two names and five numbers. */
+  private static final int MIN_SOA = 22;
 
   private final Supplier<Zones> zones;
   private final Counters counters;
@@ -41,6 +49,15 @@ final class Responder {
   private int cookieAt;
   private int cookieLength;
   private final byte[] clientCookie = new byte[Cookies.CLIENT];
+
+  // The record that signs it (RFC 8945), the last of all: where it is, or -1 if there is none.
+  private int tsigAt;
+  private @Nullable MessageSignature signature;
+
+  /** The serial that the client has of a zone it asks the changes of (RFC 1995); else negative. */
+  private long knownSerial;
+
+  private @Nullable OutboundTransfer transfer;
 
   private long now = System.nanoTime();
 
@@ -73,7 +90,12 @@ final class Responder {
 
   /** Bytes of {@code out} that any response over TCP may need now. */
   int largestResponse() {
-    return zones.get().largestResponse();
+    return zones.get().largestResponse() + MessageSignature.MAX_LENGTH;
+  }
+
+  /** What the last query is answered with, after {@link #TRANSFER}. */
+  OutboundTransfer transfer() {
+    return Objects.requireNonNull(transfer);
   }
 
   /**
@@ -82,9 +104,17 @@ final class Responder {
    * @param in holds the query at {@code from}
    * @param out takes the response at {@code to}; has room for {@link Wire#MAX_UDP} bytes, or over
    *     TCP for {@link #largestResponse}
-   * @return the response's length, or 0 for silence
+   * @return the response's length, or 0 for silence; over TCP also {@link #TRANSFER}
    */
   int respond(byte[] in, int from, int length, byte[] out, int to, boolean tcp) {
+    transfer = null;
+    signature = null;
+    int written = answer(in, from, length, out, to, tcp);
+    MessageSignature signer = signature;
+    return signer == null || written <= 0 ? written : signer.sign(out, to, written);
+  }
+
+  private int answer(byte[] in, int from, int length, byte[] out, int to, boolean tcp) {
     if (length < Wire.HEADER_LENGTH) {
       return silence();
     }
@@ -100,6 +130,13 @@ final class Responder {
     int end = from + length;
     int questionEnd = parse(in, from, end);
     boolean asksNothing = questionEnd == from + Wire.HEADER_LENGTH;
+    Zones current = zones.get();
+    if (questionEnd >= 0 && tsigAt >= 0) {
+      signature =
+          MessageSignature.check(
+              current.transfers(), in, from, tsigAt, end, InstantSource.system());
+      questionEnd = signature == null ? -1 : questionEnd;
+    }
     if (questionEnd < 0 || (asksNothing && cookieLength == 0)) {
       return headerOnly(out, to, flags, Wire.FORMERR, edns, tcp);
     }
@@ -125,24 +162,43 @@ final class Responder {
         tcp
             ? Wire.MAX_TCP
             : edns ? Math.clamp(ednsPayload, Wire.MIN_UDP, Wire.MAX_UDP) : Wire.MIN_UDP;
+    limit -= signature == null ? 0 : signature.length();
     int copied = Wire.QR | (flags & (Wire.RD | Wire.CD));
     @Nullable Answer answer = null;
     boolean signed = false;
     boolean asksName = false;
     int rcode;
     ZoneSigner.@Nullable Wanted wanted = null;
-    Zones current = zones.get();
-    if (edns && ednsVersion != 0) {
+    if (signature != null && signature.error() != 0) {
+      rcode = Wire.NOTAUTH;
+    } else if (edns && ednsVersion != 0) {
       rcode = Wire.BADVERS;
     } else if (asksNothing) {
       rcode = Wire.NOERROR; // whoever asks nothing wants a cookie (RFC 7873, section 5.4)
     } else if (asksIdentity(in, questionEnd)) {
       rcode = Wire.NOERROR;
       asksName = true;
-    } else if (Wire.getShort(in, questionEnd - 2) != DClass.IN
-        || question.type == Type.AXFR
-        || question.type == Type.IXFR) {
+    } else if (Wire.getShort(in, questionEnd - 2) != DClass.IN) {
       rcode = Wire.REFUSED;
+    } else if (question.type == Type.AXFR || question.type == Type.IXFR) {
+      ZoneVersion zone = wantedZone(current.transfers());
+      if (zone == null || (question.type == Type.AXFR && !tcp)) {
+        rcode = Wire.REFUSED;
+        counters.transferRefused();
+        conduct.refusedTransfer(client, question, signature != null);
+      } else if (question.type == Type.IXFR && knownSerial < 0) {
+        rcode = Wire.FORMERR;
+      } else if (tcp) {
+        byte[] head = Arrays.copyOfRange(in, from, questionEnd);
+        long known = question.type == Type.IXFR ? knownSerial : -1;
+        transfer = new OutboundTransfer(zone, head, known, edns, signature);
+        return TRANSFER;
+      } else {
+        // Over UDP the SOA says whether it is worth coming by TCP (RFC 1995, section 2).
+        question.type = Type.SOA;
+        answer = current.answer(question);
+        rcode = Wire.NOERROR;
+      }
     } else if (question.type == Type.OPT
         || question.type == 0
         || question.type == Denial.NXNAME) { // RFC 9824, section 3.5
@@ -195,6 +251,14 @@ final class Responder {
     }
     counters.response(rcode);
     return edns ? appendOpt(out, to, written, rcode, signed && compactOk, cookies) : written;
+  }
+
+  /** The zone that is to be copied, if there is one that this client may copy. */
+  private @Nullable ZoneVersion wantedZone(Transfers transfers) {
+    @Nullable MessageSignature signed = signature;
+    return client.locate() && transfers.allows(client, signed == null ? null : signed.key())
+        ? transfers.zone(WireName.of(question.name, 0))
+        : null;
   }
 
   /** Whether it is asked which server this is (RFC 4892), and that is told. */
@@ -355,6 +419,8 @@ final class Responder {
     compactOk = false;
     cookieLength = 0;
     nsid = false;
+    tsigAt = -1;
+    knownSerial = -1;
     client.clear();
     int questions = Wire.getShort(in, from + 4);
     if (questions > 1 || Wire.getShort(in, from + 6) != 0) {
@@ -379,9 +445,12 @@ final class Responder {
     // Every record takes at least 11 bytes, so the message's length bounds both loops.
     for (int i = 0; i < authorities && at >= 0; i++) {
       at = skipRecord(in, at, end);
+      if (at >= 0 && recordDataLength >= MIN_SOA && isOfType(Type.SOA, in, at)) {
+        knownSerial = ZoneContents.serialBefore(in, at);
+      }
     }
     for (int i = 0; i < additionals && at >= 0; i++) {
-      at = readAdditional(in, at, end);
+      at = tsigAt >= 0 ? -1 : readAdditional(in, at, end);
     }
     return at == end ? questionEnd : -1;
   }
@@ -391,8 +460,10 @@ final class Responder {
     if (next < 0) {
       return -1;
     }
-    int type = Wire.getShort(in, next - recordDataLength - 10);
-    if (type != Type.OPT) {
+    if (isOfType(Type.TSIG, in, next)) {
+      tsigAt = at;
+    }
+    if (!isOfType(Type.OPT, in, next)) {
       return next;
     }
     // RFC 6891, section 6.1.1 and 6.1.2: at most one, owned by the root.
@@ -446,6 +517,11 @@ final class Responder {
 
   private int recordDataLength;
 
+  /** Of the record that was skipped last, which ends there. */
+  private boolean isOfType(int type, byte[] in, int recordEnd) {
+    return Wire.getShort(in, recordEnd - recordDataLength - 10) == type;
+  }
+
   private int skipRecord(byte[] in, int start, int end) {
     int at = skipName(in, start, end);
     if (at < 0 || at + 10 > end) {
@@ -494,5 +570,11 @@ final class Responder {
 
     /** A response that could not be signed in time. */
     void unsigned();
+
+    /** A zone was copied by a secondary; or what has changed in it. */
+    void transferred(boolean incremental);
+
+    /** Somebody wanted to copy a zone who may not. */
+    void transferRefused();
   }
 }

@@ -37,6 +37,22 @@ final class RrSet {
     rdata.add(record.rdata());
   }
 
+  /** Puts other data in the place of all. */
+  void replace(byte[] data) {
+    rdata.clear();
+    rdata.add(data);
+  }
+
+  /** Whether the records are the same, down to the case of their owner, in whatever order. */
+  boolean isSame(RrSet other) {
+    return type == other.type
+        && ttl == other.ttl
+        && rdata.size() == other.rdata.size()
+        && Arrays.equals(owner.wire(), other.owner.wire())
+        && rdata.stream()
+            .allMatch(one -> other.rdata.stream().anyMatch(two -> Arrays.equals(one, two)));
+  }
+
   /**
    * Makes this a set of addresses of which clients get those of some regions.
    *

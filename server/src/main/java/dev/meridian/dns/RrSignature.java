@@ -1,6 +1,7 @@
 package dev.meridian.dns;
 
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -31,6 +32,14 @@ record RrSignature(byte[] rdata, long from, long renew, long to) {
   static RrSignature of(byte[] rdata, long now) {
     long spread = ThreadLocalRandom.current().nextLong(SPREAD.toSeconds());
     return new RrSignature(rdata, from(now), now + FRESH.toSeconds() - spread, to(now));
+  }
+
+  /** As {@link #isFresh(long)}, of one that is known by its data alone. */
+  static boolean isFresh(byte[] rdata, long now) {
+    long to = Wire.getInt(rdata, 8) & 0xffff_ffffL;
+    long from = Wire.getInt(rdata, 12) & 0xffff_ffffL;
+    long spread = Math.floorMod(Arrays.hashCode(rdata), SPREAD.toSeconds());
+    return now >= from && now < to - VALIDITY.toSeconds() + FRESH.toSeconds() - spread;
   }
 
   static long from(long now) {

@@ -92,10 +92,7 @@ final class SignedZone {
 
   /** The TTL of negative answers (RFC 2308, section 5). */
   static long negativeTtl(ZoneContents zone) {
-    RrSet soa = zone.find(zone.apex(), Type.SOA);
-    if (soa == null) {
-      throw new IllegalStateException("a zone without SOA was not refused");
-    }
+    RrSet soa = zone.soa();
     byte[] data = soa.rdata().getFirst();
     return Math.min(soa.ttl(), Wire.getInt(data, data.length - 4) & 0xffff_ffffL);
   }

@@ -12,6 +12,8 @@ import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -35,15 +37,24 @@ final class SiteZones {
   /** How long resolvers may keep "there is no such name", in seconds (RFC 2308). */
   private static final int NEGATIVE_TTL = 300;
 
+  /** Seconds after which secondaries give up, if they cannot reach us: two weeks. */
+  private static final int EXPIRE = 1_209_600;
+
+  /** The same of signed zones: well before signatures that they have can be over. */
+  private static final int SIGNED_EXPIRE = 432_000;
+
+  private static final int DAY = 86_400;
   private static final Place SITE = new Place("site.yaml", 0);
   private static final Logger LOG = LoggerFactory.getLogger(SiteZones.class);
 
   private final Site site;
   private final Optional<InetSocketAddress> web;
-  private final Map<WireName, Revision> before;
+  private final Zones before;
+  private final InstantSource clock;
   private final Map<WireName, ZoneContents> zones = new LinkedHashMap<>();
   private final Map<WireName, Revision> revisions = new HashMap<>();
   private final List<ZoneRecord> loose = new ArrayList<>();
+  private final Map<WireName, Instant> keysChanged = new HashMap<>();
   private int records;
 
   /**
@@ -54,19 +65,17 @@ final class SiteZones {
    */
   record Revision(long serial, long digest) {}
 
-  private SiteZones(Site site, Optional<InetSocketAddress> web, Map<WireName, Revision> before) {
+  private SiteZones(Site site, Optional<InetSocketAddress> web, Zones before, InstantSource clock) {
     this.site = site;
     this.web = web;
     this.before = before;
+    this.clock = clock;
   }
 
   static Zones read(
-      Site site,
-      Optional<InetSocketAddress> web,
-      Map<WireName, Revision> before,
-      @Nullable Signing signing,
-      GeoData geo) {
-    SiteZones maker = new SiteZones(site, web, before);
+      Site site, Optional<InetSocketAddress> web, Zones before, @Nullable Signing signing) {
+    InstantSource clock = signing == null ? InstantSource.system() : signing.clock();
+    SiteZones maker = new SiteZones(site, web, before, clock);
     maker.readFiles();
     maker.makeZones();
     maker.readRecords();
@@ -81,13 +90,37 @@ final class SiteZones {
         signing == null
             ? List.of()
             : signing.prepare(used == null ? List.of() : maker.zones.values(), site.names().ttl());
+    keys.forEach(zone -> maker.keysChanged.put(zone.apex(), zone.changed()));
     for (ZoneContents zone : maker.zones.values()) {
-      maker.addDefaults(zone);
+      maker.number(zone, maker.addDefaults(zone));
       zone.complete();
       maker.warnOfUnreachable(zone);
     }
+    // Secondaries follow one node, as serials and signatures are each node's own.
+    boolean copied = signing == null || signing.isOwner();
     return new Zones(
-        maker.zones.values(), maker.revisions, keys, used, geo.next(site.names().geo()));
+        new Zones.Parts(
+            maker.zones.values(),
+            maker.revisions,
+            keys,
+            used,
+            before.geo().next(site.names().geo()),
+            before.serials(),
+            copied ? site.names().secondaries() : List.of(),
+            maker.day()),
+        before);
+  }
+
+  /** The day that a clock shows, since 1970. */
+  static long today(InstantSource clock) {
+    return Math.floorDiv(clock.instant().getEpochSecond(), DAY);
+  }
+
+  /** The day whose signatures secondaries get, if they get any. */
+  private long day() {
+    return site.names().dnssec() && !site.names().secondaries().isEmpty()
+        ? today(clock)
+        : Long.MIN_VALUE;
   }
 
   private void readFiles() {
@@ -215,8 +248,12 @@ final class SiteZones {
     }
   }
 
-  /** What a site by its domain name needs and nobody likes to write. */
-  private void addDefaults(ZoneContents zone) {
+  /**
+   * Adds what a site by its domain name needs and nobody likes to write.
+   *
+   * @return whether the SOA is ours
+   */
+  private boolean addDefaults(ZoneContents zone) {
     WireName apex = zone.apex();
     long ttl = site.names().ttl().toSeconds();
     List<InetAddress> addresses = webAddresses();
@@ -230,7 +267,7 @@ final class SiteZones {
       }
     }
     if (zone.find(apex, Type.SOA) != null) {
-      return;
+      return false;
     }
     if (zone.find(apex, Type.NS) == null) {
       List<String> servers = site.names().nameServers();
@@ -246,6 +283,7 @@ final class SiteZones {
       }
     }
     zone.add(startOfAuthority(zone, ttl));
+    return true;
   }
 
   private static void addAddresses(
@@ -300,45 +338,93 @@ final class SiteZones {
     System.arraycopy(main.wire(), 0, data, 0, main.length());
     System.arraycopy(mailbox.wire(), 0, data, main.length(), mailbox.length());
     int numbers = main.length() + mailbox.length();
-    long digest = digest(zone) * 31 + Arrays.hashCode(data);
-    Revision revision = revision(apex, digest);
-    revisions.put(apex, revision);
-    Wire.putInt(data, numbers, (int) revision.serial());
     Wire.putInt(data, numbers + 4, 3600); // refresh
     Wire.putInt(data, numbers + 8, 600); // retry
-    Wire.putInt(data, numbers + 12, 1_209_600); // expire: two weeks
+    Wire.putInt(data, numbers + 12, site.names().dnssec() ? SIGNED_EXPIRE : EXPIRE);
     Wire.putInt(data, numbers + 16, NEGATIVE_TTL);
     return new ZoneRecord(apex, Type.SOA, ttl, data, SITE);
   }
 
   /**
-   * The serial: when the files were last changed, so that it survives a restart, and always above
-   * the last one when the records differ.
+   * Numbers a zone: always above what it was served as before when the records differ. Ours are the
+   * time at which the site was changed, so that all nodes come to the same. Those that somebody has
+   * written are kept, unless secondaries are to follow: they would miss a change whose number is
+   * not above the one before.
    */
-  private Revision revision(WireName apex, long digest) {
-    Revision last = before.get(apex);
-    if (last != null && last.digest() == digest) {
-      return last;
+  private void number(ZoneContents zone, boolean ours) {
+    RrSet soa = zone.soa();
+    if (!ours && site.names().secondaries().isEmpty()) {
+      return;
     }
+    byte[] data = soa.rdata().getFirst().clone();
+    long written = ZoneContents.serial(data);
+    Wire.putInt(data, data.length - 20, 0);
+    long digest = (digest(zone, Type.SOA) * 31 + Arrays.hashCode(data)) * 31 + day();
+    Revision last = before.revision(zone.apex());
+    long own = ours ? changed(zone.apex()) : written;
+    long serial;
+    if (last == null || isAfter(own, last.serial()) && !(ours && last.digest() == digest)) {
+      serial = own;
+    } else if (last.digest() == digest) {
+      serial = last.serial();
+    } else {
+      serial = (last.serial() + 1) & 0xffff_ffffL;
+    }
+    if (!ours && serial != written) {
+      LOG.info(
+          "{}: the zone '{}' is served with the serial {}, as it has changed since it had {}.",
+          soa.place(),
+          zone.apex(),
+          serial,
+          last == null ? written : last.serial());
+    }
+    long expire = Wire.getInt(data, data.length - 8) & 0xffff_ffffL;
+    if (day() != Long.MIN_VALUE && expire > SIGNED_EXPIRE) {
+      LOG.warn(
+          "{}: secondaries of the signed zone '{}' that cannot reach this server for {} s may answer"
+              + " with signatures that are over; make the expire time of its SOA {} s at most.",
+          soa.place(),
+          zone.apex(),
+          expire,
+          SIGNED_EXPIRE);
+    }
+    revisions.put(zone.apex(), new Revision(serial, digest));
+    Wire.putInt(data, data.length - 20, (int) serial);
+    soa.replace(data);
+  }
+
+  /** RFC 1982. */
+  private static boolean isAfter(long serial, long other) {
+    return (int) (serial - other) > 0;
+  }
+
+  /** Seconds since 1970; even, as copies of files on other nodes have even times. */
+  private long changed(WireName apex) {
     long changed = lastModified(site.folder().resolve("site.yaml"));
     for (Path file : site.names().zoneFiles()) {
       changed = Math.max(changed, lastModified(site.folder().resolve(file)));
     }
-    return new Revision(last == null ? changed : Math.max(changed, last.serial() + 1), digest);
+    Instant keys = keysChanged.get(apex);
+    changed = keys == null ? changed : Math.max(changed, keys.getEpochSecond());
+    changed = day() == Long.MIN_VALUE ? changed : Math.max(changed, day() * DAY);
+    return changed & 0xffff_fffeL;
   }
 
   private static long lastModified(Path file) {
     try {
-      return Math.max(1, Files.getLastModifiedTime(file).toMillis() / 1000);
+      return Math.max(2, Files.getLastModifiedTime(file).toMillis() / 1000);
     } catch (IOException e) {
-      return 1;
+      return 2;
     }
   }
 
-  private static long digest(ZoneContents zone) {
+  private static long digest(ZoneContents zone, int but) {
     long digest = 0;
     for (List<RrSet> sets : zone.names().values()) {
       for (RrSet set : sets) {
+        if (set.type() == but) {
+          continue;
+        }
         long head = (set.owner().hashCode() * 31L + set.type()) * 31 + set.ttl();
         head = head * 31 + (set.choice() == null ? 0 : set.choice().toString().hashCode());
         for (byte[] data : set.rdata()) {

@@ -42,6 +42,7 @@ final class Tally implements Responder.Counters {
     Wire.NXDOMAIN,
     Wire.NOTIMP,
     Wire.REFUSED,
+    Wire.NOTAUTH,
     Wire.BADVERS,
     Wire.BADCOOKIE,
   };
@@ -53,7 +54,10 @@ final class Tally implements Responder.Counters {
   private static final int UNSIGNED = DROPPED + 1;
   private static final int SLIPPED = UNSIGNED + 1;
   private static final int WITHHELD = SLIPPED + 1;
-  private static final int SIZE = WITHHELD + 1;
+  private static final int WHOLE = WITHHELD + 1;
+  private static final int CHANGES = WHOLE + 1;
+  private static final int REFUSED = CHANGES + 1;
+  private static final int SIZE = REFUSED + 1;
 
   /** Where a type is counted; types above the table are "other". */
   private static final byte[] TYPE_INDEX = new byte[Type.CAA + 1];
@@ -112,6 +116,16 @@ final class Tally implements Responder.Counters {
   @Override
   public void unsigned() {
     count(UNSIGNED);
+  }
+
+  @Override
+  public void transferred(boolean incremental) {
+    count(incremental ? CHANGES : WHOLE);
+  }
+
+  @Override
+  public void transferRefused() {
+    count(REFUSED);
   }
 
   private void count(int index) {
@@ -188,6 +202,21 @@ final class Tally implements Responder.Counters {
           transport,
           "response",
           index == SLIPPED ? "truncated" : "none");
+    }
+  }
+
+  /** Shows how often zones were copied, which is done over TCP alone. */
+  static void registerTransfers(MeterRegistry registry, Tally tally) {
+    int index = WHOLE;
+    for (String kind : List.of("whole", "changes", "refused")) {
+      register(
+          registry,
+          "meridian.dns.transfers",
+          "Zones copied by secondaries: whole (AXFR), by what has changed (IXFR), or refused",
+          index++,
+          List.of(tally),
+          "kind",
+          kind);
     }
   }
 

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -28,6 +29,10 @@ final class TcpListener implements AutoCloseable {
   private static final int FIRST_BUFFER = 512;
   private static final int FRAME = 2;
   private static final long SWEEP_MILLIS = 100;
+
+  /** Zones on their way to secondaries at once; more wait for their turn. */
+  private static final int MOST_TRANSFERS = 8;
+
   private static final long NEVER = Long.MAX_VALUE;
 
   private final ServerSocket server;
@@ -37,6 +42,7 @@ final class TcpListener implements AutoCloseable {
   private final Set<Connection> connections = ConcurrentHashMap.newKeySet();
   private final ConcurrentHashMap<InetAddress, Integer> perClient = new ConcurrentHashMap<>();
   private final AtomicInteger open = new AtomicInteger();
+  private final Semaphore transfers = new Semaphore(MOST_TRANSFERS);
   private final Thread accepter;
   private final Thread sweeper;
   private volatile boolean closing;
@@ -248,7 +254,11 @@ final class TcpListener implements AutoCloseable {
           out = out.length < needed ? new byte[needed] : out;
         }
         int written = responder.respond(in, at + FRAME, length, out, pending + FRAME, true);
-        if (written > 0) {
+        if (written == Responder.TRANSFER) {
+          send(pending);
+          pending = 0;
+          transfer(responder.transfer());
+        } else if (written > 0) {
           Wire.putShort(out, pending, written);
           pending += FRAME + written;
         }
@@ -264,6 +274,24 @@ final class TcpListener implements AutoCloseable {
         in = Arrays.copyOf(in, FRAME + UdpListener.MAX_QUERY);
       }
       return true;
+    }
+
+    /** Sends a zone, each message within the idle time; making it, and waiting, have no limit. */
+    private void transfer(OutboundTransfer transfer) throws IOException {
+      deadline = NEVER;
+      transfers.acquireUninterruptibly();
+      try {
+        byte[] message = new byte[FRAME + OutboundTransfer.ROOM];
+        for (int length; (length = transfer.next(message, FRAME)) > 0; deadline = NEVER) {
+          Wire.putShort(message, 0, length);
+          startWait();
+          socket.getOutputStream().write(message, 0, FRAME + length);
+        }
+        counters.transferred(transfer.isIncremental());
+      } finally {
+        transfers.release();
+        startWait();
+      }
     }
 
     private void send(int length) throws IOException {

@@ -49,6 +49,10 @@ final class Wire {
   static final int NXDOMAIN = 3;
   static final int NOTIMP = 4;
   static final int REFUSED = 5;
+
+  /** Also: signed, but not rightly (RFC 8945, section 5.2). */
+  static final int NOTAUTH = 9;
+
   static final int BADVERS = 16;
   static final int BADCOOKIE = 23;
 

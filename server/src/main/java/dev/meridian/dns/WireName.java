@@ -110,6 +110,37 @@ final class WireName {
     return labels;
   }
 
+  /**
+   * Bytes whose unsigned order is the canonical order of names (RFC 4034, section 6.1): the labels
+   * from the last to the first, each ended by a byte that is below all that a label can have.
+   */
+  byte[] sortKey() {
+    int[] starts = new int[MAX_LABELS];
+    int labels = 0;
+    int escaped = 0;
+    for (int at = 0; wire[at] != 0; at += wire[at] + 1) {
+      starts[labels++] = at;
+      for (int i = at + 1; i <= at + wire[at]; i++) {
+        escaped += wire[i] == 0 || wire[i] == 1 ? 1 : 0;
+      }
+    }
+    byte[] key = new byte[wire.length - 1 + escaped];
+    int length = 0;
+    for (int label = labels - 1; label >= 0; label--) {
+      int start = starts[label];
+      for (int i = start + 1; i <= start + wire[start]; i++) {
+        byte b = lower(wire[i]);
+        if (b == 0 || b == 1) {
+          key[length++] = 1;
+          b++;
+        }
+        key[length++] = b;
+      }
+      key[length++] = 0;
+    }
+    return key;
+  }
+
   /** The name one label above; the root has none. */
   WireName parent() {
     if (isRoot()) {

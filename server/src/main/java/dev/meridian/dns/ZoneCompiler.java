@@ -46,11 +46,7 @@ final class ZoneCompiler {
       this.contents = contents;
       this.children = children;
       this.signer = signer;
-      RrSet found = contents.find(contents.apex(), Type.SOA);
-      if (found == null) {
-        throw new IllegalStateException("a zone without SOA was not refused");
-      }
-      soa = found;
+      soa = contents.soa();
       writer.begin(contents.apex(), false);
       addNegative(this);
       noData = writer.finish(Wire.AA);

@@ -62,6 +62,30 @@ final class ZoneContents {
     }
   }
 
+  /** The zone's SOA. */
+  RrSet soa() {
+    RrSet soa = find(apex, Type.SOA);
+    if (soa == null) {
+      throw new IllegalStateException("a zone without SOA was not refused");
+    }
+    return soa;
+  }
+
+  /** The zone's serial number. */
+  long serial() {
+    return serial(soa().rdata().getFirst());
+  }
+
+  /** The serial number in the data of an SOA (RFC 1035, section 3.3.13). */
+  static long serial(byte[] soa) {
+    return serialBefore(soa, soa.length);
+  }
+
+  /** The serial number in the data of an SOA that ends there. */
+  static long serialBefore(byte[] bytes, int end) {
+    return Wire.getInt(bytes, end - 20) & 0xffff_ffffL;
+  }
+
   @Nullable RrSet find(WireName name, int type) {
     List<RrSet> sets = names.get(name);
     return sets == null ? null : find(sets, type);

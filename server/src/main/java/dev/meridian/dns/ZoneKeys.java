@@ -109,6 +109,11 @@ final class ZoneKeys {
     return entries;
   }
 
+  /** When a key last came to another stage. */
+  Instant changed() {
+    return entries.stream().map(Entry::since).max(Instant::compareTo).orElseThrow();
+  }
+
   Optional<Entry> at(Stage stage) {
     return entries.stream().filter(entry -> entry.stage() == stage).findFirst();
   }

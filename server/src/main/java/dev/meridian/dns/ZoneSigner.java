@@ -104,6 +104,31 @@ final class ZoneSigner {
             denial.owner(name), Type.NSEC, negativeTtl, denial.rdata(name, apex), nowhere));
   }
 
+  /** The keys that sign a set. */
+  private List<SigningKey> keys(RrSet set) {
+    return switch (set.type()) {
+      case Type.DNSKEY, Type.CDNSKEY, Type.CDS ->
+          set.owner().equals(apex) ? forKeys : List.of(forData);
+      default -> List.of(forData);
+    };
+  }
+
+  /** Whether it signs with the same keys. */
+  boolean hasKeysOf(ZoneSigner other) {
+    return forData.equals(other.forData) && forKeys.equals(other.forKeys);
+  }
+
+  /** An NSEC record of a chain that is written out. */
+  RrSet nsec(WireName owner, byte[] rdata) {
+    return new RrSet(
+        new ZoneRecord(owner, Type.NSEC, negativeTtl, rdata, new ZoneException.Place("", 0)));
+  }
+
+  /** New signatures of a set, for a copy of the zone. */
+  RrSet signatures(RrSet set, long now) {
+    return new Making(new AnswerWriter(), now).signatures(set, false);
+  }
+
   private final class Making {
     private final AnswerWriter writer;
     private final long now;
@@ -131,13 +156,8 @@ final class ZoneSigner {
     }
 
     RrSet signatures(RrSet set, boolean kept) {
-      boolean ofKeys =
-          switch (set.type()) {
-            case Type.DNSKEY, Type.CDNSKEY, Type.CDS -> set.owner().equals(apex);
-            default -> false;
-          };
       RrSet all = null;
-      for (SigningKey key : ofKeys ? forKeys : List.of(forData)) {
+      for (SigningKey key : keys(set)) {
         RrSignature signature = signature(set, key, kept, now);
         from = Math.max(from, signature.from());
         renew = Math.min(renew, signature.renew());

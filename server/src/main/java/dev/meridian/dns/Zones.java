@@ -1,5 +1,6 @@
 package dev.meridian.dns;
 
+import dev.meridian.site.Secondary;
 import dev.meridian.site.Site;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -20,7 +21,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Zones {
   /** Zones of no site: every question is refused. */
-  public static final Zones NONE = new Zones(List.of(), Map.of(), List.of(), null, GeoData.NONE);
+  public static final Zones NONE = new Zones(new Parts(List.of(), Map.of(), List.of(), null), null);
+
+  private static final long NEVER = Long.MIN_VALUE;
 
   private final @Nullable Node[] table;
   private final int mask;
@@ -31,23 +34,53 @@ public final class Zones {
   private final SignedAnswers signed;
   private final GeoData geo;
   private final Tailored tailored;
+  private final Serials serials;
+  private final Transfers transfers;
+
+  /** The day whose signatures secondaries have; {@link #NEVER} if they need none. */
+  private final long signedOn;
 
   /**
-   * Compiles checked contents.
+   * What zones are made of.
    *
+   * @param contents checked
    * @param revisions kept for {@link #next}
    * @param keys of the zones that are signed
    * @param signing signs with them; null if there are none
    * @param geo where clients are; kept for {@link #next}
+   * @param serials that were served before
+   * @param secondaries who may copy them
+   * @param day of the signatures that secondaries get
    */
-  Zones(
+  record Parts(
       Collection<ZoneContents> contents,
       Map<WireName, SiteZones.Revision> revisions,
       List<ZoneKeys> keys,
       @Nullable Signing signing,
-      GeoData geo) {
+      GeoData geo,
+      Serials serials,
+      List<Secondary> secondaries,
+      long day) {
+    /** Without regions, nor secondaries. */
+    Parts(
+        Collection<ZoneContents> contents,
+        Map<WireName, SiteZones.Revision> revisions,
+        List<ZoneKeys> keys,
+        @Nullable Signing signing) {
+      this(contents, revisions, keys, signing, GeoData.NONE, Serials.NONE, List.of(), NEVER);
+    }
+  }
+
+  /**
+   * Compiles checked contents.
+   *
+   * @param before those that they follow, for whoever copies only what has changed
+   */
+  Zones(Parts parts, @Nullable Zones before) {
+    Collection<ZoneContents> contents = parts.contents();
+    Signing signing = parts.signing();
     Map<WireName, ZoneKeys> keysOf = new HashMap<>();
-    keys.forEach(zone -> keysOf.put(zone.apex(), zone));
+    parts.keys().forEach(zone -> keysOf.put(zone.apex(), zone));
     int total = 0;
     for (ZoneContents zone : contents) {
       total += zone.names().size();
@@ -55,10 +88,26 @@ public final class Zones {
     // At most half full, so that a probe ends soon.
     table = new @Nullable Node[Integer.highestOneBit(Math.max(4, total) * 2 - 1) << 1];
     mask = table.length - 1;
-    this.revisions = Map.copyOf(revisions);
+    revisions = Map.copyOf(parts.revisions());
+    serials = parts.serials();
+    signedOn = parts.day();
     signed = new SignedAnswers(signing == null ? InstantSource.system() : signing.clock());
     apexes = contents.stream().map(zone -> zone.apex().toString()).sorted().toList();
 
+    Map<WireName, ZoneSigner> signerOf = new HashMap<>();
+    for (ZoneContents zone : contents) {
+      ZoneSigner signer = signer(zone, keysOf.get(zone.apex()), signing);
+      if (signer != null) {
+        signerOf.put(zone.apex(), signer);
+      }
+    }
+    transfers =
+        (before == null ? Transfers.NONE : before.transfers)
+            .next(
+                parts.secondaries(),
+                contents,
+                zone -> signerOf.get(zone.apex()),
+                signing == null ? InstantSource.system() : signing.clock());
     ZoneCompiler compiler = new ZoneCompiler();
     Set<WireName> all = new HashSet<>();
     contents.forEach(zone -> all.add(zone.apex()));
@@ -79,7 +128,7 @@ public final class Zones {
                   compiler.compile(
                       zone,
                       children,
-                      signer(zone, keysOf.get(zone.apex()), signing),
+                      signerOf.get(zone.apex()),
                       signers.get(zone.apex()),
                       node -> {
                         put(node);
@@ -89,9 +138,16 @@ public final class Zones {
             });
     largest = seen[0];
     names = seen[1];
-    this.geo = geo;
+    geo = parts.geo();
     tailored =
         new Tailored(compiler.tailorings(), new Geography(geo.site(), geo.atlas()), Readiness.ALL);
+  }
+
+  /** Zones of no site, whose followers go on from serials that were kept. */
+  public static Zones after(Serials serials) {
+    return new Zones(
+        new Parts(List.of(), Map.of(), List.of(), null, GeoData.NONE, serials, List.of(), NEVER),
+        null);
   }
 
   private Zones(Zones from, Tailored tailored) {
@@ -103,6 +159,9 @@ public final class Zones {
     revisions = from.revisions;
     signed = from.signed;
     geo = from.geo;
+    serials = from.serials;
+    transfers = from.transfers;
+    signedOn = from.signedOn;
     this.tailored = tailored;
   }
 
@@ -127,8 +186,40 @@ public final class Zones {
    * @throws java.io.UncheckedIOException if the keys cannot be had; the message says how to mend it
    */
   public Zones next(Site site, Optional<InetSocketAddress> web, @Nullable Signing signing) {
-    Zones next = SiteZones.read(site, web, revisions, signing, geo);
+    Zones next = SiteZones.read(site, web, this, signing);
     return tailored.readiness().equals(Readiness.ALL) ? next : next.with(tailored.readiness());
+  }
+
+  /** What a zone is, or was served as last; null if that is not known. */
+  SiteZones.@Nullable Revision revision(WireName apex) {
+    SiteZones.Revision known = revisions.get(apex);
+    return known == null ? serials.last(apex) : known;
+  }
+
+  GeoData geo() {
+    return geo;
+  }
+
+  Serials serials() {
+    return serials;
+  }
+
+  /** Who may copy the zones, and what they get. */
+  Transfers transfers() {
+    return transfers;
+  }
+
+  /** Keeps the serials, so that those after a restart follow them; before they are served. */
+  void keepSerials() {
+    serials.keep(revisions);
+  }
+
+  /**
+   * Whether {@link #next} would give the secondaries of signed zones newer signatures, which they
+   * need once a day: theirs grow old, and they cannot make others.
+   */
+  public boolean isOfEarlierDay(InstantSource clock) {
+    return signedOn != NEVER && SiteZones.today(clock) > signedOn;
   }
 
   private static @Nullable ZoneSigner signer(

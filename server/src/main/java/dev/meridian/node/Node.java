@@ -2,6 +2,7 @@ package dev.meridian.node;
 
 import dev.meridian.dns.NameServer;
 import dev.meridian.dns.Readiness;
+import dev.meridian.dns.Serials;
 import dev.meridian.dns.Signing;
 import dev.meridian.dns.Zones;
 import dev.meridian.document.InvalidInputException;
@@ -46,6 +47,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -280,7 +282,8 @@ public final class Node implements AutoCloseable {
                     opened(
                         NameServer.start(
                             address,
-                            Zones.NONE.next(site.current(), listeners.http(), signing),
+                            Zones.after(Serials.in(options.data().resolve("names")))
+                                .next(site.current(), listeners.http(), signing),
                             metrics)));
     started.ifPresent(server -> conduct(server, site.current()));
     return started;
@@ -397,6 +400,9 @@ public final class Node implements AutoCloseable {
           }
           synchronized (namesLock) {
             signing.advance(() -> nextZones(server)).ifPresent(next -> serve(server, next));
+            if (server.zones().isOfEarlierDay(InstantSource.system())) {
+              serve(server, nextZones(server));
+            }
           }
         } catch (RuntimeException e) {
           // Whatever it is, it may be over in a minute; without this thread no key would be

@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param geo names that answer with regions
  * @param limit of responses over UDP; empty for none
  * @param identity whether a server tells those who ask which one it is
+ * @param secondaries name servers that follow this one
  */
 public record Names(
     Duration ttl,
@@ -27,7 +28,8 @@ public record Names(
     List<NameRecord> records,
     Geo geo,
     Optional<ResponseLimit> limit,
-    boolean identity) {
+    boolean identity,
+    List<Secondary> secondaries) {
   /** Names of which none answers with regions. */
   public Names(
       Duration ttl,
@@ -45,7 +47,8 @@ public record Names(
         records,
         Geo.NONE,
         Optional.of(ResponseLimit.DEFAULT),
-        false);
+        false,
+        List.of());
   }
 
   /** Copies. */
@@ -53,6 +56,7 @@ public record Names(
     nameServers = List.copyOf(nameServers);
     zoneFiles = List.copyOf(zoneFiles);
     records = List.copyOf(records);
+    secondaries = List.copyOf(secondaries);
   }
 
   /**

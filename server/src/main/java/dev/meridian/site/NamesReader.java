@@ -26,7 +26,8 @@ final class NamesReader {
           "sets",
           "geo",
           "rateLimit",
-          "identity");
+          "identity",
+          "secondaries");
 
   private static final List<String> LIMIT_KEYS = List.of("perSecond", "slip", "exempt");
   private static final int MAX_EXEMPT = 100;
@@ -92,7 +93,8 @@ final class NamesReader {
         reader.records(),
         new GeoReader(yaml, files, folder, regions).read(fields.get("geo"), reader.answers()),
         limit(fields.get("rateLimit")),
-        told != null && told);
+        told != null && told,
+        new SecondariesReader(yaml, files).read(fields.get("secondaries")));
   }
 
   private Optional<ResponseLimit> limit(@Nullable Field field) {

@@ -2,7 +2,6 @@ package dev.meridian.site;
 
 import dev.meridian.geo.Position;
 import dev.meridian.site.YamlReader.Field;
-import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
@@ -72,10 +71,7 @@ final class RegionsReader {
   }
 
   /** An address as it stands there, and where it is tried if that is elsewhere. */
-  private record Written(InetAddress address, Optional<Probe> probe) {}
-
-  /** Where to probe; the port may be the check's. */
-  private record Probe(InetAddress address, OptionalInt port) {}
+  private record Written(InetAddress address, Optional<AddressWithPort> probe) {}
 
   private Region region(String name, Field field, Optional<HealthCheck> general) {
     Map<String, Field> fields = yaml.fields(field.value(), "region '" + name + "'", REGION_KEYS);
@@ -96,11 +92,9 @@ final class RegionsReader {
     }
     Map<InetAddress, InetSocketAddress> probed = new LinkedHashMap<>();
     for (Written written : check.isEmpty() ? List.<Written>of() : found) {
-      Probe probe = written.probe().orElse(new Probe(written.address(), OptionalInt.empty()));
-      probed.put(
-          written.address(),
-          new InetSocketAddress(
-              probe.address(), probe.port().orElse(check.orElseThrow().portToTry())));
+      AddressWithPort probe =
+          written.probe().orElse(new AddressWithPort(written.address(), OptionalInt.empty()));
+      probed.put(written.address(), probe.at(check.orElseThrow().portToTry()));
     }
     return new Region(
         name,
@@ -121,7 +115,7 @@ final class RegionsReader {
     }
     for (Node item : items) {
       Node at = item;
-      Optional<Probe> probe = Optional.empty();
+      Optional<AddressWithPort> probe = Optional.empty();
       if (item instanceof MappingNode) {
         Map<String, Field> fields = yaml.fields(item, "an address", ADDRESS_KEYS);
         Field address = fields.get("address");
@@ -146,7 +140,7 @@ final class RegionsReader {
     if (text == null) {
       return null;
     }
-    InetAddress address = literal(text);
+    InetAddress address = AddressWithPort.literal(text);
     if (address == null) {
       yaml.problem(
           node,
@@ -171,40 +165,19 @@ final class RegionsReader {
     return address;
   }
 
-  private static @Nullable InetAddress literal(String text) {
-    String literal = RecordsReader.ipv4(text);
-    literal = literal == null ? RecordsReader.ipv6(text) : literal;
-    return literal == null ? null : InetAddress.ofLiteral(literal);
-  }
-
   /** An address, with a port or without. */
-  private Optional<Probe> probe(Node node) {
+  private Optional<AddressWithPort> probe(Node node) {
     String text = yaml.string(node, "probe");
-    if (text == null) {
-      return Optional.empty();
-    }
-    InetAddress alone = literal(text);
-    if (alone != null) {
-      return Optional.of(new Probe(alone, OptionalInt.empty()));
-    }
-    int colon = text.lastIndexOf(':');
-    String host = colon < 0 ? "" : text.substring(0, colon);
-    boolean bracketed = host.startsWith("[") && host.endsWith("]");
-    InetAddress address = literal(bracketed ? host.substring(1, host.length() - 1) : host);
-    String port = text.substring(colon + 1);
-    if (address == null
-        || bracketed == address instanceof Inet4Address
-        || !port.matches("[1-9][0-9]{0,4}")
-        || Integer.parseInt(port) > 65535) {
+    AddressWithPort probe = text == null ? null : AddressWithPort.parse(text);
+    if (text != null && probe == null) {
       yaml.problem(
           node,
           "'"
               + YamlReader.shorten(text)
               + "' is no address to probe; write it as 10.0.0.1, 10.0.0.1:8080 or"
               + " '[2001:db8::1]:8080'.");
-      return Optional.empty();
     }
-    return Optional.of(new Probe(address, OptionalInt.of(Integer.parseInt(port))));
+    return Optional.ofNullable(probe);
   }
 
   private Optional<Position> location(Node node) {

@@ -45,11 +45,12 @@ final class Sites {
   /** The zones of zone file texts, each with an SOA. */
   static Zones zones(String... texts) {
     return new Zones(
-        java.util.Arrays.stream(texts).map(Sites::contents).toList(),
-        Map.of(),
-        List.of(),
-        null,
-        GeoData.NONE);
+        new Zones.Parts(
+            java.util.Arrays.stream(texts).map(Sites::contents).toList(),
+            Map.of(),
+            List.of(),
+            null),
+        null);
   }
 
   /** The same, signed. */
@@ -64,7 +65,7 @@ final class Sites {
     List<ZoneKeys> keys = signing.prepare(all, TTL);
     unsigned.forEach(text -> all.add(uncompleted(text)));
     all.forEach(ZoneContents::complete);
-    return new Zones(all, Map.of(), keys, signing, GeoData.NONE);
+    return new Zones(new Zones.Parts(all, Map.of(), keys, signing), null);
   }
 
   static ZoneContents contents(String text) {

@@ -86,6 +86,7 @@ class SiteSchemaTest {
           continents: {AF: [eu, us]}
         rateLimit: {perSecond: 100, slip: 1, exempt: [10.0.0.0/8]}
         identity: true
+        secondaries: [192.0.2.53, {address: 10.0.0.0/8, notify: "192.0.2.54:5353"}]
         nameServers: ns1.a.test
         hostmaster: dns@a.test
         zoneFiles: []
@@ -177,6 +178,9 @@ class SiteSchemaTest {
         "domains: a.test\nnames: {records: {www: {a: 127.0.0.1}}}",
         "domains: a.test\nnames: {records: {www: {A: {ttl: 5 s}}}}",
         "domains: a.test\nnames: {records: {www: {TXT: 5}}}",
+        "domains: a.test\nnames: {secondaries: 53}",
+        "domains: a.test\nnames: {secondaries: [{key: a.key}]}",
+        "domains: a.test\nnames: {secondaries: [{address: 192.0.2.53, notify: 53}]}",
         "domains: a.test\nregions: {eu: {}}",
         "domains: a.test\nregions: {EU: {addresses: 192.0.2.1}}",
         "domains: a.test\nregions: {eu: {addresses: 192.0.2.1, location: [91, 0]}}",
@@ -211,6 +215,7 @@ class SiteSchemaTest {
     keys(schema.at("/$defs/records/properties"), RecordsReader.KEYS);
     keys(schema.at("/$defs/region/properties"), RegionsReader.REGION_KEYS);
     keys(schema.at("/$defs/regionSet/properties"), RegionSetReader.SET_KEYS);
+    keys(schema.at("/$defs/secondary/properties"), SecondariesReader.KEYS);
     keys(schema.at("/properties/names/properties/geo/properties"), GeoReader.GEO_KEYS);
   }
 
