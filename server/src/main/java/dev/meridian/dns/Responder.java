@@ -369,7 +369,7 @@ final class Responder {
   }
 
   /** Bytes of the option that fills a message of {@code length} to whole blocks, or to the most. */
-  private static int padding(int length, int room) {
+  static int padding(int length, int room) {
     int most = Math.min(room, Wire.MAX_TCP);
     int blocks = (length + Wire.OPTION_HEAD + Wire.PADDING_BLOCK - 1) / Wire.PADDING_BLOCK;
     int padding = Math.min(blocks * Wire.PADDING_BLOCK, most) - length;

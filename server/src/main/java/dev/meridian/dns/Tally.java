@@ -207,8 +207,10 @@ final class Tally implements Responder.Counters {
       int index,
       List<Tally> tallies,
       String... tags) {
+    // A counter forgets the object it is given when nobody else has it; what its function has,
+    // stays.
     FunctionCounter.builder(
-            name, tallies, all -> all.stream().mapToLong(tally -> tally.get(index)).sum())
+            name, registry, _ -> tallies.stream().mapToLong(tally -> tally.get(index)).sum())
         .description(description)
         .tags(tags)
         .register(registry);
