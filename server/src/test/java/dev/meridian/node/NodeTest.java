@@ -281,7 +281,7 @@ class NodeTest {
     assertThatThrownBy(() -> Node.start(withNamesOverTls(true)))
         .isInstanceOf(NodeException.class)
         .hasMessageContaining("dns-tls needs a certificate; add tls:");
-    MadeCertificate made = MadeCertificate.make(data.getParent(), "names", "EC");
+    MadeCertificate made = MadeCertificate.make(folder, "names", "EC");
     made.write(new Tls(site.resolve("cert.pem"), site.resolve("key.pem")));
     Path yaml = site.resolve("site.yaml");
     Files.writeString(
