@@ -41,16 +41,15 @@ final class UpBanner {
             a ->
                 entry(
                     "names",
+                    text(a) + (domain.isEmpty() ? "" : "   " + example("dig", a, domain))));
+    at.dnsTls()
+        .ifPresent(
+            a ->
+                entry(
+                    "",
                     text(a)
-                        + (domain.isEmpty()
-                            ? ""
-                            : "   @|faint dig @"
-                                + a.getAddress().getHostAddress()
-                                + " -p "
-                                + a.getPort()
-                                + " "
-                                + domain
-                                + "|@")));
+                        + " with TLS"
+                        + (domain.isEmpty() ? "" : "   " + example("kdig +tls", a, domain))));
     at.http()
         .ifPresent(
             a ->
@@ -68,6 +67,18 @@ final class UpBanner {
     line(String.format(Locale.ROOT, "  Ready in %.1f s. Ctrl-C stops it.", startNanos / 1e9));
     line("");
     followSeeds();
+  }
+
+  private static String example(String dig, InetSocketAddress at, String domain) {
+    return "@|faint "
+        + dig
+        + " @"
+        + at.getAddress().getHostAddress()
+        + " -p "
+        + at.getPort()
+        + " "
+        + domain
+        + "|@";
   }
 
   private void followSeeds() throws InterruptedException {

@@ -70,6 +70,13 @@ final class UpCommand implements Callable<Integer> {
   @Nullable String dns;
 
   @Option(
+      names = "--dns-tls",
+      paramLabel = "ADDRESS",
+      description =
+          "Where the name server listens with TLS, or off; the field's port is 853 (default: off).")
+  @Nullable String dnsTls;
+
+  @Option(
       names = "--admin",
       paramLabel = "ADDRESS",
       description = "Where the operator's listener is (default: 127.0.0.1:8081).")
@@ -283,7 +290,7 @@ final class UpCommand implements Callable<Integer> {
     if (mode != null) {
       return mode.dev;
     }
-    return Stream.of(listeners.http(), listeners.https(), listeners.dns())
+    return Stream.of(listeners.http(), listeners.https(), listeners.dns(), listeners.dnsTls())
         .flatMap(Optional::stream)
         .allMatch(at -> at.getAddress() != null && at.getAddress().isLoopbackAddress());
   }
@@ -302,6 +309,7 @@ final class UpCommand implements Callable<Integer> {
         optional(http, "--http", listeners.http()),
         optional(https, "--https", listeners.https()),
         optional(dns, "--dns", listeners.dns()),
+        optional(dnsTls, "--dns-tls", listeners.dnsTls()),
         required(admin, "--admin", listeners.admin()),
         required(peer, "--peer", listeners.peer()));
   }

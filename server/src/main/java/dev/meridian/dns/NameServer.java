@@ -14,11 +14,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import javax.net.ssl.SSLContext;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The authoritative name server, over UDP and TCP. It answers from a snapshot of zones that is
+ * The authoritative name server, over UDP, TCP and TLS. It answers from a snapshot of zones that is
  * swapped whole ({@link #serve}), so a reload drops no query. Nothing a client sends stops it.
  */
 public final class NameServer implements AutoCloseable {
@@ -27,10 +29,26 @@ public final class NameServer implements AutoCloseable {
   /** How often a port free for both UDP and TCP is looked for when any will do. */
   private static final int PORT_TRIES = 20;
 
+  /** Connections that may wait to be accepted. */
+  private static final int BACKLOG = 256;
+
+  private static final Usual DNS = new Usual("--dns", 5353);
+  private static final Usual DNS_TLS = new Usual("--dns-tls", 8853);
+
   private final InetSocketAddress address;
   private final List<UdpListener> udp = new ArrayList<>();
   private final List<Thread> threads = new ArrayList<>();
   private final TcpListener tcp;
+  private final MeterRegistry registry;
+  private final Options options;
+
+  /** A budget a UDP thread, and this one for all connections. */
+  private final SigningBudget connectionsBudget = new SigningBudget();
+
+  /** Null while there is none; set once. */
+  private volatile @Nullable TcpListener tls;
+
+  private volatile @Nullable InetSocketAddress tlsAddress;
   private final Conduct conduct = new Conduct();
   private final Notifier notifier;
   private volatile Zones zones;
@@ -43,7 +61,7 @@ public final class NameServer implements AutoCloseable {
    * Bounds on what the server spends.
    *
    * @param udpThreads threads, each with a socket of its own
-   * @param connections most TCP connections at once
+   * @param connections most TCP connections at once, and as many over TLS
    * @param connectionsPerClient most of them from one address
    * @param idle how long a TCP client may take to send a query or to take its response
    * @param grace how long {@link NameServer#close} waits for answers under way
@@ -59,6 +77,13 @@ public final class NameServer implements AutoCloseable {
             Duration.ofSeconds(2));
   }
 
+  /** What to propose to people: a flag and a port for it. */
+  private record Usual(String flag, int port) {
+    String at(int other) {
+      return flag + " 127.0.0.1:" + other;
+    }
+  }
+
   private NameServer(
       InetSocketAddress address,
       ServerSocket server,
@@ -68,6 +93,8 @@ public final class NameServer implements AutoCloseable {
       throws IOException {
     this.address = address;
     this.zones = zones;
+    this.registry = registry;
+    this.options = options;
     Timer timer = Tally.timer(registry);
     List<Tally> tallies = new ArrayList<>();
     try {
@@ -86,20 +113,21 @@ public final class NameServer implements AutoCloseable {
       udp.forEach(UdpListener::close);
       throw e;
     }
-    Tally overTcp = new Tally(true);
-    // A budget a UDP thread, and one for all connections.
-    SigningBudget budget = new SigningBudget();
-    tcp =
-        new TcpListener(
-            server,
-            options,
-            overTcp,
-            counters -> new Responder(this::zones, counters, budget, conduct),
-            registry);
+    tcp = streams(server, null);
     Tally.register(registry, "udp", tallies);
-    Tally.register(registry, "tcp", List.of(overTcp));
-    Tally.registerTransfers(registry, overTcp);
     notifier = new Notifier(address, registry);
+  }
+
+  private TcpListener streams(ServerSocket server, @Nullable Handshakes handshakes) {
+    Tally tally = new Tally(true);
+    Tally.registerStreams(registry, handshakes == null ? "tcp" : "tls", tally);
+    return new TcpListener(
+        server,
+        options,
+        tally,
+        counters -> new Responder(this::zones, counters, connectionsBudget, conduct),
+        handshakes,
+        registry);
   }
 
   /**
@@ -114,13 +142,7 @@ public final class NameServer implements AutoCloseable {
 
   static NameServer start(
       InetSocketAddress address, Zones zones, MeterRegistry registry, Options options) {
-    if (address.isUnresolved()) {
-      throw new UncheckedIOException(
-          new BindException(
-              "the name server cannot listen on '"
-                  + address.getHostString()
-                  + "', which has no address; give one, such as --dns 127.0.0.1:5353."));
-    }
+    resolved(address, DNS);
     for (int tries = 1; ; tries++) {
       try {
         return tryStart(address, zones, registry, options);
@@ -139,7 +161,7 @@ public final class NameServer implements AutoCloseable {
     // server of the same user take half of the queries unnoticed.
     ServerSocket server = new ServerSocket();
     try {
-      bindTcp(server, asked);
+      bind(server, asked, "TCP", DNS);
       InetSocketAddress bound = new InetSocketAddress(asked.getAddress(), server.getLocalPort());
       probeUdp(bound);
       NameServer started = new NameServer(bound, server, zones, registry, options);
@@ -155,11 +177,54 @@ public final class NameServer implements AutoCloseable {
     }
   }
 
-  private static void bindTcp(ServerSocket server, InetSocketAddress address) throws IOException {
+  /**
+   * Answers over TLS, too (RFC 7858), as over TCP and with places of its own, until {@link #close}.
+   * To be called once at most.
+   *
+   * @param where to listen; with port 0, on a free one
+   * @param context has the certificate that clients are shown
+   * @throws UncheckedIOException if the address cannot be had; the message says how to mend it
+   */
+  public void listenTls(InetSocketAddress where, SSLContext context) {
+    resolved(where, DNS_TLS);
     try {
-      server.bind(address, 256);
+      ServerSocket server = new ServerSocket();
+      try {
+        bind(server, where, "TLS", DNS_TLS);
+      } catch (IOException e) {
+        server.close();
+        throw e;
+      }
+      InetSocketAddress bound = new InetSocketAddress(where.getAddress(), server.getLocalPort());
+      TcpListener listener = streams(server, new Handshakes(context, registry));
+      tls = listener;
+      tlsAddress = bound;
+      listener.start();
+      LOG.info("Names are answered on {} with TLS.", text(bound));
     } catch (IOException e) {
-      throw bindFailure("TCP", address, e);
+      throw new UncheckedIOException(e.getMessage(), e);
+    }
+  }
+
+  private static void resolved(InetSocketAddress address, Usual usual) {
+    if (address.isUnresolved()) {
+      throw new UncheckedIOException(
+          new BindException(
+              "the name server cannot listen on '"
+                  + address.getHostString()
+                  + "', which has no address; give one, such as "
+                  + usual.at(usual.port)
+                  + "."));
+    }
+  }
+
+  private static void bind(
+      ServerSocket server, InetSocketAddress address, String transport, Usual usual)
+      throws IOException {
+    try {
+      server.bind(address, BACKLOG);
+    } catch (IOException e) {
+      throw bindFailure(transport, address, e, usual);
     }
   }
 
@@ -172,12 +237,12 @@ public final class NameServer implements AutoCloseable {
           StandardSocketOptions.SO_REUSEADDR, !address.getAddress().isAnyLocalAddress());
       probe.bind(address);
     } catch (IOException e) {
-      throw bindFailure("UDP", address, e);
+      throw bindFailure("UDP", address, e, DNS);
     }
   }
 
   private static IOException bindFailure(
-      String transport, InetSocketAddress address, IOException cause) {
+      String transport, InetSocketAddress address, IOException cause, Usual usual) {
     int port = address.getPort();
     String reason = String.valueOf(cause.getMessage());
     String mend;
@@ -185,19 +250,21 @@ public final class NameServer implements AutoCloseable {
       mend =
           "ports below 1024 need a right; give it (sudo sysctl net.ipv4.ip_unprivileged_port_start="
               + port
-              + ") or another port, such as --dns 127.0.0.1:5353";
+              + ") or another port, such as "
+              + usual.at(usual.port);
     } else if (reason.contains("annot assign")) {
       mend =
-          "this machine does not have that address; give one it has, such as --dns 127.0.0.1:5353";
+          "this machine does not have that address; give one it has, such as "
+              + usual.at(usual.port);
     } else {
-      String other = port == 5353 ? "5354" : "5353";
+      int other = port == usual.port ? usual.port + 1 : usual.port;
       mend =
           "another program has the port"
               + (port == 5353
                   ? " (multicast DNS does on many machines, or another Meridian)"
                   : port == 53 ? " (systemd-resolved does on many machines)" : "")
-              + "; give another, such as --dns 127.0.0.1:"
-              + other;
+              + "; give another, such as "
+              + usual.at(other);
     }
     return new BindException(
         "the name server cannot listen on "
@@ -219,6 +286,11 @@ public final class NameServer implements AutoCloseable {
   /** Where it listens. */
   public InetSocketAddress address() {
     return address;
+  }
+
+  /** Where it listens for TLS, if it does. */
+  public Optional<InetSocketAddress> tlsAddress() {
+    return Optional.ofNullable(tlsAddress);
   }
 
   /** What it answers from. */
@@ -269,16 +341,28 @@ public final class NameServer implements AutoCloseable {
 
   /** Whether all of its threads are answering. */
   public boolean ready() {
-    return !closed && tcp.isAlive() && threads.stream().allMatch(Thread::isAlive);
+    TcpListener secure = tls;
+    return !closed
+        && tcp.isAlive()
+        && (secure == null || secure.isAlive())
+        && threads.stream().allMatch(Thread::isAlive);
   }
 
-  /** Stops listening; answers under way over TCP are finished, within a bound. Does not throw. */
+  /** Stops listening; answers under way over connections are finished, in bounds. Never throws. */
   @Override
   public void close() {
     closed = true;
     notifier.close();
     udp.forEach(UdpListener::close);
+    TcpListener secure = tls;
+    if (secure != null) {
+      // Ends what it can while the other one waits.
+      secure.drain();
+    }
     tcp.close();
+    if (secure != null) {
+      secure.close();
+    }
     boolean interrupted = false;
     for (Thread thread : threads) {
       try {

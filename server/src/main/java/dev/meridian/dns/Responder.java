@@ -42,6 +42,15 @@ final class Responder {
   /** Whether it asks which server this is (RFC 5001). */
   private boolean nsid;
 
+  /** Whether it asks how long its connection may be idle (RFC 7828). */
+  private boolean keepalive;
+
+  /** Whether its response is to be padded (RFC 7830). */
+  private boolean padded;
+
+  /** What queries come over, where that is a connection. */
+  private @Nullable Stream stream;
+
   /** What to tell who asks that; of this query. */
   private byte @Nullable [] identity;
 
@@ -83,6 +92,11 @@ final class Responder {
     client.from(source);
   }
 
+  /** All queries from now on come over this connection. */
+  void over(Stream connection) {
+    stream = connection;
+  }
+
   /** The time at which the queries from now on came, as {@link System#nanoTime} has it. */
   void at(long nanos) {
     now = nanos;
@@ -90,7 +104,10 @@ final class Responder {
 
   /** Bytes of {@code out} that any response over TCP may need now. */
   int largestResponse() {
-    return zones.get().largestResponse() + MessageSignature.MAX_LENGTH;
+    int most = zones.get().largestResponse() + MessageSignature.MAX_LENGTH;
+    return stream != null && stream.isSecret()
+        ? most + Wire.OPTION_HEAD + Wire.PADDING_BLOCK - 1
+        : most;
   }
 
   /** What the last query is answered with, after {@link #TRANSFER}. */
@@ -378,7 +395,10 @@ final class Responder {
     int flags = (dnssecOk ? Wire.DO : 0) | (compact ? Wire.CO : 0);
     int subnet = client.subnet().length();
     int options = optLength() - Wire.OPT_LENGTH;
-    putOpt(out, at, ((rcode >> 4) << 24) | flags, options);
+    int room = Math.min(out.length - to, Wire.MAX_TCP);
+    room -= signature == null ? 0 : signature.length();
+    int padding = padded ? padding(written + Wire.OPT_LENGTH + options, room) : 0;
+    putOpt(out, at, ((rcode >> 4) << 24) | flags, options + padding);
     if (subnet > 0) {
       // Whatever the response code (RFC 7871, section 7.2.1).
       client.subnet().write(out, at + Wire.OPT_LENGTH, client.scope());
@@ -391,14 +411,35 @@ final class Responder {
       cookies.write(out, option + 4, client, seconds());
     }
     byte[] name = identity;
+    int end = at + Wire.OPT_LENGTH + options;
+    if (keepalive && stream != null) {
+      end -= Wire.KEEPALIVE_LENGTH;
+      Wire.putShort(out, end, Wire.KEEPALIVE);
+      Wire.putShort(out, end + 2, 2);
+      Wire.putShort(out, end + 4, Math.clamp(stream.idleTenths(), 0, 0xffff));
+    }
     if (nsid && name != null) {
-      int option = at + Wire.OPT_LENGTH + options - 4 - name.length;
+      int option = end - 4 - name.length;
       Wire.putShort(out, option, Wire.NSID);
       Wire.putShort(out, option + 2, name.length);
       System.arraycopy(name, 0, out, option + 4, name.length);
     }
+    if (padding > 0) {
+      int option = at + Wire.OPT_LENGTH + options;
+      Wire.putShort(out, option, Wire.PADDING);
+      Wire.putShort(out, option + 2, padding - Wire.OPTION_HEAD);
+      Arrays.fill(out, option + Wire.OPTION_HEAD, option + padding, (byte) 0);
+    }
     Wire.putShort(out, to + 10, Wire.getShort(out, to + 10) + 1);
-    return written + Wire.OPT_LENGTH + options;
+    return written + Wire.OPT_LENGTH + options + padding;
+  }
+
+  /** Bytes of the option that fills a message of {@code length} to whole blocks, or to the most. */
+  static int padding(int length, int room) {
+    int most = Math.min(room, Wire.MAX_TCP);
+    int blocks = (length + Wire.OPTION_HEAD + Wire.PADDING_BLOCK - 1) / Wire.PADDING_BLOCK;
+    int padding = Math.min(blocks * Wire.PADDING_BLOCK, most) - length;
+    return padding < Wire.OPTION_HEAD ? 0 : padding;
   }
 
   private int optLength() {
@@ -406,7 +447,8 @@ final class Responder {
     return Wire.OPT_LENGTH
         + client.subnet().length()
         + (cookieLength > 0 ? Cookies.OPTION : 0)
-        + (nsid && name != null ? 4 + name.length : 0);
+        + (nsid && name != null ? 4 + name.length : 0)
+        + (keepalive ? Wire.KEEPALIVE_LENGTH : 0);
   }
 
   /**
@@ -421,6 +463,8 @@ final class Responder {
     nsid = false;
     tsigAt = -1;
     knownSerial = -1;
+    keepalive = false;
+    padded = false;
     client.clear();
     int questions = Wire.getShort(in, from + 4);
     if (questions > 1 || Wire.getShort(in, from + 6) != 0) {
@@ -497,6 +541,13 @@ final class Responder {
       if (code == Cookies.CODE && !readCookie(in, at + 4, length)) {
         return false;
       }
+      if (stream != null && code == Wire.KEEPALIVE) {
+        if (length != 0) {
+          return false; // clients tell no time (RFC 7828, section 3.2.1)
+        }
+        keepalive = true;
+      }
+      padded |= stream != null && code == Wire.PADDING && stream.isSecret();
       at += 4 + length;
     }
     return true;
@@ -549,6 +600,15 @@ final class Responder {
       at += label + 1;
     }
     return -1;
+  }
+
+  /** A connection that queries come over. */
+  interface Stream {
+    /** For how long it may be idle, in tenths of a second. */
+    int idleTenths();
+
+    /** Whether nobody on the way can read it. */
+    boolean isSecret();
   }
 
   /** What a thread counts; implementations are for one thread. */

@@ -205,8 +205,9 @@ final class Tally implements Responder.Counters {
     }
   }
 
-  /** Shows how often zones were copied, which is done over TCP alone. */
-  static void registerTransfers(MeterRegistry registry, Tally tally) {
+  /** The same of a transport with connections, over which zones are copied as well. */
+  static void registerStreams(MeterRegistry registry, String transport, Tally tally) {
+    register(registry, transport, List.of(tally));
     int index = WHOLE;
     for (String kind : List.of("whole", "changes", "refused")) {
       register(
@@ -215,6 +216,8 @@ final class Tally implements Responder.Counters {
           "Zones copied by secondaries: whole (AXFR), by what has changed (IXFR), or refused",
           index++,
           List.of(tally),
+          "transport",
+          transport,
           "kind",
           kind);
     }
@@ -236,8 +239,10 @@ final class Tally implements Responder.Counters {
       int index,
       List<Tally> tallies,
       String... tags) {
+    // A counter forgets the object it is given when nobody else has it; what its function has,
+    // stays.
     FunctionCounter.builder(
-            name, tallies, all -> all.stream().mapToLong(tally -> tally.get(index)).sum())
+            name, registry, _ -> tallies.stream().mapToLong(tally -> tally.get(index)).sum())
         .description(description)
         .tags(tags)
         .register(registry);

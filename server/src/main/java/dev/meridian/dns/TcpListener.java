@@ -3,6 +3,8 @@ package dev.meridian.dns;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -13,6 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,6 +26,8 @@ import org.slf4j.LoggerFactory;
  * <p>Every wait on a client has one deadline, kept by one sweeper: a whole query must arrive, or a
  * response be taken, within the idle time, however slowly bytes trickle. With more than half of the
  * places taken it is a fifth of that, so that those who only sit there make room.
+ *
+ * <p>With TLS (RFC 7858) the handshake is a part of the wait for the first query.
  */
 final class TcpListener implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(TcpListener.class);
@@ -34,11 +39,13 @@ final class TcpListener implements AutoCloseable {
   private static final int MOST_TRANSFERS = 8;
 
   private static final long NEVER = Long.MAX_VALUE;
+  private static final long TENTH_MILLIS = 100;
 
   private final ServerSocket server;
   private final NameServer.Options options;
   private final Responder.Counters counters;
   private final Function<Responder.Counters, Responder> responders;
+  private final @Nullable Handshakes handshakes;
   private final Set<Connection> connections = ConcurrentHashMap.newKeySet();
   private final ConcurrentHashMap<InetAddress, Integer> perClient = new ConcurrentHashMap<>();
   private final AtomicInteger open = new AtomicInteger();
@@ -47,21 +54,31 @@ final class TcpListener implements AutoCloseable {
   private final Thread sweeper;
   private volatile boolean closing;
 
+  /**
+   * Creates it.
+   *
+   * @param handshakes make its connections secure; null for plain ones
+   */
   TcpListener(
       ServerSocket server,
       NameServer.Options options,
       Responder.Counters counters,
       Function<Responder.Counters, Responder> responders,
+      @Nullable Handshakes handshakes,
       MeterRegistry registry) {
     this.server = server;
     this.options = options;
     this.counters = counters;
     this.responders = responders;
+    this.handshakes = handshakes;
+    String transport = handshakes == null ? "tcp" : "tls";
     Gauge.builder("meridian.dns.connections", open, AtomicInteger::get)
-        .description("Open TCP connections")
+        .description("Open connections")
+        .tag("transport", transport)
         .register(registry);
-    accepter = Thread.ofPlatform().daemon().name("dns-tcp-accept").unstarted(this::accept);
-    sweeper = Thread.ofPlatform().daemon().name("dns-tcp-sweep").unstarted(this::sweep);
+    String name = "dns-" + transport;
+    accepter = Thread.ofPlatform().daemon().name(name + "-accept").unstarted(this::accept);
+    sweeper = Thread.ofPlatform().daemon().name(name + "-sweep").unstarted(this::sweep);
   }
 
   void start() {
@@ -146,9 +163,8 @@ final class TcpListener implements AutoCloseable {
     return open.get() > options.connections() / 2 ? options.idle().dividedBy(5) : options.idle();
   }
 
-  /** Takes no more connections, gives those that are answering a moment, then closes them all. */
-  @Override
-  public void close() {
+  /** Takes no more connections, and ends those that wait for a query. */
+  void drain() {
     closing = true;
     try {
       server.close();
@@ -156,8 +172,17 @@ final class TcpListener implements AutoCloseable {
       LOG.debug("Closing the DNS listener failed.", e);
     }
     sweeper.interrupt();
+    connections.forEach(Connection::end);
+  }
+
+  /**
+   * {@linkplain #drain() Drains}, gives those that are answering a moment, then closes them all.
+   */
+  @Override
+  public void close() {
+    drain();
     long end = System.nanoTime() + options.grace().toNanos();
-    while (System.nanoTime() < end && connections.stream().anyMatch(Connection::isAnswering)) {
+    while (System.nanoTime() < end && !connections.isEmpty()) {
       pause(10);
       if (Thread.currentThread().isInterrupted()) {
         break;
@@ -166,8 +191,12 @@ final class TcpListener implements AutoCloseable {
     connections.forEach(connection -> closeQuietly(connection.socket));
   }
 
-  private final class Connection implements Runnable {
+  private final class Connection implements Runnable, Responder.Stream {
+    /**
+     * As it was accepted: closing it ends every wait, while a secure one's close may wait itself.
+     */
     private final Socket socket;
+
     private final InetAddress client;
     private final Responder responder;
     private byte[] in = new byte[FIRST_BUFFER];
@@ -177,23 +206,49 @@ final class TcpListener implements AutoCloseable {
     /** When the wait under way ends at the latest; set by the connection, read by the sweeper. */
     private volatile long deadline = NEVER;
 
-    private volatile boolean answering;
+    /** Whether it was asked to end; of the sweeper. */
+    private boolean late;
 
     Connection(Socket socket, InetAddress client) {
       this.socket = socket;
       this.client = client;
       responder = responders.apply(counters);
       responder.from(asked -> asked.cameFrom(client));
+      responder.over(this);
     }
 
-    boolean isAnswering() {
-      return answering;
+    @Override
+    public int idleTenths() {
+      return (int) (patience().toMillis() / TENTH_MILLIS);
     }
 
+    @Override
+    public boolean isSecret() {
+      return handshakes != null;
+    }
+
+    /**
+     * Lets it end as if the client had closed: who waits for a query says good-bye in TLS's way.
+     */
+    void end() {
+      try {
+        socket.shutdownInput();
+      } catch (IOException e) {
+        LOG.trace("A DNS connection has ended already.", e);
+      }
+    }
+
+    /** Ends it; where that does not help by the next time, closes it. */
     void closeIfLate(long now) {
       long until = deadline;
-      if (until != NEVER && now - until > 0) {
+      if (until == NEVER || now - until <= 0) {
+        return;
+      }
+      if (late) {
         closeQuietly(socket);
+      } else {
+        late = true;
+        end();
       }
     }
 
@@ -204,19 +259,22 @@ final class TcpListener implements AutoCloseable {
         // One deadline from query to query: neither a trickle of bytes nor a full window extends
         // it.
         startWait();
-        while (!closing && read()) {
-          answering = true;
-          if (!answerAll()) {
-            return;
+        try (Socket used = handshakes == null ? socket : handshakes.secure(socket)) {
+          InputStream input = used.getInputStream();
+          OutputStream output = used.getOutputStream();
+          while (!closing && read(input) && answerAll(output)) {
+            // On to the next queries.
           }
-          answering = false;
+          if (handshakes != null) {
+            // Without it, closing would first warn that something was cancelled.
+            used.shutdownOutput();
+          }
         }
       } catch (IOException e) {
         LOG.trace("A DNS connection ended.", e);
       } catch (RuntimeException e) {
         LOG.warn("A DNS connection failed and was closed.", e);
       } finally {
-        answering = false;
         connections.remove(this);
         leave(client);
         open.decrementAndGet();
@@ -228,20 +286,20 @@ final class TcpListener implements AutoCloseable {
       deadline = until == NEVER ? until - 1 : until;
     }
 
-    private boolean read() throws IOException {
-      int count = socket.getInputStream().read(in, filled, in.length - filled);
+    private boolean read(InputStream input) throws IOException {
+      int count = input.read(in, filled, in.length - filled);
       filled += Math.max(count, 0);
       return count > 0;
     }
 
     /** Answers all whole queries that have arrived; false if the client breaks the rules. */
-    private boolean answerAll() throws IOException {
+    private boolean answerAll(OutputStream output) throws IOException {
       int at = 0;
       int pending = 0;
       while (filled - at >= FRAME) {
         int length = Wire.getShort(in, at);
         if (length < Wire.HEADER_LENGTH || length > UdpListener.MAX_QUERY) {
-          send(pending);
+          send(output, pending);
           return false;
         }
         if (filled - at - FRAME < length) {
@@ -249,22 +307,22 @@ final class TcpListener implements AutoCloseable {
         }
         int needed = FRAME + responder.largestResponse();
         if (out.length - pending < needed) {
-          send(pending);
+          send(output, pending);
           pending = 0;
           out = out.length < needed ? new byte[needed] : out;
         }
         int written = responder.respond(in, at + FRAME, length, out, pending + FRAME, true);
         if (written == Responder.TRANSFER) {
-          send(pending);
+          send(output, pending);
           pending = 0;
-          transfer(responder.transfer());
+          transfer(output, responder.transfer());
         } else if (written > 0) {
           Wire.putShort(out, pending, written);
           pending += FRAME + written;
         }
         at += FRAME + length;
       }
-      send(pending);
+      send(output, pending);
       if (at > 0) {
         System.arraycopy(in, at, in, 0, filled - at);
         filled -= at;
@@ -277,7 +335,7 @@ final class TcpListener implements AutoCloseable {
     }
 
     /** Sends a zone, each message within the idle time; making it, and waiting, have no limit. */
-    private void transfer(OutboundTransfer transfer) throws IOException {
+    private void transfer(OutputStream output, OutboundTransfer transfer) throws IOException {
       deadline = NEVER;
       transfers.acquireUninterruptibly();
       try {
@@ -285,7 +343,7 @@ final class TcpListener implements AutoCloseable {
         for (int length; (length = transfer.next(message, FRAME)) > 0; deadline = NEVER) {
           Wire.putShort(message, 0, length);
           startWait();
-          socket.getOutputStream().write(message, 0, FRAME + length);
+          output.write(message, 0, FRAME + length);
         }
         counters.transferred(transfer.isIncremental());
       } finally {
@@ -294,10 +352,10 @@ final class TcpListener implements AutoCloseable {
       }
     }
 
-    private void send(int length) throws IOException {
+    private void send(OutputStream output, int length) throws IOException {
       if (length > 0) {
         startWait();
-        socket.getOutputStream().write(out, 0, length);
+        output.write(out, 0, length);
       }
     }
   }

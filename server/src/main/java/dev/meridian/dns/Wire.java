@@ -15,9 +15,28 @@ final class Wire {
   /** An OPT record without options. */
   static final int OPT_LENGTH = 11;
 
-  /** An OPT record with all that a response may say in one. */
+  /** Bytes of an option before its data: code and length. */
+  static final int OPTION_HEAD = 4;
+
+  /** The option that tells how long a connection may be idle (RFC 7828), and its bytes. */
+  static final int KEEPALIVE = 11;
+
+  static final int KEEPALIVE_LENGTH = OPTION_HEAD + 2;
+
+  /** An OPT record with all that a response may say in one, padding left out. */
   static final int MAX_OPT_LENGTH =
-      OPT_LENGTH + ClientSubnet.MAX_LENGTH + Cookies.OPTION + 4 + Conduct.MAX_IDENTITY;
+      OPT_LENGTH
+          + ClientSubnet.MAX_LENGTH
+          + Cookies.OPTION
+          + OPTION_HEAD
+          + Conduct.MAX_IDENTITY
+          + KEEPALIVE_LENGTH;
+
+  /** The option that only takes room (RFC 7830). */
+  static final int PADDING = 12;
+
+  /** What the length of a padded response is a multiple of (RFC 8467, section 4.1). */
+  static final int PADDING_BLOCK = 468;
 
   /** The largest UDP response to a client that does not say what it takes (RFC 1035, 2.3.4). */
   static final int MIN_UDP = 512;

@@ -15,6 +15,7 @@ import dev.meridian.shard.Cluster;
 import dev.meridian.shard.ClusterOptions;
 import dev.meridian.shard.Formats;
 import dev.meridian.shard.SharedSecret;
+import dev.meridian.site.Certificates;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.LiveSite;
@@ -81,6 +82,10 @@ public final class Node implements AutoCloseable {
   private final ReplicatedStore store;
   private final Access access;
   private final Seeding seeding;
+
+  /** Of the listeners with TLS; empty when there are none. */
+  private final Optional<Certificates> certificates;
+
   private final Optional<WebTier> web;
   private final Signing signing;
   private final KeyShare keys;
@@ -141,6 +146,7 @@ public final class Node implements AutoCloseable {
       opened(new SiteShare(cluster, site.current().folder(), isSitesHome()));
       this.access = Access.open(store, options.data().resolve("operator.key"));
       this.seeding = opened(Seeding.start(store, site.current(), cluster.isFounder()));
+      this.certificates = certificates();
       this.web = startWeb();
       this.signing = Signing.in(options.data().resolve("dnssec"), isSitesHome());
       this.keys = opened(new KeyShare(cluster, signing));
@@ -258,6 +264,13 @@ public final class Node implements AutoCloseable {
     return part;
   }
 
+  private Optional<Certificates> certificates() {
+    if (listeners.https().isPresent()) {
+      return Optional.of(opened(new Certificates(site, "https")));
+    }
+    return listeners.dnsTls().map(_ -> opened(new Certificates(site, "dns-tls")));
+  }
+
   private Optional<WebTier> startWeb() {
     if (listeners.http().isEmpty() && listeners.https().isEmpty()) {
       return Optional.empty();
@@ -267,7 +280,16 @@ public final class Node implements AutoCloseable {
     StaticFiles files = StaticFiles.create(site, development);
     Pages pages = Pages.create(site, store, access.grants(), files, development);
     return Optional.of(
-        opened(WebTier.start(web, store, site, metrics, access, List.of(pages, files), pages)));
+        opened(
+            WebTier.start(
+                web,
+                store,
+                site,
+                metrics,
+                access,
+                List.of(pages, files),
+                pages,
+                certificates.orElse(null))));
   }
 
   private Optional<NameServer> startNames() {
@@ -286,7 +308,19 @@ public final class Node implements AutoCloseable {
                                 .next(site.current(), listeners.http(), signing),
                             metrics)));
     started.ifPresent(server -> conduct(server, site.current()));
+    listeners.dnsTls().ifPresent(address -> listenTls(started, address));
     return started;
+  }
+
+  private void listenTls(Optional<NameServer> server, InetSocketAddress address) {
+    server
+        .orElseThrow(
+            () ->
+                new UncheckedIOException(
+                    new IOException(
+                        "dns-tls needs the name server; give --dns an address, or turn dns-tls"
+                            + " off")))
+        .listenTls(address, certificates.orElseThrow().context());
   }
 
   /** The site as it now is. */
@@ -305,6 +339,7 @@ public final class Node implements AutoCloseable {
         listeners.http().map(a -> at(a, web.orElseThrow().httpPort().orElseThrow())),
         listeners.https().map(a -> at(a, web.orElseThrow().httpsPort().orElseThrow())),
         listeners.dns().map(_ -> names.orElseThrow().address()),
+        names.flatMap(NameServer::tlsAddress),
         at(listeners.admin(), admin.port()),
         listeners.peer());
   }

@@ -64,6 +64,7 @@ final class StatusReport {
     addresses.put("http", listeners.http().map(StatusReport::text).orElse(null));
     addresses.put("https", listeners.https().map(StatusReport::text).orElse(null));
     addresses.put("dns", listeners.dns().map(StatusReport::text).orElse(null));
+    addresses.put("dnsTls", listeners.dnsTls().map(StatusReport::text).orElse(null));
     addresses.put("admin", text(listeners.admin()));
     addresses.put("peer", text(listeners.peer()));
     report.put("listeners", addresses.json());

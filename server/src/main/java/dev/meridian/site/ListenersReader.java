@@ -13,7 +13,8 @@ import org.snakeyaml.engine.v2.nodes.Node;
 
 /** Reads {@code listeners} and {@code tls}: where a node listens, and with which certificate. */
 final class ListenersReader {
-  static final List<String> LISTENER_KEYS = List.of("http", "https", "dns", "admin", "peer");
+  static final List<String> LISTENER_KEYS =
+      List.of("http", "https", "dns", "dnsTls", "admin", "peer");
   static final List<String> TLS_KEYS = List.of("certificate", "key");
 
   private final YamlReader yaml;
@@ -37,20 +38,25 @@ final class ListenersReader {
             listener(fields.get("http"), "http", defaults.http()),
             listener(fields.get("https"), "https", defaults.https()),
             listener(fields.get("dns"), "dns", defaults.dns()),
+            listener(fields.get("dnsTls"), "dnsTls", defaults.dnsTls()),
             listener(fields.get("admin"), "admin", Optional.of(defaults.admin()))
                 .orElse(defaults.admin()),
             listener(fields.get("peer"), "peer", Optional.of(defaults.peer()))
                 .orElse(defaults.peer()));
-    Field https = fields.get("https");
-    if (https != null && listeners.https().isPresent() && !tls) {
+    if (!tls) {
+      needsCertificate(fields.get("https"), "https", listeners.https());
+      needsCertificate(fields.get("dnsTls"), "dnsTls", listeners.dnsTls());
+    }
+    Field dnsTls = fields.get("dnsTls");
+    if (dnsTls != null && listeners.dnsTls().isPresent() && listeners.dns().isEmpty()) {
       yaml.problem(
-          https.key(),
-          "https needs a certificate; add tls: {certificate: cert.pem, key: key.pem}.");
+          dnsTls.key(), "dnsTls needs the name server; give dns an address, or turn dnsTls off.");
     }
     Map<String, Optional<InetSocketAddress>> all = new LinkedHashMap<>();
     all.put("http", listeners.http());
     all.put("https", listeners.https());
     all.put("dns", listeners.dns());
+    all.put("dnsTls", listeners.dnsTls());
     all.put("admin", Optional.of(listeners.admin()));
     all.put("peer", Optional.of(listeners.peer()));
     Map<InetSocketAddress, String> taken = new LinkedHashMap<>();
@@ -67,6 +73,15 @@ final class ListenersReader {
           }
         });
     return listeners;
+  }
+
+  private void needsCertificate(
+      @Nullable Field field, String name, Optional<InetSocketAddress> listener) {
+    if (field != null && listener.isPresent()) {
+      yaml.problem(
+          field.key(),
+          name + " needs a certificate; add tls: {certificate: cert.pem, key: key.pem}.");
+    }
   }
 
   private Optional<InetSocketAddress> listener(

@@ -3,7 +3,7 @@ package dev.meridian.site;
 import java.nio.file.Path;
 
 /**
- * Certificate files for the web listener, read again when they change.
+ * Certificate files for the listeners with TLS, read again when they change.
  *
  * @param certificate the chain in PEM, the site's own certificate first
  * @param key the private key in PEM (PKCS#8)

@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.site.Certificates;
 import dev.meridian.site.Site;
 import dev.meridian.store.Store;
 import io.helidon.common.socket.SocketOptions;
@@ -45,7 +46,7 @@ public final class WebTier implements AutoCloseable {
   private final List<OpenConnections> connections = new ArrayList<>();
   private final Watchdog watchdog = new Watchdog();
   private final Watches watches;
-  private @Nullable Certificates certificates;
+  private final @Nullable Certificates certificates;
   private final @Nullable WebServer http;
   private final @Nullable WebServer https;
 
@@ -56,7 +57,9 @@ public final class WebTier implements AutoCloseable {
       MeterRegistry registry,
       Access access,
       List<? extends HttpService> services,
-      ErrorPages errorPages) {
+      ErrorPages errorPages,
+      @Nullable Certificates certificates) {
+    this.certificates = certificates;
     WebMetrics metrics = new WebMetrics(registry);
     Answers answers = new Answers(errorPages);
     this.watches = new Watches(store, new Gatekeeper(store, access), site);
@@ -70,7 +73,6 @@ public final class WebTier implements AutoCloseable {
               .http()
               .map(address -> listen("http", address, null, options, doors, services))
               .orElse(null);
-      this.certificates = options.https().map(_ -> new Certificates(site)).orElse(null);
       this.https =
           options
               .https()
@@ -88,8 +90,9 @@ public final class WebTier implements AutoCloseable {
    * @param site the site as it now is; asked once a request
    * @param services what answers outside the data API, asked in their order; each may pass a
    *     request on with {@code response.next()}
-   * @throws java.io.UncheckedIOException if an address cannot be listened on, or TLS is asked for
-   *     and the site's certificate files are not usable; nothing is left running
+   * @param certificates for the TLS listener, closed by the caller; null only if that is off
+   * @throws java.io.UncheckedIOException if an address cannot be listened on; nothing is left
+   *     running
    */
   public static WebTier start(
       WebOptions options,
@@ -98,8 +101,9 @@ public final class WebTier implements AutoCloseable {
       MeterRegistry metrics,
       Access access,
       List<? extends HttpService> services,
-      ErrorPages errorPages) {
-    return new WebTier(options, store, site, metrics, access, services, errorPages);
+      ErrorPages errorPages,
+      @Nullable Certificates certificates) {
+    return new WebTier(options, store, site, metrics, access, services, errorPages, certificates);
   }
 
   /** The port of the plain listener, or empty when it is off. */
@@ -195,9 +199,6 @@ public final class WebTier implements AutoCloseable {
     } catch (InterruptedException e) {
       // Whoever interrupts a shutdown wants it to be over.
       Thread.currentThread().interrupt();
-    }
-    if (certificates != null) {
-      certificates.close();
     }
     connections.forEach(OpenConnections::close);
     watchdog.close();

@@ -490,6 +490,20 @@ class CliTest {
     assertThat(UpCommand.isDevelopment(mode, listeners)).isEqualTo(!expected);
   }
 
+  @Test
+  void namesOverTlsForOthersAreNoDevelopment() {
+    InetSocketAddress own = new InetSocketAddress("127.0.0.1", 1);
+    Listeners listeners =
+        new Listeners(
+            Optional.of(own),
+            Optional.empty(),
+            Optional.of(own),
+            optional("0.0.0.0:853"),
+            own,
+            own);
+    assertThat(UpCommand.isDevelopment(null, listeners)).isFalse();
+  }
+
   private static Optional<InetSocketAddress> optional(String text) {
     return text.equals("off") ? Optional.empty() : Optional.of(ListenAddress.parse(text));
   }

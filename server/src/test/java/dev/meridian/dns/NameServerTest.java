@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -58,6 +59,17 @@ class NameServerTest {
     }
     assertThat(count("meridian.dns.queries", "udp")).isEqualTo(1);
     assertThat(count("meridian.dns.queries", "tcp")).isEqualTo(1);
+  }
+
+  /** Micrometer itself keeps nothing of what it counts. */
+  @Test
+  void countersGoOnAfterAGarbageCollection() throws Exception {
+    WeakReference<Object> garbage = new WeakReference<>(new Object());
+    while (garbage.get() != null) {
+      System.gc();
+      Thread.sleep(10);
+    }
+    answersOverUdpAndTcp();
   }
 
   private double count(String name, String transport) {

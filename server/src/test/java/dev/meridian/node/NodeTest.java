@@ -9,16 +9,21 @@ import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.site.Listeners;
+import dev.meridian.site.MadeCertificate;
 import dev.meridian.site.SiteException;
+import dev.meridian.site.Tls;
 import dev.meridian.store.Batch;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Expiry;
 import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.Write;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -35,6 +40,12 @@ import java.util.concurrent.Callable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.xbill.DNS.DClass;
+import org.xbill.DNS.Message;
+import org.xbill.DNS.Name;
+import org.xbill.DNS.Record;
+import org.xbill.DNS.Section;
+import org.xbill.DNS.Type;
 
 /**
  * The whole product in one process: a site answers by its name, keeps its data, and stops cleanly.
@@ -245,6 +256,67 @@ class NodeTest {
       assertThat(get(node, "/").body()).contains("Home of Test");
       Files.writeString(site.resolve("site.yaml"), good.replace("[[rank]]", "[[rank], [size]]"));
       await("the new index", () -> get(node, "/data/notes?sort=-size").statusCode() == 200);
+    }
+  }
+
+  private NodeOptions withNamesOverTls(boolean names) {
+    InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
+    return new NodeOptions(
+        site,
+        data,
+        _ ->
+            new Listeners(
+                Optional.of(any),
+                Optional.empty(),
+                names ? Optional.of(any) : Optional.empty(),
+                Optional.of(any),
+                any,
+                any),
+        true,
+        "test");
+  }
+
+  @Test
+  void namesAreAnsweredOverTlsWithTheSitesCertificate() throws Exception {
+    assertThatThrownBy(() -> Node.start(withNamesOverTls(true)))
+        .isInstanceOf(NodeException.class)
+        .hasMessageContaining("dns-tls needs a certificate; add tls:");
+    MadeCertificate made = MadeCertificate.make(folder, "names", "EC");
+    made.write(new Tls(site.resolve("cert.pem"), site.resolve("key.pem")));
+    Path yaml = site.resolve("site.yaml");
+    Files.writeString(
+        yaml, Files.readString(yaml) + "\ntls: {certificate: cert.pem, key: key.pem}\n");
+    assertThatThrownBy(() -> Node.start(withNamesOverTls(false)))
+        .isInstanceOf(NodeException.class)
+        .hasMessageContaining("dns-tls needs the name server; give --dns an address");
+    try (Node node = Node.start(withNamesOverTls(true))) {
+      InetSocketAddress names = node.listeners().dnsTls().orElseThrow();
+      try (Socket socket =
+          MadeCertificate.trusting(made.certificate())
+              .getSocketFactory()
+              .createSocket(names.getAddress(), names.getPort())) {
+        socket.setSoTimeout((int) LIMIT.toMillis());
+        byte[] query =
+            Message.newQuery(Record.newRecord(Name.fromString("node.test."), Type.A, DClass.IN))
+                .toWire();
+        DataOutputStream out = new DataOutputStream(socket.getOutputStream());
+        out.writeShort(query.length);
+        out.write(query);
+        out.flush();
+        DataInputStream in = new DataInputStream(socket.getInputStream());
+        Message answer = new Message(in.readNBytes(in.readUnsignedShort()));
+        assertThat(answer.getSection(Section.ANSWER).toString()).contains("127.0.0.1");
+      }
+      InetSocketAddress admin = node.listeners().admin();
+      assertThat(
+              send(HttpRequest.newBuilder(at(admin, "/status"))
+                      .header("Authorization", operatorKey()))
+                  .body())
+          .contains("\"dnsTls\":\"127.0.0.1:" + names.getPort() + "\"");
+      assertThat(send(HttpRequest.newBuilder(at(admin, "/metrics"))).body())
+          .containsPattern("meridian_dns_queries_total\\{transport=\"tls\",type=\"A\"} 1.0")
+          .contains("meridian_dns_handshakes_failed_total 0.0")
+          .contains("meridian_dns_connections{transport=\"tls\"}");
     }
   }
 

@@ -159,6 +159,17 @@ class SiteLoaderTest {
   }
 
   @Test
+  void nameServerSpeaksTlsOnlyWhereThatIsAskedFor() throws IOException {
+    Files.writeString(folder.resolve("cert.pem"), "");
+    Files.writeString(folder.resolve("key.pem"), "");
+    String tls = "domains: a.test\ntls: {certificate: cert.pem, key: key.pem}\n";
+    assertThat(load(tls).listeners().dnsTls()).isEmpty();
+    assertThat(load(tls + "listeners: {dnsTls: off}").listeners().dnsTls()).isEmpty();
+    assertThat(load(tls + "listeners: {dnsTls: '*:853'}").listeners().dnsTls().orElseThrow())
+        .matches(at -> at.getPort() == 853 && at.getAddress().isAnyLocalAddress());
+  }
+
+  @Test
   void everyProblemIsReportedWithItsPlace() throws IOException {
     assertThat(
             problems(
@@ -198,6 +209,10 @@ class SiteLoaderTest {
         "listeners: {admin: off} | 1:20: admin cannot be off; give it an address on loopback.",
         "listeners: {http: 8081} | 1:19: http and admin cannot listen at the same address.",
         "listeners: {https: 8443} | 1:13: https needs a certificate",
+        "listeners: {dnsTls: 8853} | 1:13: dnsTls needs a certificate; add tls:",
+        "listeners: {dns: off, dnsTls: 8853} | 1:23: dnsTls needs the name server; give dns an",
+        "listeners: {dnsTls: 5353} | 1:21: dns and dnsTls cannot listen at the same address.",
+        "listeners: {dns-tls: 8853} | 1:13: unknown key 'dns-tls', did you mean 'dnsTls'?",
         "tls: {certificate: none.pem, key: none.pem} | 1:20: there is no file 'none.pem'",
         "collections: {_keys: {}} | 1:15: collections that start with '_' are Meridian's own.",
         "collections: {a/b/c: {}} | 1:15: settings are for all documents alike; write '*' for each"

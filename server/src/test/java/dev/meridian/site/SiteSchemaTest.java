@@ -46,6 +46,7 @@ class SiteSchemaTest {
         http: 127.0.0.1:8080
         https: off
         dns: "[::1]:53"
+        dnsTls: off
         admin: 9000
         peer: "*:7400"
       rules: {read: true, write: auth.key}

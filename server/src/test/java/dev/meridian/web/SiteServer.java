@@ -56,7 +56,8 @@ final class SiteServer implements AutoCloseable {
             new SimpleMeterRegistry(),
             access,
             List.of(files, pages),
-            pages);
+            pages,
+            null);
   }
 
   private static List<IndexDefinition> indexes(Site site) {

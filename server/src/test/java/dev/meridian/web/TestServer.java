@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.site.Certificates;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Limits;
 import dev.meridian.site.Listeners;
@@ -24,6 +25,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** A real web tier on a real store, on a free port of loopback. */
 final class TestServer implements AutoCloseable {
@@ -32,6 +34,7 @@ final class TestServer implements AutoCloseable {
   final RocksStore store;
   final Access access;
   final WebTier web;
+  private final @Nullable Certificates certificates;
   final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   final HttpClient client = HttpClient.newHttpClient();
   volatile Site site;
@@ -49,11 +52,24 @@ final class TestServer implements AutoCloseable {
     this.store = RocksStore.open(folder.resolve("db"), RocksStore.Options.of(engine), List.of());
     this.access = Access.open(store, folder.resolve("operator.key"));
     this.site = site;
+    Certificates opened = null;
     try {
+      opened = options.https().isPresent() ? new Certificates(() -> this.site, "https") : null;
+      this.certificates = opened;
       this.web =
           WebTier.start(
-              options, store, () -> this.site, metrics, access, List.of(), ErrorPages.NONE);
+              options,
+              store,
+              () -> this.site,
+              metrics,
+              access,
+              List.of(),
+              ErrorPages.NONE,
+              certificates);
     } catch (RuntimeException e) {
+      if (opened != null) {
+        opened.close();
+      }
       client.close();
       store.close();
       engine.close();
@@ -124,6 +140,9 @@ final class TestServer implements AutoCloseable {
   public void close() {
     client.close();
     web.close();
+    if (certificates != null) {
+      certificates.close();
+    }
     store.close();
     engine.close();
   }

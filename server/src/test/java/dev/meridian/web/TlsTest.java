@@ -1,9 +1,13 @@
 package dev.meridian.web;
 
+import static dev.meridian.site.MadeCertificate.pem;
+import static dev.meridian.site.MadeCertificate.replace;
+import static dev.meridian.site.MadeCertificate.trusting;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.meridian.site.Limits;
+import dev.meridian.site.MadeCertificate;
 import dev.meridian.site.Rules;
 import dev.meridian.site.Site;
 import dev.meridian.site.Tls;
@@ -17,17 +21,11 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.security.Key;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,56 +33,17 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
-import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The listener with TLS: its certificate, how that is renewed, and what refuses to start. */
 class TlsTest {
   private static final Duration LIMIT = Duration.ofSeconds(60);
-  private static final String PASSWORD = "changeit";
 
   @TempDir Path folder;
 
-  /** A self-made certificate for loopback and its key, as PEM. */
-  private record Made(X509Certificate certificate, String certificatePem, String keyPem) {}
-
-  private Made make(String name, String algorithm) throws Exception {
-    Path store = folder.resolve(name + ".p12");
-    Process keytool =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                "-genkeypair",
-                "-keystore",
-                store.toString(),
-                "-storetype",
-                "PKCS12",
-                "-storepass",
-                PASSWORD,
-                "-alias",
-                "site",
-                "-keyalg",
-                algorithm,
-                "-dname",
-                "CN=" + name,
-                "-ext",
-                "san=dns:localhost,ip:127.0.0.1")
-            .redirectErrorStream(true)
-            .start();
-    String said = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(keytool.waitFor()).as(said).isZero();
-    KeyStore keys = KeyStore.getInstance(store.toFile(), PASSWORD.toCharArray());
-    Certificate certificate = keys.getCertificate("site");
-    Key key = keys.getKey("site", PASSWORD.toCharArray());
-    return new Made(
-        (X509Certificate) certificate,
-        pem("CERTIFICATE", certificate.getEncoded()),
-        pem("PRIVATE KEY", key.getEncoded()));
-  }
-
-  private static String pem(String kind, byte[] bytes) {
-    String base64 = Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(bytes);
-    return "-----BEGIN " + kind + "-----\n" + base64 + "\n-----END " + kind + "-----\n";
+  private MadeCertificate make(String name, String algorithm) throws Exception {
+    return MadeCertificate.make(folder, name, algorithm);
   }
 
   private Path certificate() {
@@ -95,15 +54,8 @@ class TlsTest {
     return folder.resolve("key.pem");
   }
 
-  private static void replace(Path file, String content) throws IOException {
-    Path next = file.resolveSibling(file.getFileName() + ".next");
-    Files.writeString(next, content);
-    Files.move(next, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
-  }
-
-  private void write(Made made) throws IOException {
-    replace(certificate(), made.certificatePem);
-    replace(key(), made.keyPem);
+  private void write(MadeCertificate made) throws IOException {
+    made.write(new Tls(certificate(), key()));
   }
 
   private Site site(boolean tls) {
@@ -126,20 +78,6 @@ class TlsTest {
 
   private TestServer start() throws IOException {
     return new TestServer(folder, site(true), WebOptions.http(any()).withHttps(any()));
-  }
-
-  private static SSLContext trusting(X509Certificate... certificates) throws Exception {
-    KeyStore trusted = KeyStore.getInstance("PKCS12");
-    trusted.load(null, null);
-    for (int i = 0; i < certificates.length; i++) {
-      trusted.setCertificateEntry("c" + i, certificates[i]);
-    }
-    TrustManagerFactory trust =
-        TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-    trust.init(trusted);
-    SSLContext context = SSLContext.getInstance("TLS");
-    context.init(null, trust.getTrustManagers(), null);
-    return context;
   }
 
   private static HttpResponse<String> get(
@@ -197,11 +135,11 @@ class TlsTest {
   @Test
   void bothProtocolsAreSpokenOverTls() throws Exception {
     for (String algorithm : new String[] {"EC", "RSA"}) {
-      Made made = make("both-" + algorithm, algorithm);
+      MadeCertificate made = make("both-" + algorithm, algorithm);
       write(made);
       try (TestServer server = start()) {
         server.json("PUT", "/data/t/1", "{\"a\":1}");
-        SSLContext trust = trusting(made.certificate);
+        SSLContext trust = trusting(made.certificate());
         for (HttpClient.Version version : HttpClient.Version.values()) {
           if (version != HttpClient.Version.HTTP_1_1 && version != HttpClient.Version.HTTP_2) {
             continue;
@@ -220,33 +158,33 @@ class TlsTest {
   @Test
   void strangersCertificateIsNotTrusted() throws Exception {
     write(make("own", "EC"));
-    Made other = make("other", "EC");
+    MadeCertificate other = make("other", "EC");
     try (TestServer server = start()) {
-      assertThatThrownBy(() -> shown(server, trusting(other.certificate)))
+      assertThatThrownBy(() -> shown(server, trusting(other.certificate())))
           .isInstanceOf(SSLHandshakeException.class);
     }
   }
 
   @Test
   void renewedCertificateIsUsedAndBrokenOneIsNot() throws Exception {
-    Made first = make("first", "EC");
-    Made second = make("second", "RSA");
-    Made third = make("third", "EC");
+    MadeCertificate first = make("first", "EC");
+    MadeCertificate second = make("second", "RSA");
+    MadeCertificate third = make("third", "EC");
     write(first);
-    SSLContext trust = trusting(first.certificate, second.certificate, third.certificate);
+    SSLContext trust = trusting(first.certificate(), second.certificate(), third.certificate());
     try (TestServer server = start()) {
-      assertThat(shown(server, trust)).isEqualTo(first.certificate);
+      assertThat(shown(server, trust)).isEqualTo(first.certificate());
       write(second);
-      awaitShown(server, trust, second.certificate);
+      awaitShown(server, trust, second.certificate());
 
       replace(key(), "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n");
       Files.delete(certificate());
       // Long enough to be looked at several times: the promise is that nothing happens.
       Thread.sleep(3000);
-      assertThat(shown(server, trust)).isEqualTo(second.certificate);
+      assertThat(shown(server, trust)).isEqualTo(second.certificate());
 
       write(third);
-      awaitShown(server, trust, third.certificate);
+      awaitShown(server, trust, third.certificate());
     }
   }
 
@@ -261,9 +199,9 @@ class TlsTest {
 
   @Test
   void unusableFilesAreRefusedAtTheStart() throws Exception {
-    Made one = make("one", "EC");
-    Made two = make("two", "EC");
-    Made rsa = make("rsa", "RSA");
+    MadeCertificate one = make("one", "EC");
+    MadeCertificate two = make("two", "EC");
+    MadeCertificate rsa = make("rsa", "RSA");
     assertThatThrownBy(
             () -> new TestServer(folder, site(false), WebOptions.http(any()).withHttps(any())))
         .isInstanceOf(UncheckedIOException.class)
@@ -271,15 +209,15 @@ class TlsTest {
         .hasMessageContaining("site.yaml");
     refused("cert.pem does not exist");
     write(one);
-    replace(key(), two.keyPem);
+    replace(key(), two.keyPem());
     refused("is not the key of the first certificate");
-    replace(key(), rsa.keyPem);
+    replace(key(), rsa.keyPem());
     refused("is not the key of the first certificate");
     replace(key(), "");
     refused("has no private key");
-    replace(key(), one.keyPem.replace("PRIVATE KEY", "EC PRIVATE KEY"));
+    replace(key(), one.keyPem().replace("PRIVATE KEY", "EC PRIVATE KEY"));
     refused("openssl pkcs8 -topk8");
-    replace(key(), one.keyPem.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"));
+    replace(key(), one.keyPem().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"));
     refused("passphrase");
     replace(key(), pem("PRIVATE KEY", new byte[] {1, 2, 3}));
     refused("damaged");

@@ -1,7 +1,5 @@
-package dev.meridian.web;
+package dev.meridian.site;
 
-import dev.meridian.site.Site;
-import dev.meridian.site.Tls;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -43,14 +41,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The certificate and key of the TLS listener, as the site's files have them: looked at every
+ * The certificate and key of the listeners with TLS, as the site's files have them: looked at every
  * second, so that a renewed certificate is in use without a restart. Files that cannot be used
  * leave the last good ones in use, and the log says once what is wrong with them.
  *
  * <p>Contents are compared, not times: files are renewed by copying, by renaming and by turning
  * symbolic links, and each keeps other times.
  */
-final class Certificates implements AutoCloseable {
+public final class Certificates implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Certificates.class);
   private static final Duration PERIOD = Duration.ofSeconds(1);
 
@@ -77,9 +75,11 @@ final class Certificates implements AutoCloseable {
   /**
    * Reads the files.
    *
+   * @param site the site as it now is
+   * @param listener that needs them, as people call it
    * @throws UncheckedIOException if there are none or they cannot be used; it says how to mend that
    */
-  Certificates(Supplier<Site> site) {
+  public Certificates(Supplier<Site> site, String listener) {
     this.site = site;
     Tls files =
         site.get()
@@ -88,19 +88,25 @@ final class Certificates implements AutoCloseable {
                 () ->
                     new UncheckedIOException(
                         new IOException(
-                            "https needs a certificate; add tls: {certificate: cert.pem, key:"
-                                + " key.pem} to site.yaml, or turn https off")));
+                            listener
+                                + " needs a certificate; add tls: {certificate: cert.pem, key:"
+                                + " key.pem} to site.yaml, or turn "
+                                + listener
+                                + " off")));
     try {
       this.tried = Contents.read(files);
       this.manager = new Manager(identity(files, tried, 0));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    this.thread = Thread.ofPlatform().daemon().name("web-certificates").start(this::run);
+    this.thread = Thread.ofPlatform().daemon().name("certificates").start(this::run);
   }
 
-  /** A context whose handshakes use the files as they are then. */
-  SSLContext context() {
+  /**
+   * A context whose handshakes use the files as they are then. Each has sessions of its own, so
+   * that none is resumed at another listener.
+   */
+  public SSLContext context() {
     try {
       SSLContext context = SSLContext.getInstance("TLS");
       context.init(new KeyManager[] {manager}, null, null);
