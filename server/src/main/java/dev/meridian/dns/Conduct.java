@@ -15,6 +15,7 @@ final class Conduct {
   private volatile @Nullable RateLimit limit;
   private volatile @Nullable Cookies cookies;
   private volatile byte @Nullable [] identity;
+  private volatile @Nullable SampleLog samples;
 
   /** Bounds responses over UDP; null for no bound. */
   @Nullable RateLimit limit() {
@@ -37,6 +38,15 @@ final class Conduct {
   /** What tells this server from others to those who ask; null if nobody is told. */
   byte @Nullable [] identity() {
     return identity;
+  }
+
+  /** Logs some of the queries; null for none. */
+  @Nullable SampleLog samples() {
+    return samples;
+  }
+
+  void samples(@Nullable SampleLog next) {
+    samples = next;
   }
 
   void identity(Optional<String> next) {

@@ -1,6 +1,8 @@
 package dev.meridian.dns;
 
+import dev.meridian.document.Json;
 import dev.meridian.site.ResponseLimit;
+import dev.meridian.site.SampleRate;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.io.IOException;
@@ -27,16 +29,24 @@ public final class NameServer implements AutoCloseable {
   /** How often a port free for both UDP and TCP is looked for when any will do. */
   private static final int PORT_TRIES = 20;
 
+  /** Most names that {@link #asked} tells of. */
+  public static final int MAX_NAMES = Census.MAX_NAMES;
+
   private final InetSocketAddress address;
   private final List<UdpListener> udp = new ArrayList<>();
   private final List<Thread> threads = new ArrayList<>();
   private final TcpListener tcp;
   private final Conduct conduct = new Conduct();
+  private final Census census;
+  private final SampleLog samples;
   private volatile Zones zones;
   private volatile boolean closed;
 
   /** As {@link #limit} was told; guarded by this. */
   private Optional<ResponseLimit> limited = Optional.empty();
+
+  /** As {@link #sample} was told; guarded by this. */
+  private Optional<SampleRate> sampled = Optional.empty();
 
   /**
    * Bounds on what the server spends.
@@ -69,9 +79,12 @@ public final class NameServer implements AutoCloseable {
     this.zones = zones;
     Timer timer = Tally.timer(registry);
     List<Tally> tallies = new ArrayList<>();
+    census = new Census(registry);
+    census.expect(zones.roster());
+    samples = new SampleLog(registry);
     try {
       for (int i = 0; i < options.udpThreads(); i++) {
-        Tally tally = new Tally(false);
+        Tally tally = new Tally(false, census.sheet(false));
         tallies.add(tally);
         UdpListener listener =
             UdpListener.open(
@@ -85,7 +98,7 @@ public final class NameServer implements AutoCloseable {
       udp.forEach(UdpListener::close);
       throw e;
     }
-    Tally overTcp = new Tally(true);
+    Tally overTcp = new Tally(true, census.sheet(true));
     // A budget a UDP thread, and one for all connections.
     SigningBudget budget = new SigningBudget();
     tcp =
@@ -223,6 +236,7 @@ public final class NameServer implements AutoCloseable {
 
   /** Answers from {@code next} from now on; queries under way finish with what they began with. */
   public void serve(Zones next) {
+    census.expect(next.roster());
     zones = next;
     LOG.info("Names are now answered from {} names in {}.", next.names(), next.apexes());
   }
@@ -238,6 +252,27 @@ public final class NameServer implements AutoCloseable {
       limited = settings;
       conduct.limit(settings.map(RateLimit::new).orElse(null));
     }
+  }
+
+  /** Logs some of the queries from now on, on logger {@code queries}; with nothing, none. */
+  public synchronized void sample(Optional<SampleRate> rate) {
+    if (!rate.equals(sampled)) {
+      sampled = rate;
+      samples.rate(rate);
+      conduct.samples(rate.isPresent() ? samples : null);
+    }
+  }
+
+  /**
+   * What is asked, as a JSON object: {@code queries} in the last {@code seconds}, {@code regions}
+   * with their answers since the start, and {@code names} with their queries in those seconds: at
+   * least so many, and at most. Names that do not exist are counted as one, below the deepest name
+   * above them that does.
+   *
+   * @param most names at most, up to {@link #MAX_NAMES}; with 0 there is no such member
+   */
+  public Json asked(int most) {
+    return census.report(most);
   }
 
   /**
@@ -279,6 +314,7 @@ public final class NameServer implements AutoCloseable {
         interrupted = true;
       }
     }
+    samples.close();
     if (interrupted) {
       Thread.currentThread().interrupt();
     }

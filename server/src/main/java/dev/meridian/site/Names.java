@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param geo names that answer with regions
  * @param limit of responses over UDP; empty for none
  * @param identity whether a server tells those who ask which one it is
+ * @param sampleLog which queries are logged; empty for none
  */
 public record Names(
     Duration ttl,
@@ -27,7 +28,8 @@ public record Names(
     List<NameRecord> records,
     Geo geo,
     Optional<ResponseLimit> limit,
-    boolean identity) {
+    boolean identity,
+    Optional<SampleRate> sampleLog) {
   /** Names of which none answers with regions. */
   public Names(
       Duration ttl,
@@ -45,7 +47,8 @@ public record Names(
         records,
         Geo.NONE,
         Optional.of(ResponseLimit.DEFAULT),
-        false);
+        false,
+        Optional.empty());
   }
 
   /** Copies. */
