@@ -35,8 +35,7 @@ final class HeavyHitters {
   private static final int WAYS = 16;
 
   private static final int MAX_READS = 1000;
-  private static final VarHandle COUNT = MethodHandles.arrayElementVarHandle(long[].class);
-  private static final VarHandle VERSION = MethodHandles.arrayElementVarHandle(int[].class);
+  private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
 
   /** The same for all, as they are added up set by set; nobody outside knows who shares a set. */
   private static final int SEED = new SecureRandom().nextInt();
@@ -46,8 +45,9 @@ final class HeavyHitters {
   private final byte[] @Nullable [] names;
   private final long[] counts;
   private final long[] errors;
-  private final long[] periods;
-  private final int[] versions;
+
+  /** Of each set its period and its version, which change together. */
+  private final long[] states;
 
   /**
    * Creates it.
@@ -61,8 +61,7 @@ final class HeavyHitters {
     names = new byte[tags.length][];
     counts = new long[tags.length];
     errors = new long[tags.length];
-    periods = new long[sets];
-    versions = new int[sets];
+    states = new long[2 * sets];
   }
 
   /**
@@ -77,10 +76,10 @@ final class HeavyHitters {
     mixed = (mixed ^ (mixed >>> 15)) * 0x85EBCA6B;
     int set = mixed >>> shift;
     int tag = mixed | 1; // 0 is a free place
-    if (period > periods[set]) {
+    if (period > states[2 * set]) {
       turn(set, period);
     }
-    int from = half(set, periods[set]);
+    int from = half(set, states[2 * set]);
     int end = from + WAYS;
     for (int i = from; i < end; i++) {
       if (tags[i] == 0) {
@@ -88,7 +87,7 @@ final class HeavyHitters {
         return;
       }
       if (tags[i] == tag && isSame(i, name)) {
-        COUNT.setOpaque(counts, i, counts[i] + 1);
+        WORD.setOpaque(counts, i, counts[i] + 1);
         return;
       }
     }
@@ -121,17 +120,17 @@ final class HeavyHitters {
     tags[place] = tag;
     names[place] = name;
     errors[place] = error;
-    COUNT.setOpaque(counts, place, error + 1);
+    WORD.setOpaque(counts, place, error + 1);
     end(set);
   }
 
   private void turn(int set, long period) {
     begin(set);
-    if (period - periods[set] > 1) {
+    if (period - states[2 * set] > 1) {
       clear(half(set, period + 1));
     }
     clear(half(set, period));
-    periods[set] = period;
+    states[2 * set] = period;
     end(set);
   }
 
@@ -143,12 +142,12 @@ final class HeavyHitters {
   }
 
   private void begin(int set) {
-    VERSION.setOpaque(versions, set, versions[set] + 1);
+    WORD.setOpaque(states, 2 * set + 1, states[2 * set + 1] + 1);
     VarHandle.storeStoreFence();
   }
 
   private void end(int set) {
-    VERSION.setRelease(versions, set, versions[set] + 1);
+    WORD.setRelease(states, 2 * set + 1, states[2 * set + 1] + 1);
   }
 
   /**
@@ -175,7 +174,7 @@ final class HeavyHitters {
   static Sum sum(List<HeavyHitters> parts, long period) {
     long total = 0;
     List<Entry> entries = new ArrayList<>();
-    int sets = parts.isEmpty() ? 0 : parts.getFirst().periods.length;
+    int sets = parts.isEmpty() ? 0 : parts.getFirst().states.length / 2;
     Copy copy = new Copy();
     for (int set = 0; set < sets; set++) {
       // Where a name has no place, it came as often as the least frequent that has one, at most.
@@ -221,16 +220,16 @@ final class HeavyHitters {
   private boolean read(int set, Copy into) {
     int from = 2 * set * WAYS;
     for (int reads = 0; reads < MAX_READS; reads++) {
-      int version = (int) VERSION.getAcquire(versions, set);
+      long version = (long) WORD.getAcquire(states, 2 * set + 1);
       if ((version & 1) == 0) {
-        into.period = periods[set];
+        into.period = states[2 * set];
         System.arraycopy(names, from, into.names, 0, 2 * WAYS);
         System.arraycopy(errors, from, into.errors, 0, 2 * WAYS);
         for (int i = 0; i < 2 * WAYS; i++) {
-          into.counts[i] = (long) COUNT.getOpaque(counts, from + i);
+          into.counts[i] = (long) WORD.getOpaque(counts, from + i);
         }
         VarHandle.acquireFence();
-        if ((int) VERSION.getOpaque(versions, set) == version) {
+        if ((long) WORD.getOpaque(states, 2 * set + 1) == version) {
           return true;
         }
       }
