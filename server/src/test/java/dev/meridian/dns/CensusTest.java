@@ -3,6 +3,7 @@ package dev.meridian.dns;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import dev.meridian.site.ResponseLimit;
 import dev.meridian.site.SampleRate;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -25,7 +26,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.xbill.DNS.Message;
 import org.xbill.DNS.Type;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -368,26 +368,36 @@ class CensusTest {
   }
 
   @Test
-  void signedAnswersAndLimitedQueriesAreCountedOnce() throws IOException {
+  void signedAnswersAreCountedOnce() throws IOException {
     Zones zones = Sites.signed(Signing.in(folder.resolve("keys"), true), Wired.ZONE);
     SimpleMeterRegistry seen = new SimpleMeterRegistry();
     Census census = new Census(seen);
     Responder responder = new Responder(() -> zones, new Tally(false, census.sheet(false)));
-    Message query = Wired.edns(Wired.query("mail.example.test", Type.A), 0, 1232, true);
-    Message missing = Wired.edns(Wired.query("no.example.test", Type.A), 0, 1232, true);
-    Wired.ask(responder, query, false);
-    Wired.ask(responder, missing, false);
-    assertThat(
-            seen.get("meridian.dns.zone.queries")
-                .tags("zone", "example.test", "exists", "true")
-                .functionCounter()
-                .count())
-        .isEqualTo(1);
-    assertThat(
-            seen.get("meridian.dns.zone.queries")
-                .tags("zone", "example.test", "exists", "false")
-                .functionCounter()
-                .count())
-        .isEqualTo(1);
+    for (String name : List.of("mail.example.test", "no.example.test")) {
+      Wired.ask(responder, Wired.edns(Wired.query(name, Type.A), 0, 1232, true), false);
+    }
+    for (String exists : List.of("true", "false")) {
+      assertThat(
+              seen.get("meridian.dns.zone.queries")
+                  .tags("zone", "example.test", "exists", exists)
+                  .functionCounter()
+                  .count())
+          .isEqualTo(1);
+    }
+  }
+
+  /** A flood is seen by the names that it asks for, but is sent nowhere. */
+  @Test
+  void queriesBeyondTheLimitAreAskedButNotAnswered() throws IOException {
+    server.limit(Optional.of(new ResponseLimit(1, 1, List.of())));
+    byte[] query = GeoSite.query("near.test", Type.A, "81.2.70.0/24").toWire();
+    int truncated = 0;
+    int asked = 0;
+    while (truncated == 0) {
+      assertThat(asked++).isLessThan(1000);
+      truncated += (Wired.overUdp(server.address(), query)[2] & 0x02) != 0 ? 1 : 0;
+    }
+    assertThat(queries("near.test", true)).isEqualTo(asked);
+    assertThat(answers("eu", "subnet")).isEqualTo(asked - 1);
   }
 }

@@ -6,6 +6,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
+import dev.meridian.site.ResponseLimit;
 import dev.meridian.site.SampleRate;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
@@ -230,6 +231,21 @@ class SampleLogTest {
     assertThat(lines.next()).containsEntry("name", "mail.near.test");
     assertThat(lines.kept).isEmpty();
     assertThat(samples("logged")).isEqualTo(2);
+  }
+
+  @Test
+  void queriesBeyondTheLimitSaySo() throws Exception {
+    server.limit(Optional.of(new ResponseLimit(1, 1, List.of())));
+    all();
+    byte[] query = GeoSite.query("near.test", Type.A, "81.2.70.0/24").toWire();
+    boolean limited = false;
+    for (int asked = 0; !limited; asked++) {
+      assertThat(asked).isLessThan(1000);
+      Wired.overUdp(server.address(), query);
+      Map<String, String> line = lines.next();
+      limited = line.getOrDefault("rcode", "").equals("limited");
+      assertThat(line.containsKey("region")).isNotEqualTo(limited);
+    }
   }
 
   @Test
