@@ -12,12 +12,14 @@ import picocli.CommandLine.Spec;
 
 @Command(
     name = "dns",
-    description = "Ask the name server, and see the keys that its zones are signed with.",
+    description =
+        "Ask the name server, and see what it is asked and the keys that its zones are signed with.",
     synopsisSubcommandLabel = "COMMAND",
     commandListHeading = "%nCommands:%n",
     subcommands = {
       DnsCommand.LookupName.class,
       DnsWhereCommand.class,
+      DnsTopCommand.class,
       DnsDsCommand.class,
       DnsKeysCommand.class,
       DnsRollCommand.class
@@ -26,6 +28,7 @@ import picocli.CommandLine.Spec;
       "%nExamples:",
       "  ./meridian dns lookup www.cities.example",
       "  ./meridian dns where 81.2.69.142",
+      "  ./meridian dns top                          the names that are asked for most",
       "  ./meridian dns ds cities.example            for the registrar"
     })
 final class DnsCommand implements Runnable {

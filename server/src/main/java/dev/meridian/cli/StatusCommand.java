@@ -74,6 +74,9 @@ final class StatusCommand implements Callable<Integer> {
         .path("listeners")
         .properties()
         .forEach(listener -> facts.row(listener.getKey(), listener.getValue().asString("off")));
+    if (status.path("asked").isObject()) {
+      facts.row("queries", DnsTopCommand.inShort(status.path("asked")));
+    }
     if (status.path("geo").isObject()) {
       facts.row("places", places(status.path("geo")));
     }

@@ -27,6 +27,7 @@ final class Answer {
   private final char answers;
   private final char authorities;
   private final char additionals;
+  private final char zone;
   private final @Nullable Parts parts;
   private final @Nullable ZoneSigner signer;
   private final @Nullable Denial denial;
@@ -44,6 +45,7 @@ final class Answer {
    * @param moving places in {@code body} of the pointers that move with the name's length
    * @param signer signs it for clients that want signatures; null in a zone without them, and where
    *     they are part of the answer already
+   * @param zone the number of its zone
    */
   Answer(
       byte[] body,
@@ -51,7 +53,8 @@ final class Answer {
       int nameLength,
       char[] moving,
       Parts parts,
-      @Nullable ZoneSigner signer) {
+      @Nullable ZoneSigner signer,
+      char zone) {
     this.body = body;
     this.flags = flags;
     this.nameLength = nameLength;
@@ -59,6 +62,7 @@ final class Answer {
     this.answers = parts.count(Parts.ANSWER, parts.size());
     this.authorities = parts.count(Parts.AUTHORITY, parts.size());
     this.additionals = parts.count(Parts.ADDITIONAL, parts.size());
+    this.zone = zone;
     this.signer = signer;
     this.denial = null;
     // An answer that fits the smallest message there is never needs cutting; to be signed it must
@@ -82,6 +86,7 @@ final class Answer {
     this.answers = from.answers;
     this.authorities = from.authorities;
     this.additionals = from.additionals;
+    this.zone = from.zone;
     this.parts = from.parts;
     this.signer = from.signer;
     this.denial = denial;
@@ -177,7 +182,7 @@ final class Answer {
             new boolean[] {false},
             1);
     return new Answer(
-        new Answer(some, flags, nameLength, pointers, whole, signer),
+        new Answer(some, flags, nameLength, pointers, whole, signer, zone),
         flags,
         denial,
         NOT_TAILORED,
@@ -207,6 +212,11 @@ final class Answer {
         Wire.putInt(out, b + word, kept);
       }
     }
+  }
+
+  /** The number of its zone, as {@link Roster#zones} has it; of a signed form it means nothing. */
+  int zone() {
+    return zone;
   }
 
   /** AA and the response code. */

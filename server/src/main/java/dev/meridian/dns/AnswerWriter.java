@@ -39,6 +39,7 @@ final class AnswerWriter {
   private char[] moving = new char[64];
   private WireName question = WireName.of(new byte[1], 0);
   private @Nullable ZoneSigner signer;
+  private char zone;
   private boolean synthesised;
   private int start;
   private int length;
@@ -50,6 +51,11 @@ final class AnswerWriter {
   /** What shall sign the answers from here on; null for nothing. */
   void signedBy(@Nullable ZoneSigner by) {
     signer = by;
+  }
+
+  /** The number of the zone that the answers from here on are of. */
+  void ofZone(int number) {
+    zone = (char) Math.min(number, Character.MAX_VALUE);
   }
 
   /**
@@ -178,7 +184,8 @@ final class AnswerWriter {
             Arrays.copyOf(sections, sets),
             Arrays.copyOf(unsigned, sets),
             Math.min(firstUseful, sets)),
-        signer);
+        signer,
+        zone);
   }
 
   private void data(int type, byte[] data) {

@@ -92,7 +92,7 @@ final class Choice {
     return selections;
   }
 
-  /** Which of {@link #selections} this client gets now; tells it the scope of that. */
+  /** Which of {@link #selections} this client gets now; tells it the scope of that, and more. */
   int select(Client client) {
     int outcome = outcome(client);
     int[] parts = outcomes[outcome];
@@ -104,6 +104,7 @@ final class Choice {
         i++;
       }
     }
+    client.regions(selections[parts[i]]);
     return parts[i];
   }
 
@@ -113,14 +114,20 @@ final class Choice {
       int found = (subnet.isV4() ? v4 : v6).find(subnet.high(), subnet.low());
       client.scope(PrefixMap.scope(found));
       if (PrefixMap.value(found) != BY_SOURCE) {
+        client.by(Client.By.SUBNET);
         return PrefixMap.value(found);
       }
     }
+    client.by(Client.By.UNKNOWN);
     if (!client.locate()) {
       return unknown;
     }
     int found = PrefixMap.value((client.isV4() ? v4 : v6).find(client.high(), client.low()));
-    return found == BY_SOURCE ? unknown : found;
+    if (found == BY_SOURCE) {
+      return unknown;
+    }
+    client.by(Client.By.SOURCE);
+    return found;
   }
 
   /**

@@ -28,6 +28,18 @@ final class Client {
   private long high;
   private long low;
   private int scope;
+  private By by = By.UNKNOWN;
+  private int regions;
+
+  /** By which address it was looked for where a client is, when its answer was chosen by region. */
+  enum By {
+    /** The one that its resolver told. */
+    SUBNET,
+    /** The one that the query came from. */
+    SOURCE,
+    /** By none: it is a private one, or not known. */
+    UNKNOWN
+  }
 
   /** Where the addresses of all queries from now on are asked for, when one is needed. */
   void from(Source asked) {
@@ -38,6 +50,7 @@ final class Client {
   void clear() {
     subnet.clear();
     scope = 0;
+    regions = 0;
   }
 
   /** What the resolver says of the client. */
@@ -107,6 +120,25 @@ final class Client {
 
   int scope() {
     return scope;
+  }
+
+  /** By which address it was found out where the client is. */
+  void by(By address) {
+    by = address;
+  }
+
+  By by() {
+    return by;
+  }
+
+  /** The regions that it is answered with, a bit each. */
+  void regions(int bits) {
+    regions = bits;
+  }
+
+  /** 0 if the answer was not chosen by region. */
+  int regions() {
+    return regions;
   }
 
   /** A number at random, 0 to 2^32 - 1 (xorshift; for spreading load, not for secrets). */

@@ -78,6 +78,11 @@ final class ClientSubnet {
     return family == V4;
   }
 
+  /** How many bits of the address are told. */
+  int source() {
+    return source;
+  }
+
   /** The first 64 bits of the address, as {@link Prefix} has them. */
   long high() {
     return high;

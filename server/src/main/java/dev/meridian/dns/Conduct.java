@@ -23,6 +23,7 @@ final class Conduct {
   private volatile @Nullable RateLimit limit;
   private volatile @Nullable Cookies cookies;
   private volatile byte @Nullable [] identity;
+  private volatile @Nullable SampleLog samples;
 
   /** When a refused copy of a zone was last told in the log, in nanoseconds. */
   private final AtomicLong told = new AtomicLong(System.nanoTime() - QUIET);
@@ -48,6 +49,15 @@ final class Conduct {
   /** What tells this server from others to those who ask; null if nobody is told. */
   byte @Nullable [] identity() {
     return identity;
+  }
+
+  /** Logs some of the queries; null for none. */
+  @Nullable SampleLog samples() {
+    return samples;
+  }
+
+  void samples(@Nullable SampleLog next) {
+    samples = next;
   }
 
   void identity(Optional<String> next) {

@@ -1,6 +1,8 @@
 package dev.meridian.dns;
 
+import dev.meridian.document.Json;
 import dev.meridian.site.ResponseLimit;
+import dev.meridian.site.SampleRate;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.io.IOException;
@@ -35,6 +37,9 @@ public final class NameServer implements AutoCloseable {
   private static final Usual DNS = new Usual("--dns", 5353);
   private static final Usual DNS_TLS = new Usual("--dns-tls", 8853);
 
+  /** Most names that {@link #asked} tells of. */
+  public static final int MAX_NAMES = Census.MAX_NAMES;
+
   private final InetSocketAddress address;
   private final List<UdpListener> udp = new ArrayList<>();
   private final List<Thread> threads = new ArrayList<>();
@@ -51,11 +56,16 @@ public final class NameServer implements AutoCloseable {
   private volatile @Nullable InetSocketAddress tlsAddress;
   private final Conduct conduct = new Conduct();
   private final Notifier notifier;
+  private final Census census;
+  private final SampleLog samples;
   private volatile Zones zones;
   private volatile boolean closed;
 
   /** As {@link #limit} was told; guarded by this. */
   private Optional<ResponseLimit> limited = Optional.empty();
+
+  /** As {@link #sample} was told; guarded by this. */
+  private Optional<SampleRate> sampled = Optional.empty();
 
   /**
    * Bounds on what the server spends.
@@ -97,9 +107,12 @@ public final class NameServer implements AutoCloseable {
     this.options = options;
     Timer timer = Tally.timer(registry);
     List<Tally> tallies = new ArrayList<>();
+    census = new Census(registry);
+    census.expect(zones.roster());
+    samples = new SampleLog(registry);
     try {
       for (int i = 0; i < options.udpThreads(); i++) {
-        Tally tally = new Tally(false);
+        Tally tally = new Tally(false, census.sheet(false));
         tallies.add(tally);
         UdpListener listener =
             UdpListener.open(
@@ -119,7 +132,7 @@ public final class NameServer implements AutoCloseable {
   }
 
   private TcpListener streams(ServerSocket server, @Nullable Handshakes handshakes) {
-    Tally tally = new Tally(true);
+    Tally tally = new Tally(true, census.sheet(true));
     Tally.registerStreams(registry, handshakes == null ? "tcp" : "tls", tally);
     return new TcpListener(
         server,
@@ -301,6 +314,7 @@ public final class NameServer implements AutoCloseable {
   /** Answers from {@code next} from now on; queries under way finish with what they began with. */
   public void serve(Zones next) {
     next.keepSerials();
+    census.expect(next.roster());
     zones = next;
     notifier.serving(next.transfers());
     LOG.info("Names are now answered from {} names in {}.", next.names(), next.apexes());
@@ -317,6 +331,27 @@ public final class NameServer implements AutoCloseable {
       limited = settings;
       conduct.limit(settings.map(RateLimit::new).orElse(null));
     }
+  }
+
+  /** Logs some of the queries from now on, on logger {@code queries}; with nothing, none. */
+  public synchronized void sample(Optional<SampleRate> rate) {
+    if (!rate.equals(sampled)) {
+      sampled = rate;
+      samples.rate(rate);
+      conduct.samples(rate.isPresent() ? samples : null);
+    }
+  }
+
+  /**
+   * What is asked, as a JSON object: {@code queries} in the last {@code seconds}, {@code regions}
+   * with their answers since the start, and {@code names} with their queries in those seconds: at
+   * least so many, and at most. Names that do not exist are counted as one, below the deepest name
+   * above them that does.
+   *
+   * @param most names at most, up to {@link #MAX_NAMES}; with 0 there is no such member
+   */
+  public Json asked(int most) {
+    return census.report(most);
   }
 
   /**
@@ -371,6 +406,7 @@ public final class NameServer implements AutoCloseable {
         interrupted = true;
       }
     }
+    samples.close();
     if (interrupted) {
       Thread.currentThread().interrupt();
     }

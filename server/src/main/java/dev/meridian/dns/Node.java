@@ -53,6 +53,20 @@ final class Node {
     return hash;
   }
 
+  /** Tells the question that it has its answer from here. */
+  void found(Question question) {
+    question.found(name, hash, true);
+  }
+
+  /** Tells the question that it has its answer from {@link #answerBelow}. */
+  void foundBelow(Question question) {
+    if (wildcard != null) {
+      wildcard.found(question);
+    } else {
+      question.found(name, hash, (below.flags() & 0xf) != Wire.NXDOMAIN);
+    }
+  }
+
   /** Whether its name is the lower-cased one in {@code bytes}. */
   boolean isNamed(byte[] bytes, int from, int to) {
     return Arrays.equals(name, 0, name.length, bytes, from, to);

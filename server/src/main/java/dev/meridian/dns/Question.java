@@ -2,6 +2,9 @@ package dev.meridian.dns;
 
 /** A question as it was parsed; reused for one query after another, by one thread. */
 final class Question {
+  /** Stands above what is in no zone. */
+  static final byte[] ROOT = new byte[1];
+
   /** The name in wire form, lower case. */
   final byte[] name = new byte[WireName.MAX_LENGTH];
 
@@ -14,6 +17,17 @@ final class Question {
   int nameLength;
   int labels;
   int type;
+
+  // By which the query is counted, as Zones found it: never a name that the client made up.
+
+  /** The owner of what answers, or if nothing does the name above that it would be below. */
+  byte[] owner = ROOT;
+
+  /** Its hash. */
+  int ownerHash;
+
+  /** Whether there is what was asked for, if only for other types. */
+  boolean exists;
 
   /**
    * Reads a name that may not be compressed: the question is the first name of a message, so there
@@ -40,6 +54,13 @@ final class Question {
       at += label + 1;
     }
     return -1;
+  }
+
+  /** What {@link Zones#answer} found. */
+  void found(byte[] name, int hash, boolean answers) {
+    owner = name;
+    ownerHash = hash;
+    exists = answers;
   }
 
   private void lowerCase(byte[] in, int from) {

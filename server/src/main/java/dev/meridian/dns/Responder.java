@@ -166,6 +166,10 @@ final class Responder {
         questionLength - Wire.HEADER_LENGTH);
     Wire.putShort(out, to + 4, asksNothing ? 0 : 1);
     counters.query(question.type);
+    boolean cookie = cookieLength > 0;
+    if (tcp) {
+      now = System.nanoTime();
+    }
     identity = conduct.identity();
     @Nullable Cookies cookies = cookieLength == 0 ? null : conduct.cookies();
     if (cookies != null && !client.locate()) {
@@ -222,6 +226,7 @@ final class Responder {
       rcode = Wire.FORMERR;
     } else {
       answer = current.answer(question);
+      counters.asked(current.roster(), question, answer, now);
       answer = answer == null ? null : current.tailor(answer, client);
       wanted = answer == null ? null : wanted(answer);
       rcode = Wire.REFUSED;
@@ -229,7 +234,8 @@ final class Responder {
     if (!tcp
         && isOverLimit(answer == null ? rcode : System.identityHashCode(answer))
         && (cookies == null || !cookies.isGood(in, cookieAt, cookieLength, client, seconds()))) {
-      return limited(out, to, questionLength, copied, cookies);
+      int given = limited(out, to, questionLength, copied, cookies);
+      return asksNothing ? given : sampled(current, false, -1, given, cookie);
     }
     if (answer != null && wanted != null) {
       signed = dnssecOk;
@@ -239,6 +245,7 @@ final class Responder {
         rcode = tcp ? Wire.SERVFAIL : Wire.NOERROR;
         copied |= tcp ? 0 : Wire.TC;
         counters.unsigned();
+        client.regions(0);
       }
     }
     int written;
@@ -262,12 +269,29 @@ final class Responder {
       written = answer.write(out, to, questionLength, edns ? limit - optLength() : limit);
       if ((out[to + 2] & (Wire.TC >> 8)) != 0) {
         counters.truncated();
+        client.regions(0);
       } else {
         answer.shuffle(out, to + questionLength, client);
       }
+      if (client.regions() != 0) {
+        counters.answered(current.roster(), client);
+      }
     }
     counters.response(rcode);
-    return edns ? appendOpt(out, to, written, rcode, signed && compactOk, cookies) : written;
+    if (edns) {
+      written = appendOpt(out, to, written, rcode, signed && compactOk, cookies);
+    }
+    return asksNothing ? written : sampled(current, tcp, rcode, written, cookie);
+  }
+
+  /** Logs the query under way if it is one of the sample; returns the response's length. */
+  private int sampled(Zones current, boolean tcp, int rcode, int length, boolean cookie) {
+    @Nullable SampleLog samples = conduct.samples();
+    if (samples != null && samples.wants(client, now)) {
+      String transport = !tcp ? "udp" : stream != null && stream.isSecret() ? "tls" : "tcp";
+      samples.take(transport, question, client, current.roster(), rcode, length, dnssecOk, cookie);
+    }
+    return length;
   }
 
   /** The zone that is to be copied, if there is one that this client may copy. */
@@ -615,6 +639,18 @@ final class Responder {
   interface Counters {
     /** A well-formed query for {@code type}. */
     void query(int type);
+
+    /**
+     * A question was looked up in the zones.
+     *
+     * @param roster of these zones
+     * @param answer what was found, before it is signed; null for a name of no zone
+     * @param now a time of {@link System#nanoTime}
+     */
+    void asked(Roster roster, Question question, @Nullable Answer answer, long now);
+
+    /** An answer was given that was chosen by region. */
+    void answered(Roster roster, Client client);
 
     /** A response with {@code rcode}. */
     void response(int rcode);

@@ -3,9 +3,11 @@ package dev.meridian.dns;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.composite.CompositeMeterRegistry;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Type;
 
@@ -78,14 +80,22 @@ final class Tally implements Responder.Counters {
 
   private final long[] counts = new long[SIZE];
   private final boolean shared;
+  private final Census.Sheet sheet;
 
   /**
    * Creates it.
    *
    * @param shared whether many threads count with it, rather than one
+   * @param sheet takes zones, names and regions
    */
-  Tally(boolean shared) {
+  Tally(boolean shared, Census.Sheet sheet) {
     this.shared = shared;
+    this.sheet = sheet;
+  }
+
+  /** One whose zones, names and regions nobody looks at. */
+  Tally(boolean shared) {
+    this(shared, new Census(new CompositeMeterRegistry()).sheet(shared));
   }
 
   @Override
@@ -126,6 +136,16 @@ final class Tally implements Responder.Counters {
   @Override
   public void transferRefused() {
     count(REFUSED);
+  }
+
+  @Override
+  public void asked(Roster roster, Question question, @Nullable Answer answer, long now) {
+    sheet.asked(roster, question, answer, now);
+  }
+
+  @Override
+  public void answered(Roster roster, Client client) {
+    sheet.answered(roster, client);
   }
 
   private void count(int index) {
@@ -223,7 +243,7 @@ final class Tally implements Responder.Counters {
     }
   }
 
-  private static String rcode(int code) {
+  static String rcode(int code) {
     // In an OPT record 16 is BADVERS, in a TSIG record BADSIG; only the first is ours.
     return switch (code) {
       case Wire.BADVERS -> "BADVERS";

@@ -87,6 +87,7 @@ final class ZoneCompiler {
   /**
    * Compiles one zone.
    *
+   * @param number by which answers know their zone
    * @param children apexes of other zones we serve below this one: their names are theirs
    * @param zoneSigner signs its answers; null if they have no signatures
    * @param delegationSigner answers to DS at this apex on behalf of the zone above (RFC 4035,
@@ -96,11 +97,13 @@ final class ZoneCompiler {
    */
   Map<WireName, Answer> compile(
       ZoneContents contents,
+      int number,
       Set<WireName> children,
       @Nullable ZoneSigner zoneSigner,
       @Nullable Answer delegationSigner,
       Consumer<Node> nodes) {
     writer.signedBy(zoneSigner);
+    writer.ofZone(number);
     Zone zone = new Zone(contents, children, zoneSigner);
     for (Map.Entry<WireName, List<RrSet>> entry : contents.names().entrySet()) {
       WireName name = entry.getKey();

@@ -1,10 +1,12 @@
 package dev.meridian.dns;
 
+import dev.meridian.site.Region;
 import dev.meridian.site.Secondary;
 import dev.meridian.site.Site;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -39,6 +41,8 @@ public final class Zones {
 
   /** The day whose signatures secondaries have; {@link #NEVER} if they need none. */
   private final long signedOn;
+
+  private final Roster roster;
 
   /**
    * What zones are made of.
@@ -113,6 +117,7 @@ public final class Zones {
     contents.forEach(zone -> all.add(zone.apex()));
     Map<WireName, Answer> signers = new HashMap<>();
     int[] seen = new int[2];
+    List<String> numbered = new ArrayList<>();
     // From the top down, as a zone gives the one below it the answer to DS.
     contents.stream()
         .sorted((a, b) -> Integer.compare(a.apex().labels(), b.apex().labels()))
@@ -124,9 +129,11 @@ public final class Zones {
                   children.add(apex);
                 }
               }
+              numbered.add(zone.apex().toString());
               signers.putAll(
                   compiler.compile(
                       zone,
+                      numbered.size() - 1,
                       children,
                       signerOf.get(zone.apex()),
                       signers.get(zone.apex()),
@@ -141,6 +148,7 @@ public final class Zones {
     geo = parts.geo();
     tailored =
         new Tailored(compiler.tailorings(), new Geography(geo.site(), geo.atlas()), Readiness.ALL);
+    roster = new Roster(numbered, geo.site().regions().stream().map(Region::name).toList());
   }
 
   /** Zones of no site, whose followers go on from serials that were kept. */
@@ -162,6 +170,7 @@ public final class Zones {
     serials = from.serials;
     transfers = from.transfers;
     signedOn = from.signedOn;
+    roster = from.roster;
     this.tailored = tailored;
   }
 
@@ -252,6 +261,11 @@ public final class Zones {
     return apexes;
   }
 
+  /** What its zones and regions are called; the same object while only readiness changes. */
+  Roster roster() {
+    return roster;
+  }
+
   /** How many names are known, those included that only have names below them. */
   public int names() {
     return names;
@@ -295,10 +309,14 @@ public final class Zones {
     return tailored;
   }
 
-  /** The answer to a question, or null if its name is in none of the zones. */
+  /**
+   * The answer to a question, or null if its name is in none of the zones; tells the question whose
+   * it is.
+   */
   @Nullable Answer answer(Question question) {
     Node exact = find(question.name, 0, question.nameLength, question.hash());
     if (exact != null) {
+      exact.found(question);
       return exact.answer(question.type);
     }
     question.hashLabels();
@@ -310,6 +328,7 @@ public final class Zones {
               question.nameLength,
               question.hashes[label]);
       if (encloser != null) {
+        encloser.foundBelow(question);
         return encloser.answerBelow(question.type);
       }
     }
@@ -318,7 +337,12 @@ public final class Zones {
         question.labels == 0
             ? null
             : find(question.name, question.nameLength - 1, question.nameLength, 0);
-    return root == null ? null : root.answerBelow(question.type);
+    if (root == null) {
+      question.found(Question.ROOT, 0, false);
+      return null;
+    }
+    root.foundBelow(question);
+    return root.answerBelow(question.type);
   }
 
   private @Nullable Node find(byte[] name, int from, int to, int hash) {

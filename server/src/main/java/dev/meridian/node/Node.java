@@ -384,6 +384,7 @@ public final class Node implements AutoCloseable {
   private void conduct(NameServer server, Site now) {
     server.limit(now.names().limit());
     server.identity(now.names().identity() ? Optional.of(cluster.self()) : Optional.empty());
+    server.sample(now.names().sampleLog());
   }
 
   private void siteChanged(Site now) {
@@ -538,6 +539,7 @@ public final class Node implements AutoCloseable {
           site,
           namesProblem,
           names.flatMap(server -> server.zones().geoStatus()),
+          names.map(server -> server.asked(0)),
           regions.json(),
           listeners(),
           cluster.status(),
@@ -562,6 +564,17 @@ public final class Node implements AutoCloseable {
               .map(line -> (Json) new Json.Str(line))
               .toList();
       return new Json.Obj(Map.of("steps", new Json.Arr(lines))).toBytes();
+    }
+
+    @Override
+    public byte[] namesAsked(int most) {
+      return names
+          .map(server -> server.asked(most))
+          .orElseThrow(
+              () ->
+                  new InvalidInputException(
+                      "the name server of this node is off; ask a node that has one."))
+          .toBytes();
     }
 
     @Override

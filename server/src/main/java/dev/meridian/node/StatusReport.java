@@ -32,6 +32,7 @@ final class StatusReport {
       LiveSite site,
       @Nullable String namesProblem,
       Optional<GeoStatus> geo,
+      Optional<Json> asked,
       Json regions,
       Listeners listeners,
       Cluster.Status cluster,
@@ -56,6 +57,7 @@ final class StatusReport {
     report.put("site", about.json());
 
     geo.ifPresent(status -> report.put("geo", geo(status)));
+    asked.ifPresent(queries -> report.put("asked", queries));
     if (!regions.equals(new Json.Arr(List.of()))) {
       report.put("regions", regions);
     }

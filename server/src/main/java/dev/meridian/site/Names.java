@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param limit of responses over UDP; empty for none
  * @param identity whether a server tells those who ask which one it is
  * @param secondaries name servers that follow this one
+ * @param sampleLog which queries are logged; empty for none
  */
 public record Names(
     Duration ttl,
@@ -29,7 +30,8 @@ public record Names(
     Geo geo,
     Optional<ResponseLimit> limit,
     boolean identity,
-    List<Secondary> secondaries) {
+    List<Secondary> secondaries,
+    Optional<SampleRate> sampleLog) {
   /** Names of which none answers with regions. */
   public Names(
       Duration ttl,
@@ -48,7 +50,8 @@ public record Names(
         Geo.NONE,
         Optional.of(ResponseLimit.DEFAULT),
         false,
-        List.of());
+        List.of(),
+        Optional.empty());
   }
 
   /** Copies. */

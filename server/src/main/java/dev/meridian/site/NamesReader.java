@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.nodes.Node;
 import org.snakeyaml.engine.v2.nodes.ScalarNode;
@@ -27,10 +29,13 @@ final class NamesReader {
           "geo",
           "rateLimit",
           "identity",
-          "secondaries");
+          "secondaries",
+          "sampleLog");
 
   private static final List<String> LIMIT_KEYS = List.of("perSecond", "slip", "exempt");
   private static final int MAX_EXEMPT = 100;
+  private static final List<String> SAMPLE_KEYS = List.of("oneIn", "perSecond");
+  private static final Pattern ONE_IN = Pattern.compile("1/([1-9][0-9]{0,8})");
 
   static final Duration DEFAULT_TTL = Duration.ofMinutes(5);
 
@@ -94,7 +99,42 @@ final class NamesReader {
         new GeoReader(yaml, files, folder, regions).read(fields.get("geo"), reader.answers()),
         limit(fields.get("rateLimit")),
         told != null && told,
-        new SecondariesReader(yaml, files).read(fields.get("secondaries")));
+        new SecondariesReader(yaml, files).read(fields.get("secondaries")),
+        sample(fields.get("sampleLog")));
+  }
+
+  private Optional<SampleRate> sample(@Nullable Field field) {
+    if (field == null) {
+      return Optional.empty();
+    }
+    if (field.value() instanceof ScalarNode scalar) {
+      String text = scalar.getValue();
+      Matcher rate = ONE_IN.matcher(text);
+      if (rate.matches()) {
+        return Optional.of(
+            new SampleRate(Integer.parseInt(rate.group(1)), SampleRate.DEFAULT_PER_SECOND));
+      }
+      if (!text.equals("off")) {
+        yaml.problem(
+            scalar,
+            "sampleLog is one query in so many, such as 1/1000, or off, or with a limit of its own"
+                + " {oneIn: 1000, perSecond: 50}.");
+      }
+      return Optional.empty();
+    }
+    Map<String, Field> fields = yaml.fields(field, "sampleLog", SAMPLE_KEYS);
+    Field oneIn = fields.get("oneIn");
+    if (oneIn == null) {
+      yaml.problem(field.value(), "sampleLog needs 'oneIn': of so many queries one is logged.");
+      return Optional.empty();
+    }
+    Integer in = yaml.integer(oneIn.value(), "oneIn", 1, SampleRate.MAX_ONE_IN);
+    Field perSecond = fields.get("perSecond");
+    Integer most =
+        perSecond == null
+            ? Integer.valueOf(SampleRate.DEFAULT_PER_SECOND)
+            : yaml.integer(perSecond.value(), "perSecond", 1, SampleRate.MAX_PER_SECOND);
+    return in == null || most == null ? Optional.empty() : Optional.of(new SampleRate(in, most));
   }
 
   private Optional<ResponseLimit> limit(@Nullable Field field) {

@@ -42,6 +42,7 @@ public final class AdminListener implements AutoCloseable {
   private static final int MAX_CONNECTIONS = 200;
   private static final int MAX_KEY_BYTES = 4096;
   private static final int MAX_TOKEN_MINUTES = 30 * 24 * 60;
+  private static final int USUAL_NAMES = 20;
   private static final String KEY = "/keys/";
   private static final String NODE = "/nodes/";
 
@@ -158,6 +159,12 @@ public final class AdminListener implements AutoCloseable {
         only(method, "GET");
         json(context, Status.OK_200, views.status());
       }
+      case "/names/asked" -> {
+        operatorOnly(context);
+        only(method, "GET");
+        String most = QueryParameters.of(context, List.of("limit")).get("limit");
+        json(context, Status.OK_200, views.namesAsked(most == null ? USUAL_NAMES : count(most)));
+      }
       case "/names/keys" -> {
         operatorOnly(context);
         switch (method) {
@@ -221,7 +228,8 @@ public final class AdminListener implements AutoCloseable {
         throw new ProblemException(
             Problem.notFound(
                 "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                    + " /where, /regions, /names/keys, /keys, /tokens, /nodes and /backup."));
+                    + " /where, /regions, /names/asked, /names/keys, /keys, /tokens, /nodes and"
+                    + " /backup."));
       }
     }
   }
@@ -356,6 +364,13 @@ public final class AdminListener implements AutoCloseable {
     if (!caller.operator()) {
       throw Access.refused(caller, "use the operator's listener");
     }
+  }
+
+  private static int count(String text) {
+    if (!text.matches("[1-9][0-9]?|100")) {
+      throw new InvalidInputException("'limit' is 1 to 100; it was '" + text + "'.");
+    }
+    return Integer.parseInt(text);
   }
 
   private static void only(String method, String allowed) {

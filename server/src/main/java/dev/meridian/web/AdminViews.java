@@ -22,6 +22,14 @@ public interface AdminViews {
    */
   byte[] where(String address, Optional<String> name);
 
+  /**
+   * The names that this node's name server was asked for most lately, as a JSON object.
+   *
+   * @param most names at most, from 1
+   * @throws dev.meridian.document.InvalidInputException if it has no name server
+   */
+  byte[] namesAsked(int most);
+
   /** The regions, whether they are ready, and what is known of their addresses: a JSON object. */
   byte[] regions();
 

@@ -88,6 +88,7 @@ class SiteSchemaTest {
         rateLimit: {perSecond: 100, slip: 1, exempt: [10.0.0.0/8]}
         identity: true
         secondaries: [192.0.2.53, {address: 10.0.0.0/8, notify: "192.0.2.54:5353"}]
+        sampleLog: {oneIn: 1000, perSecond: 20}
         nameServers: ns1.a.test
         hostmaster: dns@a.test
         zoneFiles: []
@@ -193,6 +194,15 @@ class SiteSchemaTest {
         "domains: a.test\nnames: {sets: {a: {regions: eu}}}",
         "domains: a.test\nregions: {eu: {addresses: 192.0.2.1}}\nnames: {records: {www: {answer: near}}}",
         "domains: a.test\nregions: {eu: {addresses: 192.0.2.1}}\nnames: {records: {www: {answer: weighted, regions: {eu: 0}}}}",
+        "domains: a.test\nnames: {sampleLog: 1000}",
+        "domains: a.test\nnames: {sampleLog: 0.001}",
+        "domains: a.test\nnames: {sampleLog: true}",
+        "domains: a.test\nnames: {sampleLog: 2/1000}",
+        "domains: a.test\nnames: {sampleLog: 1/0}",
+        "domains: a.test\nnames: {sampleLog: 1/1000000000}",
+        "domains: a.test\nnames: {sampleLog: {perSecond: 5}}",
+        "domains: a.test\nnames: {sampleLog: {oneIn: 0}}",
+        "domains: a.test\nnames: {sampleLog: {oneIn: 1, perSecond: 10001}}",
         "domains: a.test\nlimits: {batchWrites: 0}",
         "domains: a.test\nlimits: {batchWrites: 501}",
         "domains: a.test\nlimits: {documentSize: 1 MB}",
