@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       DnsCommand.LookupName.class,
       DnsWhereCommand.class,
+      DnsCheckCommand.class,
       DnsDsCommand.class,
       DnsKeysCommand.class,
       DnsRollCommand.class
@@ -26,6 +27,7 @@ import picocli.CommandLine.Spec;
       "%nExamples:",
       "  ./meridian dns lookup www.cities.example",
       "  ./meridian dns where 81.2.69.142",
+      "  ./meridian dns check                        whether the world reaches the zones",
       "  ./meridian dns ds cities.example            for the registrar"
     })
 final class DnsCommand implements Runnable {

@@ -496,6 +496,7 @@ public final class Node implements AutoCloseable {
           started,
           site,
           namesProblem,
+          names.map(server -> server.zones().apexes()).orElse(List.of()),
           names.flatMap(server -> server.zones().geoStatus()),
           regions.json(),
           listeners(),
