@@ -148,7 +148,9 @@ final class Asker implements AutoCloseable {
 
   private static IOException reason(IOException e) {
     String said = String.valueOf(e.getMessage());
-    if (said.contains("Network is unreachable") || said.contains("family not supported")) {
+    if (said.contains("Network is unreachable")
+        || said.contains("Cannot assign requested address")
+        || said.contains("family not supported")) {
       return new NoNetwork(e);
     }
     return said.startsWith("Connection refused") ? new IOException("refused", e) : e;

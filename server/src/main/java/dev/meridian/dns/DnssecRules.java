@@ -5,27 +5,22 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.xbill.DNS.CDNSKEYRecord;
-import org.xbill.DNS.CDSRecord;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.DNSKEYRecord;
 import org.xbill.DNS.DSRecord;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
-import org.xbill.DNS.Record;
 import org.xbill.DNS.Type;
 
 /** The chain from the parent's DS records to the zone's signatures, at every server. */
 final class DnssecRules {
   static final String DNSSEC = "dnssec";
   static final String SIGNATURES = "signatures";
-  static final String CDS = "cds";
 
   /** Signatures that expire sooner are not being made anew. */
   private static final long FEW_DAYS = 2;
@@ -34,7 +29,6 @@ final class DnssecRules {
   private static final Set<Integer> OLD_ALGORITHMS = Set.of(1, 3, 5, 6, 7, 12);
 
   private static final int SHA1 = 1;
-  private static final int DELETE = 0;
 
   private final Findings findings;
   private final Name zone;
@@ -77,14 +71,17 @@ final class DnssecRules {
                 + Findings.text(zone)
                 + "' prints");
       } else {
-        findings.ok(DNSSEC, "", "not signed, and the parent does not say that it is");
+        findings.ok(
+            DNSSEC,
+            "",
+            ds == null ? "not signed" : "not signed, and the parent does not say that it is");
       }
       return;
     }
     chain(keys);
     algorithms(keys);
     signatures(nothing);
-    announced(keys);
+    new CdsRules(findings, zone, views, ds).check(keys);
   }
 
   private void chain(Set<DNSKEYRecord> keys) {
@@ -136,7 +133,8 @@ final class DnssecRules {
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
-  private boolean isMeant(DSRecord pointer, DNSKEYRecord key) {
+  /** Whether a validator that believes the pointer believes the key (RFC 4509; RFC 5011). */
+  static boolean isMeant(DSRecord pointer, DNSKEYRecord key) {
     if (pointer.getFootprint() != key.getFootprint()
         || pointer.getAlgorithm() != key.getAlgorithm()
         || (key.getFlags() & DNSKEYRecord.Flags.ZONE_KEY) == 0
@@ -144,7 +142,7 @@ final class DnssecRules {
       return false;
     }
     try {
-      DSRecord made = new DSRecord(zone, DClass.IN, 0, pointer.getDigestID(), key);
+      DSRecord made = new DSRecord(key.getName(), DClass.IN, 0, pointer.getDigestID(), key);
       return Arrays.equals(made.getDigest(), pointer.getDigest());
     } catch (IllegalArgumentException e) {
       return false; // a digest that is not known here
@@ -198,7 +196,7 @@ final class DnssecRules {
       List<String> problems = new ArrayList<>();
       first = earlier(first, keySet(view, entry, problems));
       SignatureCheck check = new SignatureCheck(zone, keys, now);
-      Message soa = view.answers().get(view.answers().containsKey(Ask.UDP) ? Ask.UDP : Ask.TCP);
+      Message soa = view.authoritative();
       if (soa != null) {
         first = earlier(first, add(problems, "SOA", check.answer(soa, Type.SOA)));
       }
@@ -261,75 +259,6 @@ final class DnssecRules {
 
   private static Instant earlier(Instant one, Instant other) {
     return one.isBefore(other) ? one : other;
-  }
-
-  /** What the zone tells its parent to do (RFC 7344). */
-  private void announced(Set<DNSKEYRecord> keys) {
-    Set<CDSRecord> wanted = new LinkedHashSet<>();
-    Set<CDNSKEYRecord> wantedKeys = new LinkedHashSet<>();
-    Set<Set<String>> ways = new LinkedHashSet<>();
-    for (ServerView view : views) {
-      view.records(Ask.CDS, Type.CDS).forEach(record -> wanted.add((CDSRecord) record));
-      view.records(Ask.CDNSKEY, Type.CDNSKEY)
-          .forEach(record -> wantedKeys.add((CDNSKEYRecord) record));
-      if (view.answers().containsKey(Ask.CDS)) {
-        ways.add(
-            view.records(Ask.CDS, Type.CDS).stream()
-                .map(Record::rdataToString)
-                .collect(Collectors.toCollection(TreeSet::new)));
-      }
-    }
-    if (ways.size() > 1) {
-      findings.warning(
-          CDS,
-          "",
-          "not all servers have the same CDS records, so the parent will not follow them",
-          "wait for the servers to have the same serial");
-    }
-    if (wanted.isEmpty() && wantedKeys.isEmpty()) {
-      return;
-    }
-    if (wanted.stream().anyMatch(one -> one.getAlgorithm() == DELETE)) {
-      findings.note(CDS, "", "the zone asks the parent to take its DS away", "");
-      return;
-    }
-    boolean strange =
-        wanted.stream().anyMatch(one -> keys.stream().noneMatch(key -> isMeant(one, key)))
-            || wantedKeys.stream()
-                .anyMatch(one -> keys.stream().noneMatch(key -> isSame(one, key)));
-    if (strange) {
-      findings.error(
-          CDS,
-          "",
-          "CDS or CDNSKEY name a key that the zone does not have; a parent that followed them would"
-              + " break it",
-          "take these records out of the zone, or bring the key back");
-    } else if (ds == null || ds.isEmpty()) {
-      findings.ok(CDS, "", "asks the parent to point at " + named(wanted));
-    } else if (wanted.stream().allMatch(this::isThere)) {
-      findings.ok(CDS, "", "says what the parent has");
-    } else {
-      findings.note(
-          CDS,
-          "",
-          "asks the parent to point at " + named(wanted) + ", which it does not do yet",
-          "some parents look once a day; of others the registrar wants what './meridian dns ds "
-              + Findings.text(zone)
-              + "' prints");
-    }
-  }
-
-  private boolean isThere(CDSRecord one) {
-    return ds != null
-        && ds.stream().anyMatch(pointer -> pointer.rdataToString().equals(one.rdataToString()));
-  }
-
-  private static boolean isSame(CDNSKEYRecord one, DNSKEYRecord key) {
-    return one.getAlgorithm() == key.getAlgorithm() && Arrays.equals(one.getKey(), key.getKey());
-  }
-
-  private static String named(Set<CDSRecord> wanted) {
-    return wanted.stream().map(d -> "key " + d.getFootprint()).distinct().collect(joined());
   }
 
   private static String tags(Set<DNSKEYRecord> keys) {

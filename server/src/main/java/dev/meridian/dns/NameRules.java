@@ -104,7 +104,8 @@ final class NameRules {
     }
   }
 
-  private void reach(boolean needed, String name, List<InetAddress> addresses, List<WebView> tried) {
+  private void reach(
+      boolean needed, String name, List<InetAddress> addresses, List<WebView> tried) {
     Set<InetAddress> good = new LinkedHashSet<>();
     Set<InetAddress> inner = new LinkedHashSet<>();
     Set<Integer> ports = new TreeSet<>();
@@ -122,7 +123,7 @@ final class NameRules {
         if (needed) {
           findings.error(NAME, name, found, mend);
         } else {
-          findings.warning(NAME, name, found, mend); // perhaps there is no website to be
+          findings.warning(NAME, name, found, mend); // perhaps no website is meant to be there
         }
       } else {
         good.add(web.address());
@@ -210,7 +211,7 @@ final class NameRules {
       }
     }
     if (!good.isEmpty()) {
-      findings.ok(check, "", what + " " + DelegationRules.names(good) + ", which resolve");
+      findings.ok(check, "", what + " " + DelegationRules.names(good) + ": found");
     }
   }
 

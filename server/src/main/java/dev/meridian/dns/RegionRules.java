@@ -22,7 +22,11 @@ final class RegionRules {
     List<RegionAddress> some = regions.stream().limit(MOST_ADDRESSES).toList();
     List<Callable<Optional<WebView>>> tasks = new ArrayList<>();
     for (RegionAddress one : some) {
-      tasks.add(() -> one.up().isPresent() ? Optional.empty() : Optional.of(WebView.of(asker, one.address(), webPorts)));
+      tasks.add(
+          () ->
+              one.up().isPresent()
+                  ? Optional.empty()
+                  : Optional.of(WebView.of(asker, one.address(), webPorts)));
     }
     List<Optional<WebView>> tried = asker.all(tasks);
     for (int i = 0; i < some.size(); i++) {

@@ -152,10 +152,16 @@ record ServerView(
 
   /** The zone's SOA as it has it, or null if it does not answer for the zone. */
   @Nullable SOARecord soa() {
+    Message answer = authoritative();
+    return answer == null ? null : (SOARecord) records(answer, Type.SOA).getFirst();
+  }
+
+  /** The first answer that has the zone's SOA with authority, or null if none has. */
+  @Nullable Message authoritative() {
     for (Ask ask : List.of(Ask.UDP, Ask.TCP, Ask.PLAIN)) {
       Message answer = answers.get(ask);
       if (answer != null && isAuthoritative(answer, zone)) {
-        return (SOARecord) records(answer, Type.SOA).getFirst();
+        return answer;
       }
     }
     return null;

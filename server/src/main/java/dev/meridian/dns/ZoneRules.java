@@ -58,8 +58,8 @@ final class ZoneRules {
               + behind
               + (late ? ", longer than the SOA's refresh and retry" : "");
       String mend =
-          "is it told of changes (NOTIFY), and may it transfer the zone? look at its log; if the"
-              + " zone was changed just now, wait";
+          "is it told of changes (NOTIFY), and may it transfer the zone? look at its log"
+              + (late ? "" : "; if the zone was changed just now, wait");
       if (late) {
         findings.error(SERIAL, view.server().toString(), found, mend);
       } else {

@@ -5,6 +5,7 @@ import dev.meridian.dns.DnsCheck.Report;
 import dev.meridian.peer.FreePort;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
@@ -21,7 +23,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A small world of names on loopback addresses, all on one port: NSD has {@code test}, unbound is
@@ -191,25 +195,36 @@ final class CheckWorld implements AutoCloseable {
 
   /** Answers over UDP, while TCP is refused. */
   void udpOnly(String address, Zones zones) throws IOException {
+    udp(address, zones, (query, answer) -> answer);
+  }
+
+  /**
+   * Answers over UDP alone, and in its own way.
+   *
+   * @param way what becomes of a query and our answer; with null nothing is sent
+   */
+  void udp(String address, Zones zones, BiFunction<byte[], byte[], byte @Nullable []> way)
+      throws IOException {
     DatagramSocket socket = new DatagramSocket(at(address));
     Responder responder = Wired.responder(zones);
     Thread thread =
         Thread.ofVirtual()
             .start(
                 () -> {
-                  DatagramPacket packet = new DatagramPacket(new byte[4096], 4096);
-                  byte[] out = new byte[Wire.MAX_UDP];
-                  while (true) {
+                  while (!socket.isClosed()) {
+                    DatagramPacket packet = new DatagramPacket(new byte[4096], 4096);
                     try {
                       socket.receive(packet);
-                      int length =
-                          responder.respond(packet.getData(), 0, packet.getLength(), out, 0, false);
-                      socket.send(new DatagramPacket(out, length, packet.getSocketAddress()));
-                      packet.setLength(4096);
+                      byte[] query = Arrays.copyOf(packet.getData(), packet.getLength());
+                      byte[] answer = way.apply(query, Wired.raw(responder, query, false));
+                      if (answer != null) {
+                        socket.send(
+                            new DatagramPacket(answer, answer.length, packet.getSocketAddress()));
+                      }
                     } catch (SocketException e) {
                       return;
                     } catch (IOException e) {
-                      throw new java.io.UncheckedIOException(e);
+                      throw new UncheckedIOException(e);
                     }
                   }
                 });
@@ -251,7 +266,9 @@ final class CheckWorld implements AutoCloseable {
 
   /** A line for each finding, such as {@code error server ns2.city.test 127.53.4.1: is lame}. */
   static String lines(Report report) {
-    return report.findings().stream().map(CheckWorld::line).collect(Collectors.joining("\n", "", "\n"));
+    return report.findings().stream()
+        .map(CheckWorld::line)
+        .collect(Collectors.joining("\n", "", "\n"));
   }
 
   private static String line(Finding finding) {

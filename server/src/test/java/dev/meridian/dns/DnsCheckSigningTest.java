@@ -6,6 +6,7 @@ import static dev.meridian.dns.CheckWorld.NS2;
 import static dev.meridian.dns.CheckWorld.zone;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -13,16 +14,21 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Faults in the chain from the parent's DS to signatures. Skipped where NSD or unbound are missing. */
+/**
+ * Faults in the chain from the parent's DS to signatures. Skipped where NSD or unbound are missing.
+ */
 @Timeout(180)
 class DnsCheckSigningTest {
   private static final long NOW = Instant.now().getEpochSecond();
@@ -54,8 +60,7 @@ class DnsCheckSigningTest {
   private static String ds(SigningKey key) {
     byte[] ds = key.ds(APEX);
     return "city IN DS %d %d %d %s\n"
-        .formatted(
-            Wire.getShort(ds, 0), ds[2], ds[3], HexFormat.of().formatHex(ds, 4, ds.length));
+        .formatted(Wire.getShort(ds, 0), ds[2], ds[3], HexFormat.of().formatHex(ds, 4, ds.length));
   }
 
   private void servers(Zones zones) {
@@ -69,8 +74,9 @@ class DnsCheckSigningTest {
     world.above(DELEGATION + ds());
     assertThat(world.check())
         .contains("ok dnssec: the parent's DS points at key ")
-        .contains("ok signatures: SOA, DNSKEY and a name that does not exist verify at 2 addresses;"
-            + " the first expires in 1")
+        .contains(
+            "ok signatures: SOA, DNSKEY and a name that does not exist verify at 2 addresses;"
+                + " the first expires in 1")
         .doesNotContain("error ")
         .doesNotContain("warning ");
   }
@@ -80,7 +86,8 @@ class DnsCheckSigningTest {
     servers(signed(InstantSource.system()));
     world.above(DELEGATION);
     assertThat(world.check())
-        .containsPattern("note dnssec: signed with key [0-9]+ .algorithm 13., but the parent has no")
+        .containsPattern(
+            "note dnssec: signed with key [0-9]+ .algorithm 13., but the parent has no")
         .doesNotContain("error ");
   }
 
@@ -99,8 +106,7 @@ class DnsCheckSigningTest {
     servers(signed(InstantSource.system()));
     String ds = ds().strip();
     char last = ds.charAt(ds.length() - 1);
-    world.above(
-        DELEGATION + ds.substring(0, ds.length() - 1) + (last == '0' ? '1' : '0') + "\n");
+    world.above(DELEGATION + ds.substring(0, ds.length() - 1) + (last == '0' ? '1' : '0') + "\n");
     assertThat(world.check()).contains("error dnssec: no DS of the parent (key ");
   }
 
@@ -178,47 +184,76 @@ class DnsCheckSigningTest {
             .zone()
             .lines()
             .filter(line -> !line.contains("\tNSEC\t") && !line.contains("\tRRSIG\tNSEC "))
-            .collect(java.util.stream.Collectors.joining("\n", "", "\n"));
+            .collect(Collectors.joining("\n", "", "\n"));
     world.nsd(NS1, Map.of("city.test", broken), "");
     world.nsd(NS2, Map.of("city.test", signed.zone()), "");
     world.above(DELEGATION + signed.ds());
     assertThat(world.check())
-        .contains("error signatures ns1.city.test 127.53.3.1: a name that does not exist is not"
-            + " proved not to exist")
+        .contains(
+            "error signatures ns1.city.test 127.53.3.1: a name that does not exist is not"
+                + " proved not to exist")
         .doesNotContain("error signatures ns2");
+  }
+
+  @Test
+  void whatTheZoneAsksOfItsParentIsLookedAt() throws Exception {
+    Signed same = sign(List.of(), Duration.ofDays(20), ds -> "@ IN CDS " + ds + "\n");
+    both(same.zone());
+    world.above(DELEGATION + same.ds());
+    assertThat(world.check()).contains("ok cds: says what the parent has").doesNotContain("error ");
+  }
+
+  @Test
+  void anAnnouncedKeyThatIsNotThereIsFound() throws Exception {
+    String strange = ds(SigningKey.generate()).replace("city IN DS ", "");
+    Signed other = sign(List.of(), Duration.ofDays(20), _ -> "@ IN CDS " + strange);
+    both(other.zone());
+    world.above(DELEGATION + other.ds());
+    assertThat(world.check()).contains("error cds: CDS or CDNSKEY name a key that the zone does");
+  }
+
+  private void both(String zone) throws Exception {
+    world.nsd(NS1, Map.of("city.test", zone), "");
+    world.nsd(NS2, Map.of("city.test", zone), "");
   }
 
   private record Signed(String zone, String ds) {}
 
   private Signed sign(List<String> how, Duration valid) throws Exception {
+    return sign(how, valid, _ -> "");
+  }
+
+  /**
+   * Has the zone signed by ldns.
+   *
+   * @param more records, from the data of the key's DS
+   */
+  private Signed sign(List<String> how, Duration valid, UnaryOperator<String> more)
+      throws Exception {
     Path home = Files.createTempDirectory(folder, "ldns");
-    Path file = Files.writeString(home.resolve("zone"), zone(NOW));
-    Programs.find("ldns-signzone");
     String key = keygen(home);
-    List<String> command = new java.util.ArrayList<>(List.of("ldns-signzone"));
+    String ds = Files.readString(Path.of(key + ".ds"));
+    String data = ds.substring(ds.indexOf("DS") + 2).strip();
+    Path file = Files.writeString(home.resolve("zone"), zone(NOW) + more.apply(data));
+    List<String> command = new ArrayList<>(List.of("ldns-signzone"));
     command.addAll(how);
     DateTimeFormatter day = DateTimeFormatter.ofPattern("yyyyMMdd").withZone(ZoneOffset.UTC);
     command.addAll(List.of("-e", day.format(Instant.now().plus(valid))));
     command.addAll(List.of("-f", home.resolve("signed").toString(), file.toString(), key));
     String said = Programs.run(command.toArray(String[]::new));
     assertThat(home.resolve("signed")).as(said).exists();
-    return new Signed(
-        Files.readString(home.resolve("signed")),
-        Files.readString(Path.of(key + ".ds")).replace("city.test.", "city"));
+    return new Signed(Files.readString(home.resolve("signed")), "city IN DS " + data + "\n");
   }
 
   /** Keys are written where the program runs. */
   private static String keygen(Path home) throws Exception {
     Process process =
         new ProcessBuilder(
-                Programs.find("ldns-keygen").toString(),
-                "-k",
-                "-a",
-                "ECDSAP256SHA256",
-                "city.test")
+                Programs.find("ldns-keygen").toString(), "-k", "-a", "ECDSAP256SHA256", "city.test")
             .directory(home.toFile())
             .start();
-    String name = new String(process.getInputStream().readAllBytes()).strip();
+    String name =
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
     assertThat(process.waitFor()).isZero();
     return home.resolve(name).toString();
   }

@@ -10,9 +10,12 @@ import dev.meridian.dns.DnsCheck.Settings;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -21,8 +24,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A zone, its parent and a resolver as real servers, and for each fault whether it is found. Skipped
- * where NSD or unbound are missing.
+ * A zone, its parent and a resolver as real servers, and for each fault whether it is found.
+ * Skipped where NSD or unbound are missing.
  */
 @Timeout(180)
 class DnsCheckTest {
@@ -72,7 +75,8 @@ class DnsCheckTest {
     world.ours(NS1, Sites.zones(zone(NOW)));
     world.nsd(NS2, Map.of("other.test", zone(NOW).replace("city", "other")), "");
     assertThat(world.check())
-        .containsPattern("error server ns2.city.test 127.53.4.1: is lame: it answers (REFUSED|SERV)")
+        .containsPattern(
+            "error server ns2.city.test 127.53.4.1: is lame: it answers (REFUSED|SERV)")
         .contains("ok server ns1.city.test");
   }
 
@@ -191,7 +195,8 @@ class DnsCheckTest {
     assertThat(CheckWorld.check(settings))
         .contains("warning serial 127.53.3.1:")
         .contains("by 1")
-        .doesNotContain("parent")
+        .doesNotContain(" parent ")
+        .contains("ok dnssec: not signed\n")
         .doesNotContain("error ");
   }
 
@@ -199,12 +204,12 @@ class DnsCheckTest {
   void openTransfersAndDifferentServersAreFound() throws Exception {
     world.above(DELEGATION);
     world.nsd(NS1, Map.of("city.test", zone(NOW)), "provide-xfr: 0.0.0.0/0 NOKEY");
-    world.nsd(
-        NS2, Map.of("city.test", zone(NOW) + "@ IN NS ns3\nns3 IN CNAME ns1\n"), "");
+    world.nsd(NS2, Map.of("city.test", zone(NOW) + "@ IN NS ns3\nns3 IN CNAME ns1\n"), "");
     assertThat(world.check())
         .contains("warning server ns1.city.test 127.53.3.1: gives this machine the whole zone")
-        .contains("warning parent test: leads to other servers than the zone says it has; only the"
-            + " zone has ns3.city.test")
+        .contains(
+            "warning parent test: leads to other servers than the zone says it has; only the"
+                + " zone has ns3.city.test")
         .contains("warning servers: do not agree who they are")
         .contains("ok server ns2.city.test");
   }
@@ -225,7 +230,55 @@ class DnsCheckTest {
         """
             .formatted(file));
     assertThat(world.check())
-        .contains("warning server ns2.city.test 127.53.4.1: offers to look up other people's names");
+        .contains(
+            "warning server ns2.city.test 127.53.4.1: offers to look up other people's names");
+  }
+
+  /** A firewall that drops what it does not know. */
+  @Test
+  void serversWithoutEdnsAreFound() throws Exception {
+    world.above(DELEGATION);
+    world.ours(NS1, Sites.zones(zone(NOW)));
+    world.udp(
+        NS2,
+        Sites.zones(zone(NOW)),
+        (query, answer) -> Wire.getShort(query, 10) > 0 ? null : answer);
+    assertThat(world.check())
+        .contains("error server ns2.city.test 127.53.4.1: answers over UDP only without EDNS");
+  }
+
+  /** Answers with bytes changed at random, whatever they then mean; prints its seed. */
+  @Test
+  void nothingThatServersSayBreaksTheCheck() throws Exception {
+    long seed = Long.getLong("meridian.fuzz.seed", System.nanoTime());
+    Random random = new Random(seed);
+    System.out.println("DnsCheckTest: -Dmeridian.fuzz.seed=" + seed);
+    Zones zones =
+        Sites.signed(new Signing(folder.resolve("dnssec"), InstantSource.system()), zone(NOW));
+    world.udp(
+        NS1,
+        zones,
+        (query, answer) -> {
+          // The id stays, or nothing would be looked at.
+          for (int i = random.nextInt(4); i > 0 && answer.length > 2; i--) {
+            answer[2 + random.nextInt(answer.length - 2)] = (byte) random.nextInt();
+          }
+          return random.nextInt(20) == 0
+              ? Arrays.copyOf(answer, 2 + random.nextInt(answer.length - 2))
+              : answer;
+        });
+    Settings settings =
+        new Settings(
+            List.of(world.at(NS1)),
+            List.of(world.at(NS1)),
+            Optional.empty(),
+            53,
+            List.of("city.test"),
+            List.of(),
+            Set.of());
+    for (int round = 0; round < 100; round++) {
+      assertThat(CheckWorld.check(settings)).as("seed %d", seed).contains(" server ");
+    }
   }
 
   @Test
@@ -235,9 +288,9 @@ class DnsCheckTest {
         NS1,
         Sites.zones(
             zone(NOW)
-                .replaceAll("(?m)^.*ns2.*$", "")
-                .replaceAll("(?m)^mail .*$", "mail IN TXT \"no address\"")
-                .replaceAll("(?m)^www .*$", "www IN A 127.53.8.1\nalias IN CNAME ns1")
+                    .replaceAll("(?m)^.*ns2.*$", "")
+                    .replaceAll("(?m)^mail .*$", "mail IN TXT \"no address\"")
+                    .replaceAll("(?m)^www .*$", "www IN A 127.53.8.1\nalias IN CNAME ns1")
                 + "@ IN MX 20 alias\n"));
     assertThat(world.check())
         .contains("note servers: there is only one name server")
