@@ -20,6 +20,7 @@ import picocli.CommandLine.Spec;
       DnsCommand.LookupName.class,
       DnsWhereCommand.class,
       DnsTopCommand.class,
+      DnsCheckCommand.class,
       DnsDsCommand.class,
       DnsKeysCommand.class,
       DnsRollCommand.class
@@ -29,6 +30,7 @@ import picocli.CommandLine.Spec;
       "  ./meridian dns lookup www.cities.example",
       "  ./meridian dns where 81.2.69.142",
       "  ./meridian dns top                          the names that are asked for most",
+      "  ./meridian dns check                        whether the world reaches the zones",
       "  ./meridian dns ds cities.example            for the registrar"
     })
 final class DnsCommand implements Runnable {

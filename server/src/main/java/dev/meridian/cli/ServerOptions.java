@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 
 /** How a command finds its server and shows who it is. */
 final class ServerOptions {
-  private static final Set<String> LOOPBACK = Set.of("127.0.0.1", "localhost", "[::1]", "::1");
+  static final Set<String> LOOPBACK = Set.of("127.0.0.1", "localhost", "[::1]", "::1");
   private static final Path DEFAULT_DATA = Path.of("data");
 
   @Option(

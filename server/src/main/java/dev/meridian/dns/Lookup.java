@@ -1,17 +1,11 @@
 package dev.meridian.dns;
 
 import dev.meridian.document.InvalidInputException;
-import java.io.DataInputStream;
 import java.io.IOException;
-import java.io.InterruptedIOException;
-import java.net.DatagramPacket;
-import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
 import java.net.PortUnreachableException;
-import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Locale;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Flags;
@@ -105,52 +99,25 @@ public final class Lookup {
   }
 
   private byte[] overUdp(byte[] wire) throws IOException {
-    try (DatagramSocket socket = new DatagramSocket()) {
-      // Connected, so that only the server's packets are taken and "port unreachable" is noticed.
-      socket.connect(server);
-      for (int attempt = 0; attempt < TRIES; attempt++) {
-        socket.send(new DatagramPacket(wire, wire.length));
-        long end = System.nanoTime() + TIMEOUT.toNanos();
-        for (long left = TIMEOUT.toMillis();
-            left > 0;
-            left = (end - System.nanoTime()) / 1_000_000) {
-          socket.setSoTimeout((int) left);
-          DatagramPacket packet = new DatagramPacket(new byte[Wire.MAX_TCP], Wire.MAX_TCP);
-          try {
-            socket.receive(packet);
-          } catch (SocketTimeoutException e) {
-            break;
-          }
-          byte[] received = Arrays.copyOf(packet.getData(), packet.getLength());
-          if (received.length >= 2 && Wire.getShort(received, 0) == query.getHeader().getID()) {
-            return received;
-          }
-        }
-      }
+    try {
+      return Exchange.overUdp(server, wire, TIMEOUT, TRIES);
     } catch (PortUnreachableException e) {
       throw new IOException(
           "no name server listens on UDP " + where() + "; start one or give --server.", e);
+    } catch (SocketTimeoutException e) {
+      throw new IOException(
+          "the name server on UDP "
+              + where()
+              + " did not answer within "
+              + TRIES * TIMEOUT.toSeconds()
+              + " s; is it the right one?",
+          e);
     }
-    throw new InterruptedIOException(
-        "the name server on UDP "
-            + where()
-            + " did not answer within "
-            + TRIES * TIMEOUT.toSeconds()
-            + " s; is it the right one?");
   }
 
   private byte[] overTcp(byte[] wire) throws IOException {
-    try (Socket socket = new Socket()) {
-      socket.connect(server, (int) TIMEOUT.toMillis());
-      socket.setSoTimeout((int) TIMEOUT.toMillis());
-      byte[] framed = new byte[wire.length + 2];
-      Wire.putShort(framed, 0, wire.length);
-      System.arraycopy(wire, 0, framed, 2, wire.length);
-      socket.getOutputStream().write(framed);
-      DataInputStream in = new DataInputStream(socket.getInputStream());
-      byte[] received = new byte[in.readUnsignedShort()];
-      in.readFully(received);
-      return received;
+    try {
+      return Exchange.overTcp(server, wire, TIMEOUT);
     } catch (IOException e) {
       throw new IOException(
           "the name server on TCP " + where() + " gave no answer: " + e.getMessage() + ".", e);
@@ -164,15 +131,10 @@ public final class Lookup {
 
   private Message read(byte[] received) throws IOException {
     try {
-      Message response = new Message(received);
-      if (response.getHeader().getID() == query.getHeader().getID()
-          && response.getHeader().getFlag(Flags.QR)) {
-        return response;
-      }
-    } catch (IOException | RuntimeException e) {
-      throw new IOException("what answers on " + where() + " is no name server.", e);
+      return Exchange.read(query, received);
+    } catch (IOException e) {
+      throw new IOException("on " + where() + ", " + e.getMessage() + ".", e);
     }
-    throw new IOException("what answers on " + where() + " answers another question.");
   }
 
   private String text(Message response, int bytes, boolean overTcp, long nanos) {

@@ -9,13 +9,9 @@ import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.xbill.DNS.AAAARecord;
-import org.xbill.DNS.ARecord;
-import org.xbill.DNS.DClass;
 import org.xbill.DNS.DSRecord;
 import org.xbill.DNS.Flags;
 import org.xbill.DNS.Message;
-import org.xbill.DNS.NSRecord;
 import org.xbill.DNS.Name;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
@@ -32,7 +28,6 @@ import org.xbill.DNS.Type;
 final class ParentServers implements ParentDs {
   private static final Logger LOG = LoggerFactory.getLogger(ParentServers.class);
   private static final Duration PATIENCE = Duration.ofSeconds(5);
-  private static final int MOST_SERVERS = 32;
   private static final int MOST_ADDRESSES = 4;
   private static final int PORT = 53;
 
@@ -70,11 +65,11 @@ final class ParentServers implements ParentDs {
       return Optional.empty();
     }
     try {
-      Resolver resolver = resolvers.get();
+      Resolving resolving = new Resolving(resolvers.get()::send);
       List<List<byte[]>> said = new ArrayList<>();
       long ttl = 0;
-      for (Name server : servers(resolver, new Name(apex.parent().wire()))) {
-        Message answer = ask(resolver, server, new Name(apex.wire()));
+      for (Name server : resolving.zoneOf(new Name(apex.parent().wire())).servers()) {
+        Message answer = ask(resolving, server, new Name(apex.wire()));
         List<byte[]> records = new ArrayList<>();
         for (Record record : answer.getSection(Section.ANSWER)) {
           if (record instanceof DSRecord) {
@@ -92,40 +87,14 @@ final class ParentServers implements ParentDs {
     }
   }
 
-  /** The servers of the zone that {@code name} is in. */
-  private static List<Name> servers(Resolver resolver, Name name) throws IOException {
-    for (Name at = name; ; at = new Name(at, 1)) {
-      Message answer = resolver.send(query(at, Type.NS));
-      if (answer.getRcode() != Rcode.NOERROR && answer.getRcode() != Rcode.NXDOMAIN) {
-        throw new IOException(
-            "the resolver answers " + Rcode.string(answer.getRcode()) + " for " + at);
-      }
-      List<Name> servers = new ArrayList<>();
-      for (Record record : answer.getSection(Section.ANSWER)) {
-        if (record instanceof NSRecord server && record.getName().equals(at)) {
-          servers.add(server.getTarget());
-        }
-      }
-      if (servers.size() > MOST_SERVERS) {
-        throw new IOException(at + " has more than " + MOST_SERVERS + " servers");
-      }
-      if (!servers.isEmpty()) {
-        return servers;
-      }
-      if (at.equals(Name.root)) {
-        throw new IOException("no servers are known for " + name);
-      }
-    }
-  }
-
-  private Message ask(Resolver resolver, Name server, Name apex) throws IOException {
+  private Message ask(Resolving resolving, Name server, Name apex) throws IOException {
     IOException last = new IOException(server + " has no address");
-    for (InetAddress address : addresses(resolver, server)) {
+    for (InetAddress address : resolving.addresses(server, MOST_ADDRESSES).all()) {
       try {
         SimpleResolver direct = new SimpleResolver(new InetSocketAddress(address, port));
         direct.setTCP(true);
         direct.setTimeout(PATIENCE);
-        Message query = query(apex, Type.DS);
+        Message query = Resolving.query(apex, Type.DS);
         query.getHeader().unsetFlag(Flags.RD);
         Message answer = direct.send(query);
         boolean known = answer.getRcode() == Rcode.NOERROR || answer.getRcode() == Rcode.NXDOMAIN;
@@ -138,25 +107,5 @@ final class ParentServers implements ParentDs {
       }
     }
     throw last;
-  }
-
-  private static List<InetAddress> addresses(Resolver resolver, Name server) throws IOException {
-    List<InetAddress> addresses = new ArrayList<>();
-    for (int type : new int[] {Type.A, Type.AAAA}) {
-      for (Record record : resolver.send(query(server, type)).getSection(Section.ANSWER)) {
-        if (addresses.size() < MOST_ADDRESSES) {
-          switch (record) {
-            case ARecord a -> addresses.add(a.getAddress());
-            case AAAARecord a -> addresses.add(a.getAddress());
-            default -> {}
-          }
-        }
-      }
-    }
-    return addresses;
-  }
-
-  private static Message query(Name name, int type) {
-    return Message.newQuery(Record.newRecord(name, type, DClass.IN));
   }
 }

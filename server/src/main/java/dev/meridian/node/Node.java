@@ -538,6 +538,7 @@ public final class Node implements AutoCloseable {
           started,
           site,
           namesProblem,
+          names.map(server -> server.zones().apexes()).orElse(List.of()),
           names.flatMap(server -> server.zones().geoStatus()),
           names.map(server -> server.asked(0)),
           regions.json(),

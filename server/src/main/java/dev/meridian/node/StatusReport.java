@@ -31,6 +31,7 @@ final class StatusReport {
       Instant started,
       LiveSite site,
       @Nullable String namesProblem,
+      List<String> zones,
       Optional<GeoStatus> geo,
       Optional<Json> asked,
       Json regions,
@@ -53,6 +54,8 @@ final class StatusReport {
     about.put(
         "domains",
         new Json.Arr(site.current().domains().stream().map(d -> (Json) new Json.Str(d)).toList()));
+    about.put(
+        "zones", new Json.Arr(zones.stream().map(zone -> (Json) new Json.Str(zone)).toList()));
     about.put("problem", site.problem().orElse(namesProblem));
     report.put("site", about.json());
 

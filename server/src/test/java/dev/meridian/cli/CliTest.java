@@ -166,6 +166,7 @@ class CliTest {
         "dns keys",
         "dns roll",
         "dns where",
+        "dns check",
         "geo",
         "geo fetch",
         "version"
