@@ -196,7 +196,7 @@ final class CopyMaker {
       RrSet signatures = known.get(i + 1);
       if (signatures.type() == Type.RRSIG
           && known.get(i).isSame(set)
-          && signatures.rdata().stream().allMatch(data -> RrSignature.isFresh(data, now))) {
+          && signatures.rdata().stream().allMatch(data -> RrSignature.isCopied(data, now))) {
         return signatures;
       }
     }

@@ -25,6 +25,9 @@ record RrSignature(byte[] rdata, long from, long renew, long to) {
   /** How long it is taken for new answers at the most; half of the validity is left then. */
   private static final Duration FRESH = Duration.ofDays(7);
 
+  /** How long a secondary is given it at the most. It may keep it for as long as a zone lives. */
+  private static final Duration COPIED = Duration.ofDays(5);
+
   /** Renewals are spread, so that what was signed in one moment is not signed anew in one. */
   private static final Duration SPREAD = Duration.ofDays(2);
 
@@ -34,12 +37,12 @@ record RrSignature(byte[] rdata, long from, long renew, long to) {
     return new RrSignature(rdata, from(now), now + FRESH.toSeconds() - spread, to(now));
   }
 
-  /** As {@link #isFresh(long)}, of one that is known by its data alone. */
-  static boolean isFresh(byte[] rdata, long now) {
+  /** As {@link #isFresh(long)}, of one in a copy for secondaries, known by its data alone. */
+  static boolean isCopied(byte[] rdata, long now) {
     long to = Wire.getInt(rdata, 8) & 0xffff_ffffL;
     long from = Wire.getInt(rdata, 12) & 0xffff_ffffL;
     long spread = Math.floorMod(Arrays.hashCode(rdata), SPREAD.toSeconds());
-    return now >= from && now < to - VALIDITY.toSeconds() + FRESH.toSeconds() - spread;
+    return now >= from && now < to - VALIDITY.toSeconds() + COPIED.toSeconds() - spread;
   }
 
   static long from(long now) {

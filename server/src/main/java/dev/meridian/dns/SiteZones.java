@@ -40,8 +40,8 @@ final class SiteZones {
   /** Seconds after which secondaries give up, if they cannot reach us: two weeks. */
   private static final int EXPIRE = 1_209_600;
 
-  /** The same of signed zones: well before signatures that they have can be over. */
-  private static final int SIGNED_EXPIRE = 432_000;
+  /** The same of signed zones: a week, before signatures that they have can be over. */
+  private static final int SIGNED_EXPIRE = 604_800;
 
   private static final int DAY = 86_400;
   private static final Place SITE = new Place("site.yaml", 0);

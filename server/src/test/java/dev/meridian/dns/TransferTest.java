@@ -503,8 +503,8 @@ class TransferTest {
       last = next;
     }
     assertThat(renewed).isGreaterThan(3);
-    // Seven days are left when one is renewed, so secondaries have more than a week of them.
-    assertThat(most).isLessThanOrEqualTo(7 * 86_400L).isGreaterThan(4 * 86_400L);
+    // Whoever has lost us answers for a week, and none of what it has is over by then.
+    assertThat(most).isLessThanOrEqualTo(5 * 86_400L).isGreaterThan(3 * 86_400L);
   }
 
   private static ZoneVersion version(Zones zones) throws IOException {
