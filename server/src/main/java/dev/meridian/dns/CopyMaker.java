@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -56,13 +57,22 @@ final class CopyMaker {
   ZoneCopy make(ZoneContents contents, @Nullable ZoneCopy before) {
     Map<WireName, List<RrSet>> all = new HashMap<>(contents.names().size() * 2);
     Set<WireName> cuts = new HashSet<>();
+    Set<WireName> glue = new HashSet<>();
+    for (WireName child : children.keySet()) {
+      RrSet servers = contents.find(child, Type.NS);
+      if (servers != null) {
+        glue.addAll(servers.targets());
+      }
+    }
     contents
         .names()
         .forEach(
             (name, sets) -> {
               WireName child = childAbove(name, contents.apex());
-              if (!sets.isEmpty() && (child == null || child.equals(name))) {
-                all.put(name, child == null ? sets : ofParent(sets));
+              List<RrSet> told =
+                  child == null ? sets : ofParent(sets, child.equals(name), glue.contains(name));
+              if (!told.isEmpty()) {
+                all.put(name, told);
               }
             });
     children.values().stream()
@@ -88,35 +98,53 @@ final class CopyMaker {
     return null;
   }
 
-  /** What a zone says of a name at which another begins. */
-  private static List<RrSet> ofParent(List<RrSet> sets) {
-    return sets.stream().filter(set -> set.type() == Type.NS || set.type() == Type.DS).toList();
+  /**
+   * What a zone says of a name that is another's of ours.
+   *
+   * @param isCut whether the other begins there
+   * @param isGlue whether the other's servers are found there
+   */
+  private static List<RrSet> ofParent(List<RrSet> sets, boolean isCut, boolean isGlue) {
+    return sets.stream()
+        .filter(
+            set ->
+                (isCut && (set.type() == Type.NS || set.type() == Type.DS))
+                    || (isGlue && isAddress(set)))
+        .toList();
+  }
+
+  private static boolean isAddress(RrSet set) {
+    return set.type() == Type.A || set.type() == Type.AAAA;
+  }
+
+  /** How a zone is found: its servers, and their addresses where they are in it. */
+  static List<RrSet> delegation(ZoneContents zone) {
+    RrSet servers = zone.find(zone.apex(), Type.NS);
+    List<RrSet> sets = new ArrayList<>();
+    if (servers != null) {
+      sets.add(servers);
+      new LinkedHashSet<>(servers.targets())
+          .stream()
+              .filter(server -> server.isWithin(zone.apex()))
+              .flatMap(server -> zone.names().getOrDefault(server, List.of()).stream())
+              .filter(CopyMaker::isAddress)
+              .forEach(sets::add);
+    }
+    return sets;
   }
 
   /** Whoever has only the zone above must be able to find the one below. */
   private static void delegate(
       ZoneContents child, Map<WireName, List<RrSet>> all, Set<WireName> cuts) {
-    RrSet servers = child.find(child.apex(), Type.NS);
-    List<RrSet> known = all.getOrDefault(child.apex(), List.of());
-    if (servers == null || ZoneContents.find(known, Type.NS) != null) {
-      return;
-    }
-    List<RrSet> sets = new ArrayList<>(known);
-    sets.add(servers);
-    all.put(child.apex(), sets);
     cuts.add(child.apex());
-    for (WireName server : servers.targets()) {
-      if (server.isWithin(child.apex())) {
-        List<RrSet> addresses =
-            child.names().getOrDefault(server, List.of()).stream()
-                .filter(set -> set.type() == Type.A || set.type() == Type.AAAA)
-                .toList();
-        List<RrSet> there = new ArrayList<>(all.getOrDefault(server, List.of()));
-        there.addAll(addresses);
-        if (!there.isEmpty()) {
-          all.put(server, there);
-        }
-      }
+    for (RrSet set : delegation(child)) {
+      all.compute(
+          set.owner(),
+          (_, known) -> {
+            List<RrSet> sets = new ArrayList<>(known == null ? List.of() : known);
+            sets.add(set);
+            return sets;
+          });
     }
   }
 

@@ -112,15 +112,11 @@ final class KeyFolder {
     }
   }
 
-  private static String file(WireName apex) {
-    return file(apex, ENDING);
-  }
-
   /** Called like the zone where that is a sensible name for a file. */
-  static String file(WireName apex, String ending) {
+  private static String file(WireName apex) {
     String text = apex.toString().toLowerCase(Locale.ROOT);
     boolean plain = text.length() < 200 && text.matches("[a-z0-9_-]+(\\.[a-z0-9_-]+)*");
     String hash = HexFormat.of().formatHex(SigningKey.sha256().digest(apex.lowerCased()));
-    return (plain ? text : "x." + hash) + ending;
+    return (plain ? text : "x." + hash) + ENDING;
   }
 }

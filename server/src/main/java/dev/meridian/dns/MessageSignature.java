@@ -92,18 +92,49 @@ final class MessageSignature {
     return signature.accept(read, in, from, at, true) ? signature : null;
   }
 
-  /**
-   * Whether a response to the request that this has signed is signed as well.
-   *
-   * @param at where its last record begins
-   */
-  boolean verifies(byte[] in, int from, int at, int end) {
-    Read read = Read.of(in, from, at, end);
-    return read != null
-        && read.name.equals(name)
-        && read.algorithm.equals(algorithm)
-        && accept(read, in, from, at, true)
-        && error == 0;
+  /** Whether a response to the request that this has signed is signed as well, and says so. */
+  boolean verifies(byte[] in, int from, int end) {
+    int at = last(in, from, end);
+    Read read = at < 0 ? null : Read.of(in, from, at, end);
+    byte[] request = before;
+    boolean good =
+        read != null
+            && read.name.equals(name)
+            && read.algorithm.equals(algorithm)
+            && read.error == 0
+            && accept(read, in, from, at, true)
+            && error == 0;
+    // Another packet may yet be the response.
+    before = request;
+    error = 0;
+    return good;
+  }
+
+  /** Where the last record of a message begins, if that is a signature; else -1. */
+  private static int last(byte[] in, int from, int end) {
+    int at = from + HEADER;
+    for (int i = Wire.getShort(in, from + 4); i > 0 && at >= 0; i--) {
+      at = Responder.skipName(in, at, end);
+      at = at < 0 || at + Wire.TYPE_AND_CLASS > end ? -1 : at + Wire.TYPE_AND_CLASS;
+    }
+    int records = 0;
+    for (int section = 6; section <= 10; section += 2) {
+      records += Wire.getShort(in, from + section);
+    }
+    int last = -1;
+    for (int i = 0; i < records && at >= 0; i++) {
+      last = at;
+      int head = Responder.skipName(in, at, end);
+      if (head < 0 || head + 10 > end) {
+        return -1;
+      }
+      boolean signs = Wire.getShort(in, head) == Type.TSIG;
+      at = head + 10 + Wire.getShort(in, head + 8);
+      if (at > end || signs != (i == records - 1)) {
+        return -1;
+      }
+    }
+    return at == end ? last : -1;
   }
 
   /** Takes over what a message is signed with; false if it cannot be a signature at all. */

@@ -104,8 +104,10 @@ final class Notifier implements AutoCloseable {
 
   private void tell(Secondary secondary) {
     try {
+      // One that is silent is not asked patiently about each of its zones.
+      boolean answers = true;
       for (ZoneVersion zone; (zone = next(secondary)) != null; ) {
-        tell(secondary, zone);
+        answers = tell(secondary, zone, answers ? TRIES : 1);
       }
     } catch (IOException | RuntimeException e) {
       LOG.warn("The secondary {} could not be told of changes.", secondary, e);
@@ -132,9 +134,11 @@ final class Notifier implements AutoCloseable {
     return closed || zones == null || zones.containsKey(zone.apex());
   }
 
-  private void tell(Secondary secondary, ZoneVersion zone) throws IOException {
+  /** Tells of one zone; whether the secondary has said anything. */
+  private boolean tell(Secondary secondary, ZoneVersion zone, int tries) throws IOException {
     InetSocketAddress to = secondary.told().orElseThrow();
     String why = "";
+    boolean answered = false;
     InetAddress from = own.getAddress();
     try (DatagramSocket socket =
         from.isAnyLocalAddress()
@@ -142,13 +146,14 @@ final class Notifier implements AutoCloseable {
             : new DatagramSocket(new InetSocketAddress(from, 0))) {
       socket.connect(to);
       Duration patience = PATIENCE;
-      for (int i = 0; i < TRIES && !isOutdated(secondary, zone); i++) {
+      for (int i = 0; i < tries && !isOutdated(secondary, zone); i++) {
         try {
           Optional<String> refused = exchange(socket, secondary, zone, patience);
+          answered = true;
           if (refused.isEmpty()) {
             acknowledged.increment();
             LOG.debug("{} knows of {} {}", secondary, zone.apex(), zone.serial());
-            return;
+            return true;
           }
           why = refused.get();
           break;
@@ -166,8 +171,11 @@ final class Notifier implements AutoCloseable {
     } catch (IOException e) {
       why = String.valueOf(e.getMessage());
     }
-    if (!isOutdated(secondary, zone)) {
-      failed.increment();
+    if (isOutdated(secondary, zone)) {
+      return answered;
+    }
+    failed.increment();
+    if (answered || tries == TRIES) {
       LOG.warn(
           "The secondary {} could not be told at {} that the zone '{}' is now at {}, as {}; it will"
               + " find out when it asks by itself.",
@@ -177,6 +185,7 @@ final class Notifier implements AutoCloseable {
           zone.serial(),
           why);
     }
+    return answered;
   }
 
   private void pause(Duration duration) {
@@ -218,15 +227,16 @@ final class Notifier implements AutoCloseable {
               && Wire.getShort(answer, 0) == id
               && (Wire.getShort(answer, 2) & (Wire.QR | Wire.OPCODE))
                   == (Wire.QR | (Opcode.NOTIFY << 11));
+      int rcode = Wire.getShort(answer, 2) & 0xf;
       // Some repeat no question in an error.
       boolean same =
-          Wire.getShort(answer, 4) == 0
+          (Wire.getShort(answer, 4) == 0 && rcode != Wire.NOERROR)
               || (size >= questionEnd
                   && Arrays.equals(
                       lower(question),
                       lower(Arrays.copyOfRange(answer, Wire.HEADER_LENGTH, questionEnd))));
-      if (ours && same) {
-        int rcode = Wire.getShort(answer, 2) & 0xf;
+      // Whoever shares a key with us says nothing without it, and others may say what they like.
+      if (ours && same && (signature == null || signature.verifies(answer, 0, size))) {
         return rcode == Wire.NOERROR
             ? Optional.empty()
             : Optional.of(

@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Type;
 
@@ -20,6 +22,7 @@ final class OutboundTransfer {
   /** Room a message may need: one record of the largest kind does not fit the usual size. */
   static final int ROOM = Wire.MAX_TCP + MessageSignature.MAX_LENGTH;
 
+  private static final Logger LOG = LoggerFactory.getLogger(OutboundTransfer.class);
   private static final byte[] OPT = {
     0, 0, Type.OPT, Wire.MAX_UDP >> 8, (byte) Wire.MAX_UDP, 0, 0, 0, 0, 0, 0
   };
@@ -33,6 +36,7 @@ final class OutboundTransfer {
   private @Nullable ZoneRecord next;
   private boolean first = true;
   private boolean incremental;
+  private boolean current;
 
   /**
    * Creates it.
@@ -57,6 +61,11 @@ final class OutboundTransfer {
 
   ZoneVersion zone() {
     return zone;
+  }
+
+  /** Whether the secondary has the newest already; after the first message. */
+  boolean isCurrent() {
+    return current;
   }
 
   /** Whether only what has changed is sent; after the first message. */
@@ -138,6 +147,15 @@ final class OutboundTransfer {
   private Iterator<ZoneRecord> content() {
     // The zone may be asked for by somebody who has what is here already, or more.
     if (known >= 0 && isCurrent(known, zone.serial())) {
+      current = true;
+      if (known != zone.serial()) {
+        LOG.warn(
+            "A secondary has the zone '{}' with the serial {}, which is after ours ({}), so it does not"
+                + " follow. Let it fetch the whole zone anew, or write an SOA with a later serial.",
+            zone.apex(),
+            known,
+            zone.serial());
+      }
       return List.of(zone.copy().soa()).iterator();
     }
     Optional<List<ZoneDiff>> diffs = known < 0 ? Optional.empty() : zone.since(known);

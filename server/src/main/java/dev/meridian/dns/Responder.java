@@ -608,7 +608,7 @@ final class Responder {
   }
 
   /** Where a name ends that nobody needs to read; a pointer, wherever it leads, ends it. */
-  private static int skipName(byte[] in, int start, int end) {
+  static int skipName(byte[] in, int start, int end) {
     int at = start;
     while (at < end && at - start <= WireName.MAX_LENGTH) {
       int label = in[at] & 0xff;

@@ -10,18 +10,22 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -51,6 +55,7 @@ final class SiteZones {
   private final Optional<InetSocketAddress> web;
   private final Zones before;
   private final InstantSource clock;
+  private final boolean copied;
   private final Map<WireName, ZoneContents> zones = new LinkedHashMap<>();
   private final Map<WireName, Revision> revisions = new HashMap<>();
   private final List<ZoneRecord> loose = new ArrayList<>();
@@ -65,17 +70,25 @@ final class SiteZones {
    */
   record Revision(long serial, long digest) {}
 
-  private SiteZones(Site site, Optional<InetSocketAddress> web, Zones before, InstantSource clock) {
+  private SiteZones(
+      Site site,
+      Optional<InetSocketAddress> web,
+      Zones before,
+      InstantSource clock,
+      boolean copied) {
     this.site = site;
     this.web = web;
     this.before = before;
     this.clock = clock;
+    this.copied = copied;
   }
 
   static Zones read(
       Site site, Optional<InetSocketAddress> web, Zones before, @Nullable Signing signing) {
     InstantSource clock = signing == null ? InstantSource.system() : signing.clock();
-    SiteZones maker = new SiteZones(site, web, before, clock);
+    // Secondaries follow one node, as signatures are each node's own.
+    boolean copied = signing == null || signing.isOwner();
+    SiteZones maker = new SiteZones(site, web, before, clock, copied);
     maker.readFiles();
     maker.makeZones();
     maker.readRecords();
@@ -91,13 +104,17 @@ final class SiteZones {
             ? List.of()
             : signing.prepare(used == null ? List.of() : maker.zones.values(), site.names().ttl());
     keys.forEach(zone -> maker.keysChanged.put(zone.apex(), zone.changed()));
+    Set<ZoneContents> ours = new HashSet<>();
     for (ZoneContents zone : maker.zones.values()) {
-      maker.number(zone, maker.addDefaults(zone));
+      if (maker.addDefaults(zone)) {
+        ours.add(zone);
+      }
+    }
+    for (ZoneContents zone : maker.zones.values()) {
+      maker.number(zone, ours.contains(zone));
       zone.complete();
       maker.warnOfUnreachable(zone);
     }
-    // Secondaries follow one node, as serials and signatures are each node's own.
-    boolean copied = signing == null || signing.isOwner();
     return new Zones(
         new Zones.Parts(
             maker.zones.values(),
@@ -359,11 +376,11 @@ final class SiteZones {
     byte[] data = soa.rdata().getFirst().clone();
     long written = ZoneContents.serial(data);
     Wire.putInt(data, data.length - 20, 0);
-    long digest = (digest(zone, Type.SOA) * 31 + Arrays.hashCode(data)) * 31 + day();
+    long digest = digest(zone, data);
     Revision last = before.revision(zone.apex());
     long own = ours ? changed(zone.apex()) : written;
     long serial;
-    if (last == null || isAfter(own, last.serial()) && !(ours && last.digest() == digest)) {
+    if (last == null || isAfter(own, last.serial())) {
       serial = own;
     } else if (last.digest() == digest) {
       serial = last.serial();
@@ -418,22 +435,53 @@ final class SiteZones {
     }
   }
 
-  private static long digest(ZoneContents zone, int but) {
-    long digest = 0;
+  /**
+   * Stands for all that a secondary gets of a zone.
+   *
+   * @param soa the data of the zone's SOA without its serial
+   */
+  private long digest(ZoneContents zone, byte[] soa) {
+    MessageDigest hash = SigningKey.sha256();
+    long digest = first(hash.digest(soa));
     for (List<RrSet> sets : zone.names().values()) {
       for (RrSet set : sets) {
-        if (set.type() == but) {
-          continue;
-        }
-        long head = (set.owner().hashCode() * 31L + set.type()) * 31 + set.ttl();
-        head = head * 31 + (set.choice() == null ? 0 : set.choice().toString().hashCode());
-        for (byte[] data : set.rdata()) {
-          long one = (head * 31 + Arrays.hashCode(data)) * 0x9E3779B97F4A7C15L;
-          digest += one ^ (one >>> 29); // a sum, as the order means nothing
+        if (set.type() != Type.SOA) {
+          digest += digest(hash, set);
         }
       }
     }
+    if (!site.names().secondaries().isEmpty()) {
+      // A copy tells where the zones of ours below it are.
+      for (ZoneContents child : CopyMaker.below(zone.apex(), zones.values()).values()) {
+        digest += CopyMaker.delegation(child).stream().mapToLong(set -> digest(hash, set)).sum();
+      }
+    }
+    if (day() != Long.MIN_VALUE) {
+      digest += day() * 31;
+      // Another process makes other signatures, and one serial must not stand for both.
+      digest += copied ? before.serials().process() : 0;
+    }
     return digest;
+  }
+
+  /** A sum of these does not depend on the order. */
+  private static long digest(MessageDigest hash, RrSet set) {
+    byte[] head = new byte[6];
+    Wire.putShort(head, 0, set.type());
+    Wire.putInt(head, 2, (int) set.ttl());
+    String choice = set.choice() == null ? "" : set.choice().toString();
+    long digest = 0;
+    for (byte[] data : set.rdata()) {
+      hash.update(set.owner().wire());
+      hash.update(head);
+      hash.update(choice.getBytes(StandardCharsets.UTF_8));
+      digest += first(hash.digest(data));
+    }
+    return digest;
+  }
+
+  private static long first(byte[] digest) {
+    return ByteBuffer.wrap(digest).getLong();
   }
 
   /** RFC 1035, section 8: the first label is the user, whose dots are part of it. */

@@ -35,8 +35,8 @@ final class TcpListener implements AutoCloseable {
   private static final int FRAME = 2;
   private static final long SWEEP_MILLIS = 100;
 
-  /** Zones on their way to secondaries at once; more wait for their turn. */
-  private static final int MOST_TRANSFERS = 8;
+  /** Zones on their way to secondaries at once. */
+  private static final int MOST_TRANSFERS = 32;
 
   private static final long NEVER = Long.MAX_VALUE;
   private static final long TENTH_MILLIS = 100;
@@ -334,18 +334,27 @@ final class TcpListener implements AutoCloseable {
       return true;
     }
 
-    /** Sends a zone, each message within the idle time; making it, and waiting, have no limit. */
+    /**
+     * Sends a zone, each message within the idle time; putting it together has no limit. If too
+     * many are on their way, the connection ends, and the secondary comes again.
+     */
     private void transfer(OutputStream output, OutboundTransfer transfer) throws IOException {
+      if (!transfers.tryAcquire()) {
+        throw new IOException("too many zones are on their way to secondaries");
+      }
       deadline = NEVER;
-      transfers.acquireUninterruptibly();
       try {
         byte[] message = new byte[FRAME + OutboundTransfer.ROOM];
-        for (int length; (length = transfer.next(message, FRAME)) > 0; deadline = NEVER) {
+        int length = transfer.next(message, FRAME);
+        if (!transfer.isCurrent()) {
+          counters.transferred(transfer.isIncremental());
+        }
+        while (length > 0) {
           Wire.putShort(message, 0, length);
           startWait();
           output.write(message, 0, FRAME + length);
+          length = transfer.next(message, FRAME);
         }
-        counters.transferred(transfer.isIncremental());
       } finally {
         transfers.release();
         startWait();

@@ -3,6 +3,11 @@ package dev.meridian.dns;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,9 +22,15 @@ final class ZoneVersion {
   /** Most records of all changes that are kept, where the zone itself does not have more. */
   private static final int SMALL = 10_000;
 
+  /** Signing takes all of a processor for as long as it lasts; what else runs needs the others. */
+  private static final ExecutorService MAKER =
+      Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("dns-copies").factory());
+
   private final ZoneContents contents;
   private final CopyMaker maker;
   private final long serial;
+  private final AtomicBoolean asked = new AtomicBoolean();
+  private final FutureTask<ZoneCopy> making = new FutureTask<>(this::make);
 
   /** The newest version before that somebody has; null if nobody has any. Guarded by this. */
   private @Nullable ZoneVersion base;
@@ -27,7 +38,7 @@ final class ZoneVersion {
   /** What led to the base, the oldest first; to this one, once it is made. Guarded by this. */
   private List<ZoneDiff> diffs;
 
-  /** Guarded by this; null until somebody wants it. */
+  /** Guarded by this; null until it is made. */
   private @Nullable ZoneCopy copy;
 
   private ZoneVersion(
@@ -67,22 +78,47 @@ final class ZoneVersion {
     return contents.soa();
   }
 
-  /** All records. Takes a signature for each RRset where the zone is signed and this is new. */
-  synchronized ZoneCopy copy() {
-    ZoneCopy made = copy;
-    if (made == null) {
-      ZoneVersion from = base;
-      ZoneCopy before = from == null ? null : from.copy();
-      made = maker.make(contents, before);
-      if (from != null && before != null) {
-        List<ZoneDiff> all = new ArrayList<>(from.kept());
-        all.add(made.since(before));
-        diffs = bounded(all, made);
-      }
+  /**
+   * All records. Waits while they are put together, and signed where the zone is signed: a second
+   * for each some ten thousand names.
+   */
+  ZoneCopy copy() {
+    if (asked.compareAndSet(false, true)) {
+      MAKER.execute(making);
+    }
+    try {
+      return making.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while a copy was made", e);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("the zone '" + apex() + "' could not be copied", e);
+    }
+  }
+
+  /** By one thread for all; without the lock, as whoever serves names must not wait for it. */
+  private ZoneCopy make() {
+    ZoneVersion from;
+    synchronized (this) {
+      from = base;
+    }
+    ZoneCopy before = from == null ? null : from.made();
+    ZoneCopy made = maker.make(contents, before);
+    List<ZoneDiff> all = new ArrayList<>();
+    if (from != null && before != null) {
+      all.addAll(from.kept());
+      all.add(made.since(before));
+    }
+    synchronized (this) {
+      diffs = bounded(all, made);
       copy = made;
       base = null; // its records are free again; what they differ in is kept
     }
     return made;
+  }
+
+  private synchronized @Nullable ZoneCopy made() {
+    return copy;
   }
 
   private synchronized List<ZoneDiff> kept() {
@@ -103,8 +139,9 @@ final class ZoneVersion {
    * What has changed since a version, the oldest change first; empty if that is not known any more,
    * or would be longer than the whole.
    */
-  synchronized Optional<List<ZoneDiff>> since(long known) {
+  Optional<List<ZoneDiff>> since(long known) {
     int size = copy().size();
+    List<ZoneDiff> diffs = kept();
     for (int i = diffs.size() - 1; i >= 0; i--) {
       size -= diffs.get(i).size();
       if (size < 0) {

@@ -64,16 +64,22 @@ public final class SecretFile {
    */
   public static <T> T read(Path folder, String name, Function<String, T> reader)
       throws IOException {
+    return read(folder, name, MAX_BYTES, reader);
+  }
+
+  /** The same of a file that may have more bytes. */
+  public static <T> T read(Path folder, String name, int most, Function<String, T> reader)
+      throws IOException {
     Path file = folder.resolve(name);
     byte[] bytes;
     try (InputStream in = Files.newInputStream(file)) {
-      bytes = in.readNBytes(MAX_BYTES + 1);
+      bytes = in.readNBytes(most + 1);
     }
     // A copied file may have lost its mode.
     Files.setPosixFilePermissions(file, FILE);
     try {
-      if (bytes.length > MAX_BYTES) {
-        throw new InvalidInputException("It is larger than " + MAX_BYTES + " bytes");
+      if (bytes.length > most) {
+        throw new InvalidInputException("It is larger than " + most + " bytes");
       }
       return reader.apply(new String(bytes, StandardCharsets.UTF_8));
     } catch (InvalidInputException | IllegalArgumentException e) {

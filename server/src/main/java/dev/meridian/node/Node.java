@@ -436,18 +436,34 @@ public final class Node implements AutoCloseable {
           }
           synchronized (namesLock) {
             signing.advance(() -> nextZones(server)).ifPresent(next -> serve(server, next));
-            if (server.zones().isOfEarlierDay(InstantSource.system())) {
-              serve(server, nextZones(server));
-            }
           }
         } catch (RuntimeException e) {
           // Whatever it is, it may be over in a minute; without this thread no key would be
           // replaced.
           LOG.warn("The keys of zones stay as they are for now: {}", e.getMessage());
         }
+        renewSignatures(server);
       }
     } catch (InterruptedException e) {
       // Closed.
+    }
+  }
+
+  /** Of what secondaries have; they cannot make others. */
+  private void renewSignatures(NameServer server) {
+    synchronized (namesLock) {
+      if (!server.zones().isOfEarlierDay(InstantSource.system())) {
+        return;
+      }
+      try {
+        serve(server, nextZones(server));
+      } catch (RuntimeException e) {
+        namesProblem = e.getMessage();
+        LOG.error(
+            "Secondaries get no new signatures, and theirs will be over in a week, as the names of the"
+                + " site cannot be read: {}",
+            e.getMessage());
+      }
     }
   }
 

@@ -17,9 +17,13 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -250,7 +254,11 @@ final class SiteShare implements AutoCloseable {
     try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
       for (Path file : files) {
         ZipEntry entry = new ZipEntry(folder.relativize(file).toString().replace('\\', '/'));
-        entry.setTime(Files.getLastModifiedTime(file).toMillis() / 2000 * 2000);
+        // Archives have local times; with one zone for all, all nodes make the same archive.
+        Instant changed =
+            Instant.ofEpochSecond(
+                Files.getLastModifiedTime(file).toInstant().getEpochSecond() & -2);
+        entry.setTimeLocal(LocalDateTime.ofInstant(changed, ZoneOffset.UTC));
         zip.putNextEntry(entry);
         try (InputStream in = Files.newInputStream(file)) {
           in.transferTo(zip);
@@ -295,7 +303,7 @@ final class SiteShare implements AutoCloseable {
           in.transferTo(out);
         }
         Files.setLastModifiedTime(
-            file, java.nio.file.attribute.FileTime.fromMillis(entry.getTime()));
+            file, FileTime.from(entry.getTimeLocal().toInstant(ZoneOffset.UTC)));
       }
     }
     sync(next);
