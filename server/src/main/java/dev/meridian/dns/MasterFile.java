@@ -1,7 +1,9 @@
 package dev.meridian.dns;
 
 import dev.meridian.dns.ZoneException.Place;
+import java.io.BufferedInputStream;
 import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -77,6 +79,38 @@ final class MasterFile {
   }
 
   /**
+   * An IPv4 address in its plain form, which most records of large zones are; null for all that the
+   * library shall have a look at.
+   */
+  private static byte @Nullable [] ipv4(String data) {
+    byte[] address = new byte[4];
+    int part = 0;
+    int number = -1;
+    for (int i = 0; i <= data.length(); i++) {
+      char c = i < data.length() ? data.charAt(i) : '.';
+      if (c >= '0' && c <= '9' && number != 0) {
+        number = Math.max(number, 0) * 10 + c - '0';
+      } else if (c == '.' && number >= 0 && part < 4) {
+        address[part++] = (byte) number;
+        number = -1;
+      } else {
+        return null;
+      }
+      if (number > 255) {
+        return null;
+      }
+    }
+    return part == 4 ? address : null;
+  }
+
+  /** The library's own buffer for each record would have 8 KiB, and a zone has millions. */
+  private static Tokenizer tokens(String data) {
+    byte[] bytes = data.getBytes(StandardCharsets.UTF_8);
+    return new Tokenizer(
+        new BufferedInputStream(new ByteArrayInputStream(bytes), Math.max(1, bytes.length)));
+  }
+
+  /**
    * Reads a record's data as it is written in a zone file.
    *
    * @throws ZoneException if the type does not exist, may not be written or the data does not fit
@@ -104,8 +138,12 @@ final class MasterFile {
       throw new ZoneException(
           place, "a TTL is 0 to " + Integer.MAX_VALUE + " seconds; it was " + ttl + ".");
     }
+    byte[] address = number == Type.A ? ipv4(data) : null;
+    if (address != null) {
+      return new ZoneRecord(WireName.of(owner), number, ttl, address, place);
+    }
     try {
-      Record record = Record.fromString(owner, number, DClass.IN, ttl, new Tokenizer(data), origin);
+      Record record = Record.fromString(owner, number, DClass.IN, ttl, tokens(data), origin);
       byte[] wire = record.toWire(org.xbill.DNS.Section.ANSWER);
       int header = owner.length() + 10;
       byte[] rdata = java.util.Arrays.copyOfRange(wire, header, wire.length);

@@ -140,7 +140,7 @@ final class ZoneCompiler {
       return delegated(zone, name, cut, sets);
     }
     Node wildcard = null;
-    if (name.length() + 2 <= WireName.MAX_LENGTH) {
+    if (zone.contents.hasWildcards() && name.length() + 2 <= WireName.MAX_LENGTH) {
       WireName star = name.wildcardChild();
       List<RrSet> starSets = zone.contents.names().get(star);
       if (starSets != null) {

@@ -15,6 +15,7 @@ final class ZoneContents {
   private final WireName apex;
   private final Map<WireName, List<RrSet>> names = new HashMap<>();
   private final Set<WireName> cuts = new HashSet<>();
+  private boolean wildcards;
 
   ZoneContents(WireName apex) {
     this.apex = apex;
@@ -60,6 +61,12 @@ final class ZoneContents {
     if (record.type() == Type.NS && !record.owner().equals(apex)) {
       cuts.add(record.owner());
     }
+    wildcards |= record.owner().isWildcard();
+  }
+
+  /** Whether any name is a wildcard, also one that only has names below it. */
+  boolean hasWildcards() {
+    return wildcards;
   }
 
   /** The zone's SOA. */
@@ -132,6 +139,7 @@ final class ZoneContents {
         if (names.putIfAbsent(above, List.of()) != null) {
           break;
         }
+        wildcards |= above.isWildcard();
       }
     }
     for (Map.Entry<WireName, List<RrSet>> entry : names.entrySet()) {
