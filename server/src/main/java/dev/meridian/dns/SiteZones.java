@@ -387,7 +387,7 @@ final class SiteZones {
     } else {
       serial = (last.serial() + 1) & 0xffff_ffffL;
     }
-    if (!ours && serial != written) {
+    if (!ours && serial != written && (last == null || serial != last.serial())) {
       LOG.info(
           "{}: the zone '{}' is served with the serial {}, as it has changed since it had {}.",
           soa.place(),

@@ -3,6 +3,9 @@ package dev.meridian.dns;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
+import dev.meridian.geo.Prefix;
+import dev.meridian.site.Secondary;
+import dev.meridian.site.TransferKey;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -14,12 +17,17 @@ import java.time.InstantSource;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.xbill.DNS.EDNSOption;
+import org.xbill.DNS.GenericEDNSOption;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
+import org.xbill.DNS.OPTRecord;
 import org.xbill.DNS.Section;
+import org.xbill.DNS.TSIG;
 import org.xbill.DNS.Type;
 
 /**
@@ -65,6 +73,8 @@ class PacketFuzzTest {
     Denial.NXNAME,
   };
 
+  private static final String SECRET = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
   private final Random random = new Random(SEED);
 
   private byte[] packet() throws IOException {
@@ -79,6 +89,12 @@ class PacketFuzzTest {
             NAMES.get(random.nextInt(NAMES.size())), TYPES[1 + random.nextInt(TYPES.length - 2)]);
     if (random.nextBoolean()) {
       Wired.edns(query, random.nextInt(8) == 0 ? 1 : 0, random.nextInt(5000), random.nextBoolean());
+    } else if (random.nextBoolean()) {
+      query.addRecord(
+          new OPTRecord(random.nextInt(5000), 0, 0, 0, List.of(subnet())), Section.ADDITIONAL);
+    }
+    if (random.nextInt(4) == 0) {
+      signed(query);
     }
     byte[] wire = query.toWire();
     if (kind == 1) {
@@ -96,6 +112,29 @@ class PacketFuzzTest {
       }
     }
     return wire;
+  }
+
+  /** An option of RFC 7871, more often right than not. */
+  private EDNSOption subnet() {
+    boolean v4 = random.nextBoolean();
+    int source = random.nextInt(v4 ? 33 : 129);
+    byte[] data = new byte[4 + (source + 7) / 8 + (random.nextInt(8) == 0 ? 1 : 0)];
+    random.nextBytes(data);
+    Wire.putShort(data, 0, random.nextInt(16) == 0 ? random.nextInt(4) : v4 ? 1 : 2);
+    data[2] = (byte) source;
+    data[3] = (byte) (random.nextInt(8) == 0 ? 1 : 0);
+    if (source % 8 != 0 && random.nextInt(8) > 0) {
+      data[3 + (source + 7) / 8] &= (byte) (0xff << (8 - source % 8));
+    }
+    return new GenericEDNSOption(ClientSubnet.CODE, data);
+  }
+
+  /** By the key that the server has, or by another. */
+  private void signed(Message query) {
+    boolean known = random.nextBoolean();
+    String name = known ? "ns2.test." : "x".repeat(1 + random.nextInt(63)) + ".test.";
+    new TSIG(random.nextInt(8) == 0 ? TSIG.HMAC_SHA512 : TSIG.HMAC_SHA256, name, SECRET)
+        .apply(query, null);
   }
 
   private static int allowed(byte[] query) {
@@ -127,6 +166,8 @@ class PacketFuzzTest {
     }
     if (!tcp) {
       int most = message.getOPT() == null ? Wire.MIN_UDP : allowed(query);
+      // A wrong signature is told with all that its names have, and nothing else.
+      most = message.getTSIG() == null ? most : Math.max(most, query.length + 64);
       assertThat(answer.length).as(which).isLessThanOrEqualTo(most);
     }
     if (message.getHeader().getCount(Section.QUESTION) == 1) {
@@ -137,7 +178,12 @@ class PacketFuzzTest {
 
   @Test
   void everyPacketGetsWellFormedResponseOrNone() {
-    everyPacketIsAnswered(Sites.zones(Wired.ZONE));
+    Secondary follower =
+        new Secondary(
+            Prefix.parse("0.0.0.0/0").orElseThrow(),
+            Optional.of(TransferKey.parse("hmac-sha256:ns2.test:" + SECRET)),
+            Optional.empty());
+    everyPacketIsAnswered(Sites.copied(List.of(follower), Wired.ZONE));
   }
 
   @Test

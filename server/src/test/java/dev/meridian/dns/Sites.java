@@ -4,6 +4,7 @@ import dev.meridian.site.Limits;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.Names;
 import dev.meridian.site.Rules;
+import dev.meridian.site.Secondary;
 import dev.meridian.site.Site;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -50,6 +51,21 @@ final class Sites {
             Map.of(),
             List.of(),
             null),
+        null);
+  }
+
+  /** The same, for some to copy. */
+  static Zones copied(List<Secondary> secondaries, String... texts) {
+    return new Zones(
+        new Zones.Parts(
+            java.util.Arrays.stream(texts).map(Sites::contents).toList(),
+            Map.of(),
+            List.of(),
+            null,
+            GeoData.NONE,
+            Serials.NONE,
+            secondaries,
+            Long.MIN_VALUE),
         null);
   }
 
