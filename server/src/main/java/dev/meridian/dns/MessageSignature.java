@@ -89,7 +89,7 @@ final class MessageSignature {
       return none;
     }
     MessageSignature signature = new MessageSignature(read.name, read.algorithm, key, clock);
-    return signature.accept(read, in, from, at, true) ? signature : null;
+    return signature.accept(read, in, from, at) ? signature : null;
   }
 
   /** Whether a response to the request that this has signed is signed as well, and says so. */
@@ -102,7 +102,7 @@ final class MessageSignature {
             && read.name.equals(name)
             && read.algorithm.equals(algorithm)
             && read.error == 0
-            && accept(read, in, from, at, true)
+            && accept(read, in, from, at)
             && error == 0;
     // Another packet may yet be the response.
     before = request;
@@ -138,8 +138,8 @@ final class MessageSignature {
   }
 
   /** Takes over what a message is signed with; false if it cannot be a signature at all. */
-  private boolean accept(Read read, byte[] in, int from, int at, boolean whole) {
-    byte[] expected = mac(in, from, at, read, whole);
+  private boolean accept(Read read, byte[] in, int from, int at) {
+    byte[] expected = mac(in, from, at, read);
     if (read.mac.length > expected.length || read.mac.length < Math.max(10, expected.length / 2)) {
       return false; // RFC 8945, section 5.2.2.1
     }
@@ -159,14 +159,14 @@ final class MessageSignature {
     return true;
   }
 
-  private byte[] mac(byte[] in, int from, int at, Read read, boolean whole) {
+  private byte[] mac(byte[] in, int from, int at, Read read) {
     Mac digest = begin();
     byte[] head = Arrays.copyOfRange(in, from, from + HEADER);
     Wire.putShort(head, 0, read.id); // who forwards a message may have given it another
     Wire.putShort(head, 10, Wire.getShort(head, 10) - 1);
     digest.update(head);
     digest.update(in, from + HEADER, at - from - HEADER);
-    variables(digest, read.time, read.fudge, read.error, read.other, whole);
+    variables(digest, read.time, read.fudge, read.error, read.other, true);
     return digest.doFinal();
   }
 

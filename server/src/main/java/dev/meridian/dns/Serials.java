@@ -1,6 +1,6 @@
 package dev.meridian.dns;
 
-import dev.meridian.dns.SiteZones.Revision;
+import dev.meridian.dns.ZoneNumbers.Revision;
 import dev.meridian.files.SecretFile;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;

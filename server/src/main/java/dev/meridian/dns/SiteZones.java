@@ -4,21 +4,14 @@ import dev.meridian.dns.ZoneException.Place;
 import dev.meridian.site.Geo;
 import dev.meridian.site.Names;
 import dev.meridian.site.Site;
-import java.io.IOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -44,51 +37,23 @@ final class SiteZones {
   /** Seconds after which secondaries give up, if they cannot reach us: two weeks. */
   private static final int EXPIRE = 1_209_600;
 
-  /** The same of signed zones: a week, before signatures that they have can be over. */
-  private static final int SIGNED_EXPIRE = 604_800;
-
-  private static final int DAY = 86_400;
   private static final Place SITE = new Place("site.yaml", 0);
   private static final Logger LOG = LoggerFactory.getLogger(SiteZones.class);
 
   private final Site site;
   private final Optional<InetSocketAddress> web;
-  private final Zones before;
-  private final InstantSource clock;
-  private final boolean copied;
   private final Map<WireName, ZoneContents> zones = new LinkedHashMap<>();
-  private final Map<WireName, Revision> revisions = new HashMap<>();
   private final List<ZoneRecord> loose = new ArrayList<>();
-  private final Map<WireName, Instant> keysChanged = new HashMap<>();
   private int records;
 
-  /**
-   * What a zone whose SOA we make was, to know whether its serial must rise.
-   *
-   * @param serial its serial
-   * @param digest a hash of its records
-   */
-  record Revision(long serial, long digest) {}
-
-  private SiteZones(
-      Site site,
-      Optional<InetSocketAddress> web,
-      Zones before,
-      InstantSource clock,
-      boolean copied) {
+  private SiteZones(Site site, Optional<InetSocketAddress> web) {
     this.site = site;
     this.web = web;
-    this.before = before;
-    this.clock = clock;
-    this.copied = copied;
   }
 
   static Zones read(
       Site site, Optional<InetSocketAddress> web, Zones before, @Nullable Signing signing) {
-    InstantSource clock = signing == null ? InstantSource.system() : signing.clock();
-    // Secondaries follow one node, as signatures are each node's own.
-    boolean copied = signing == null || signing.isOwner();
-    SiteZones maker = new SiteZones(site, web, before, clock, copied);
+    SiteZones maker = new SiteZones(site, web);
     maker.readFiles();
     maker.makeZones();
     maker.readRecords();
@@ -103,7 +68,10 @@ final class SiteZones {
         signing == null
             ? List.of()
             : signing.prepare(used == null ? List.of() : maker.zones.values(), site.names().ttl());
-    keys.forEach(zone -> maker.keysChanged.put(zone.apex(), zone.changed()));
+    // Secondaries follow one node, as signatures are each node's own.
+    boolean copied = signing == null || signing.isOwner();
+    InstantSource clock = signing == null ? InstantSource.system() : signing.clock();
+    ZoneNumbers numbers = new ZoneNumbers(site, before, clock, copied, keys);
     Set<ZoneContents> ours = new HashSet<>();
     for (ZoneContents zone : maker.zones.values()) {
       if (maker.addDefaults(zone)) {
@@ -111,33 +79,21 @@ final class SiteZones {
       }
     }
     for (ZoneContents zone : maker.zones.values()) {
-      maker.number(zone, ours.contains(zone));
+      numbers.give(zone, ours.contains(zone), maker.zones.values());
       zone.complete();
       maker.warnOfUnreachable(zone);
     }
     return new Zones(
         new Zones.Parts(
             maker.zones.values(),
-            maker.revisions,
+            numbers.revisions(),
             keys,
             used,
             before.geo().next(site.names().geo()),
             before.serials(),
             copied ? site.names().secondaries() : List.of(),
-            maker.day()),
+            numbers.day()),
         before);
-  }
-
-  /** The day that a clock shows, since 1970. */
-  static long today(InstantSource clock) {
-    return Math.floorDiv(clock.instant().getEpochSecond(), DAY);
-  }
-
-  /** The day whose signatures secondaries get, if they get any. */
-  private long day() {
-    return site.names().dnssec() && !site.names().secondaries().isEmpty()
-        ? today(clock)
-        : Long.MIN_VALUE;
   }
 
   private void readFiles() {
@@ -357,131 +313,9 @@ final class SiteZones {
     int numbers = main.length() + mailbox.length();
     Wire.putInt(data, numbers + 4, 3600); // refresh
     Wire.putInt(data, numbers + 8, 600); // retry
-    Wire.putInt(data, numbers + 12, site.names().dnssec() ? SIGNED_EXPIRE : EXPIRE);
+    Wire.putInt(data, numbers + 12, site.names().dnssec() ? ZoneNumbers.SIGNED_EXPIRE : EXPIRE);
     Wire.putInt(data, numbers + 16, NEGATIVE_TTL);
     return new ZoneRecord(apex, Type.SOA, ttl, data, SITE);
-  }
-
-  /**
-   * Numbers a zone: always above what it was served as before when the records differ. Ours are the
-   * time at which the site was changed, so that all nodes come to the same. Those that somebody has
-   * written are kept, unless secondaries are to follow: they would miss a change whose number is
-   * not above the one before.
-   */
-  private void number(ZoneContents zone, boolean ours) {
-    RrSet soa = zone.soa();
-    if (!ours && site.names().secondaries().isEmpty()) {
-      return;
-    }
-    byte[] data = soa.rdata().getFirst().clone();
-    long written = ZoneContents.serial(data);
-    Wire.putInt(data, data.length - 20, 0);
-    long digest = digest(zone, data);
-    Revision last = before.revision(zone.apex());
-    long own = ours ? changed(zone.apex()) : written;
-    long serial;
-    if (last == null || isAfter(own, last.serial())) {
-      serial = own;
-    } else if (last.digest() == digest) {
-      serial = last.serial();
-    } else {
-      serial = (last.serial() + 1) & 0xffff_ffffL;
-    }
-    if (!ours && serial != written && (last == null || serial != last.serial())) {
-      LOG.info(
-          "{}: the zone '{}' is served with the serial {}, as it has changed since it had {}.",
-          soa.place(),
-          zone.apex(),
-          serial,
-          last == null ? written : last.serial());
-    }
-    long expire = Wire.getInt(data, data.length - 8) & 0xffff_ffffL;
-    if (day() != Long.MIN_VALUE && expire > SIGNED_EXPIRE) {
-      LOG.warn(
-          "{}: secondaries of the signed zone '{}' that cannot reach this server for {} s may answer"
-              + " with signatures that are over; make the expire time of its SOA {} s at most.",
-          soa.place(),
-          zone.apex(),
-          expire,
-          SIGNED_EXPIRE);
-    }
-    revisions.put(zone.apex(), new Revision(serial, digest));
-    Wire.putInt(data, data.length - 20, (int) serial);
-    soa.replace(data);
-  }
-
-  /** RFC 1982. */
-  private static boolean isAfter(long serial, long other) {
-    return (int) (serial - other) > 0;
-  }
-
-  /** Seconds since 1970; even, as copies of files on other nodes have even times. */
-  private long changed(WireName apex) {
-    long changed = lastModified(site.folder().resolve("site.yaml"));
-    for (Path file : site.names().zoneFiles()) {
-      changed = Math.max(changed, lastModified(site.folder().resolve(file)));
-    }
-    Instant keys = keysChanged.get(apex);
-    changed = keys == null ? changed : Math.max(changed, keys.getEpochSecond());
-    changed = day() == Long.MIN_VALUE ? changed : Math.max(changed, day() * DAY);
-    return changed & 0xffff_fffeL;
-  }
-
-  private static long lastModified(Path file) {
-    try {
-      return Math.max(2, Files.getLastModifiedTime(file).toMillis() / 1000);
-    } catch (IOException e) {
-      return 2;
-    }
-  }
-
-  /**
-   * Stands for all that a secondary gets of a zone.
-   *
-   * @param soa the data of the zone's SOA without its serial
-   */
-  private long digest(ZoneContents zone, byte[] soa) {
-    MessageDigest hash = SigningKey.sha256();
-    long digest = first(hash.digest(soa));
-    for (List<RrSet> sets : zone.names().values()) {
-      for (RrSet set : sets) {
-        if (set.type() != Type.SOA) {
-          digest += digest(hash, set);
-        }
-      }
-    }
-    if (!site.names().secondaries().isEmpty()) {
-      // A copy tells where the zones of ours below it are.
-      for (ZoneContents child : CopyMaker.below(zone.apex(), zones.values()).values()) {
-        digest += CopyMaker.delegation(child).stream().mapToLong(set -> digest(hash, set)).sum();
-      }
-    }
-    if (day() != Long.MIN_VALUE) {
-      digest += day() * 31;
-      // Another process makes other signatures, and one serial must not stand for both.
-      digest += copied ? before.serials().process() : 0;
-    }
-    return digest;
-  }
-
-  /** A sum of these does not depend on the order. */
-  private static long digest(MessageDigest hash, RrSet set) {
-    byte[] head = new byte[6];
-    Wire.putShort(head, 0, set.type());
-    Wire.putInt(head, 2, (int) set.ttl());
-    String choice = set.choice() == null ? "" : set.choice().toString();
-    long digest = 0;
-    for (byte[] data : set.rdata()) {
-      hash.update(set.owner().wire());
-      hash.update(head);
-      hash.update(choice.getBytes(StandardCharsets.UTF_8));
-      digest += first(hash.digest(data));
-    }
-    return digest;
-  }
-
-  private static long first(byte[] digest) {
-    return ByteBuffer.wrap(digest).getLong();
   }
 
   /** RFC 1035, section 8: the first label is the user, whose dots are part of it. */

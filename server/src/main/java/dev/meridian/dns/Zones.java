@@ -25,21 +25,19 @@ public final class Zones {
   /** Zones of no site: every question is refused. */
   public static final Zones NONE = new Zones(new Parts(List.of(), Map.of(), List.of(), null), null);
 
-  private static final long NEVER = Long.MIN_VALUE;
-
   private final @Nullable Node[] table;
   private final int mask;
   private final int largest;
   private final int names;
   private final List<String> apexes;
-  private final Map<WireName, SiteZones.Revision> revisions;
+  private final Map<WireName, ZoneNumbers.Revision> revisions;
   private final SignedAnswers signed;
   private final GeoData geo;
   private final Tailored tailored;
   private final Serials serials;
   private final Transfers transfers;
 
-  /** The day whose signatures secondaries have; {@link #NEVER} if they need none. */
+  /** The day whose signatures secondaries have; {@link ZoneNumbers#NO_DAY} if they need none. */
   private final long signedOn;
 
   private final Roster roster;
@@ -58,7 +56,7 @@ public final class Zones {
    */
   record Parts(
       Collection<ZoneContents> contents,
-      Map<WireName, SiteZones.Revision> revisions,
+      Map<WireName, ZoneNumbers.Revision> revisions,
       List<ZoneKeys> keys,
       @Nullable Signing signing,
       GeoData geo,
@@ -68,10 +66,18 @@ public final class Zones {
     /** Without regions, nor secondaries. */
     Parts(
         Collection<ZoneContents> contents,
-        Map<WireName, SiteZones.Revision> revisions,
+        Map<WireName, ZoneNumbers.Revision> revisions,
         List<ZoneKeys> keys,
         @Nullable Signing signing) {
-      this(contents, revisions, keys, signing, GeoData.NONE, Serials.NONE, List.of(), NEVER);
+      this(
+          contents,
+          revisions,
+          keys,
+          signing,
+          GeoData.NONE,
+          Serials.NONE,
+          List.of(),
+          ZoneNumbers.NO_DAY);
     }
   }
 
@@ -154,7 +160,15 @@ public final class Zones {
   /** Zones of no site, whose followers go on from serials that were kept. */
   public static Zones after(Serials serials) {
     return new Zones(
-        new Parts(List.of(), Map.of(), List.of(), null, GeoData.NONE, serials, List.of(), NEVER),
+        new Parts(
+            List.of(),
+            Map.of(),
+            List.of(),
+            null,
+            GeoData.NONE,
+            serials,
+            List.of(),
+            ZoneNumbers.NO_DAY),
         null);
   }
 
@@ -200,8 +214,8 @@ public final class Zones {
   }
 
   /** What a zone is, or was served as last; null if that is not known. */
-  SiteZones.@Nullable Revision revision(WireName apex) {
-    SiteZones.Revision known = revisions.get(apex);
+  ZoneNumbers.@Nullable Revision revision(WireName apex) {
+    ZoneNumbers.Revision known = revisions.get(apex);
     return known == null ? serials.last(apex) : known;
   }
 
@@ -228,7 +242,7 @@ public final class Zones {
    * need once a day: theirs grow old, and they cannot make others.
    */
   public boolean isOfEarlierDay(InstantSource clock) {
-    return signedOn != NEVER && SiteZones.today(clock) > signedOn;
+    return signedOn != ZoneNumbers.NO_DAY && ZoneNumbers.today(clock) > signedOn;
   }
 
   private static @Nullable ZoneSigner signer(
