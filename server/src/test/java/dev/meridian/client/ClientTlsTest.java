@@ -7,18 +7,15 @@ import dev.meridian.client.MeridianException.Outcome;
 import dev.meridian.node.Node;
 import dev.meridian.node.NodeOptions;
 import dev.meridian.site.Listeners;
+import dev.meridian.site.MadeCertificate;
 import java.net.InetSocketAddress;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.KeyStore;
-import java.util.Base64;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,13 +23,11 @@ import org.junit.jupiter.api.io.TempDir;
 /** The client over TLS, where it speaks HTTP/2, to a node with a certificate of its own making. */
 @Timeout(120)
 class ClientTlsTest {
-  private static final String PASSWORD = "changeit";
-
   @TempDir Path folder;
 
   @Test
   void onlyTrustedServersAreSpokenToAndThenEverythingWorks() throws Exception {
-    KeyStore keys = certificate();
+    MadeCertificate made = certificate();
     InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
     SSLContext before = SSLContext.getDefault();
     try (Node node =
@@ -55,7 +50,7 @@ class ClientTlsTest {
         assertThat(failure.outcome()).isEqualTo(Outcome.NOT_DONE);
         assertThat(failure.detail()).contains("certification path");
       }
-      SSLContext.setDefault(trusting(keys));
+      SSLContext.setDefault(MadeCertificate.trusting(made.certificate()));
       try (MeridianClient client = MeridianClient.connect(address, options);
           Watch watch = client.watch("a", null)) {
         client.put("a/1", Map.of("n", 1));
@@ -74,37 +69,11 @@ class ClientTlsTest {
   }
 
   /** Makes a site with a certificate for localhost. */
-  private KeyStore certificate() throws Exception {
-    Path store = folder.resolve("keys.p12");
-    Process keytool =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                "-genkeypair",
-                "-keystore",
-                store.toString(),
-                "-storetype",
-                "PKCS12",
-                "-storepass",
-                PASSWORD,
-                "-alias",
-                "site",
-                "-keyalg",
-                "EC",
-                "-dname",
-                "CN=localhost",
-                "-ext",
-                "san=dns:localhost")
-            .redirectErrorStream(true)
-            .start();
-    String said = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(keytool.waitFor()).as(said).isZero();
-    KeyStore keys = KeyStore.getInstance(store.toFile(), PASSWORD.toCharArray());
+  private MadeCertificate certificate() throws Exception {
+    MadeCertificate made = MadeCertificate.make(folder, "localhost", "EC");
     Path site = Files.createDirectories(folder.resolve("site"));
-    Files.writeString(
-        site.resolve("cert.pem"), pem("CERTIFICATE", keys.getCertificate("site").getEncoded()));
-    Files.writeString(
-        site.resolve("key.pem"),
-        pem("PRIVATE KEY", keys.getKey("site", PASSWORD.toCharArray()).getEncoded()));
+    Files.writeString(site.resolve("cert.pem"), made.certificatePem());
+    Files.writeString(site.resolve("key.pem"), made.keyPem());
     Files.writeString(
         site.resolve("site.yaml"),
         """
@@ -114,23 +83,6 @@ class ClientTlsTest {
           certificate: cert.pem
           key: key.pem
         """);
-    return keys;
-  }
-
-  private static String pem(String kind, byte[] bytes) {
-    String base64 = Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(bytes);
-    return "-----BEGIN " + kind + "-----\n" + base64 + "\n-----END " + kind + "-----\n";
-  }
-
-  private static SSLContext trusting(KeyStore keys) throws Exception {
-    KeyStore trusted = KeyStore.getInstance("PKCS12");
-    trusted.load(null, null);
-    trusted.setCertificateEntry("site", keys.getCertificate("site"));
-    TrustManagerFactory factory =
-        TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-    factory.init(trusted);
-    SSLContext context = SSLContext.getInstance("TLS");
-    context.init(null, factory.getTrustManagers(), null);
-    return context;
+    return made;
   }
 }

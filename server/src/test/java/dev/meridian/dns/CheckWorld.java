@@ -109,24 +109,7 @@ final class CheckWorld implements AutoCloseable {
   /** Starts NSD with these zones. */
   void nsd(String address, Map<String, String> zones, String forEach) throws Exception {
     Path home = Files.createDirectories(folder.resolve("nsd-" + address));
-    StringBuilder config =
-        new StringBuilder(
-            """
-            server:
-              ip-address: %1$s@%2$d
-              username: ""
-              zonesdir: "%3$s"
-              database: ""
-              pidfile: "%3$s/pid"
-              xfrdfile: "%3$s/xfrd"
-              xfrdir: "%3$s"
-              zonelistfile: "%3$s/list"
-              server-count: 1
-              rrl-ratelimit: 0
-            remote-control:
-              control-enable: no
-            """
-                .formatted(address, port, home));
+    StringBuilder config = new StringBuilder();
     for (Map.Entry<String, String> zone : zones.entrySet()) {
       Files.writeString(home.resolve(zone.getKey()), zone.getValue());
       config
@@ -137,8 +120,7 @@ final class CheckWorld implements AutoCloseable {
           .append('\n')
           .append(forEach.isEmpty() ? "" : "  " + forEach + "\n");
     }
-    Path file = Files.writeString(home.resolve("nsd.conf"), config);
-    start(address, home, "nsd", "-d", "-c", file.toString());
+    closing.push(Nsd.start(home, List.of(at(address)), config.toString()));
   }
 
   /** Starts unbound with these zones of its own or of others. */

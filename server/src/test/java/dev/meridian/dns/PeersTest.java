@@ -13,7 +13,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -111,7 +110,6 @@ class PeersTest {
   /** Answers must be those of NSD for the same zone: code, AA, and every record of the answer. */
   @Test
   void answersAreThoseOfNsd() throws Exception {
-    Path nsd = Programs.find("nsd");
     long seed = Long.getLong("meridian.fuzz.seed", 11L);
     Random random = new Random(seed);
     String zone = generatedZone(random);
@@ -120,34 +118,16 @@ class PeersTest {
     try (DatagramSocket free = new DatagramSocket(ANY_PORT)) {
       port = free.getLocalPort();
     }
-    Path config = folder.resolve("nsd.conf");
-    Files.writeString(
-        config,
-        """
-        server:
-          ip-address: 127.0.0.1@%1$d
-          username: ""
-          zonesdir: "%2$s"
-          database: ""
-          pidfile: "%2$s/pid"
-          xfrdfile: "%2$s/xfrd"
-          zonelistfile: "%2$s/list"
-          rrl-ratelimit: 0
-        remote-control:
-          control-enable: no
-        zone:
-          name: example.test
-          zonefile: zone
-        """
-            .formatted(port, folder));
-    Process process =
-        new ProcessBuilder(nsd.toString(), "-d", "-c", config.toString())
-            .redirectErrorStream(true)
-            .redirectOutput(folder.resolve("log").toFile())
-            .start();
-    try {
-      InetSocketAddress peer = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
-      Programs.awaitAnswer(peer, process, folder.resolve("log"));
+    InetSocketAddress peer = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+    try (Nsd _ =
+        Nsd.start(
+            folder,
+            List.of(peer),
+            """
+            zone:
+              name: example.test
+              zonefile: zone
+            """)) {
       Responder ours = Wired.responder(Sites.zones(zone));
       int[] types = {Type.A, Type.AAAA, Type.TXT, Type.MX, Type.NS, Type.CNAME, Type.SOA, Type.DS};
       for (int i = 0; i < 3_000; i++) {
@@ -159,11 +139,6 @@ class PeersTest {
         assertThat(summary(our))
             .as("seed %d: %s %s in %s", seed, name, Type.string(type), zone)
             .isEqualTo(summary(theirs));
-      }
-    } finally {
-      process.destroy();
-      if (!process.waitFor(10, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
       }
     }
   }

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.Base64;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +38,7 @@ class TransferPeersTest {
   private NameServer server;
   private Signing signing;
   private Path site;
-  private @Nullable Process nsd;
+  private @Nullable Nsd nsd;
 
   @BeforeEach
   void start() throws IOException {
@@ -48,13 +49,10 @@ class TransferPeersTest {
   }
 
   @AfterEach
-  void stop() throws InterruptedException {
+  void stop() {
     server.close();
     if (nsd != null) {
-      nsd.destroy();
-      if (!nsd.waitFor(10, TimeUnit.SECONDS)) {
-        nsd.destroyForcibly();
-      }
+      nsd.close();
     }
   }
 
@@ -67,42 +65,23 @@ class TransferPeersTest {
   }
 
   private InetSocketAddress startNsd(int port, String key) throws IOException {
-    Path work = Files.createDirectories(folder.resolve("nsd"));
-    Path config = work.resolve("nsd.conf");
-    Files.writeString(
-        config,
-        """
-        server:
-          ip-address: 127.0.0.1@%1$d
-          username: ""
-          zonesdir: "%2$s"
-          database: ""
-          pidfile: "%2$s/pid"
-          xfrdfile: "%2$s/xfrd"
-          xfrdir: "%2$s"
-          zonelistfile: "%2$s/list"
-          rrl-ratelimit: 0
-          verbosity: 2
-        remote-control:
-          control-enable: no
-        key:
-          name: "ns2.test"
-          algorithm: hmac-sha256
-          secret: "%3$s"
-        zone:
-          name: example.test
-          zonefile: zone
-          request-xfr: 127.0.0.1@%4$d %5$s
-          allow-notify: 127.0.0.1 %5$s
-        """
-            .formatted(port, work, SECRET, server.address().getPort(), key));
-    nsd =
-        new ProcessBuilder(Programs.find("nsd").toString(), "-d", "-c", config.toString())
-            .redirectErrorStream(true)
-            .redirectOutput(work.resolve("log").toFile())
-            .start();
     InetSocketAddress peer = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
-    Programs.awaitAnswer(peer, nsd, work.resolve("log"));
+    nsd =
+        Nsd.start(
+            folder.resolve("nsd"),
+            List.of(peer),
+            """
+            key:
+              name: "ns2.test"
+              algorithm: hmac-sha256
+              secret: "%1$s"
+            zone:
+              name: example.test
+              zonefile: zone
+              request-xfr: 127.0.0.1@%2$d %3$s
+              allow-notify: 127.0.0.1 %3$s
+            """
+                .formatted(SECRET, server.address().getPort(), key));
     return peer;
   }
 

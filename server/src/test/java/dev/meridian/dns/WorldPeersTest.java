@@ -41,7 +41,7 @@ class WorldPeersTest {
   private static final String FOLLOWER = "127.91.0.4";
 
   @TempDir Path folder;
-  private final List<Process> running = new ArrayList<>();
+  private final List<Nsd> running = new ArrayList<>();
   private NameServer server;
 
   @BeforeEach
@@ -142,34 +142,13 @@ class WorldPeersTest {
       String name, List<String> addresses, String zones, String root, String test, String ds)
       throws IOException {
     Path work = Files.createDirectories(folder.resolve(name));
-    StringBuilder config = new StringBuilder("server:\n");
-    addresses.forEach(address -> config.append("  ip-address: ").append(address).append("@53\n"));
-    config.append(
-        """
-          username: ""
-          zonesdir: "%1$s"
-          database: ""
-          pidfile: "%1$s/pid"
-          xfrdfile: "%1$s/xfrd"
-          xfrdir: "%1$s"
-          zonelistfile: "%1$s/list"
-          rrl-ratelimit: 0
-        remote-control:
-          control-enable: no
-        """
-            .formatted(work));
-    Files.writeString(work.resolve("nsd.conf"), config + zones);
     Files.writeString(work.resolve("root.zone"), root.formatted(ROOT, ROOT_2));
     Files.writeString(work.resolve("test.zone"), test.formatted(ROOT, ROOT_2, OURS, FOLLOWER, ds));
-    Process process =
-        new ProcessBuilder(
-                Programs.find("nsd").toString(), "-d", "-c", work.resolve("nsd.conf").toString())
-            .redirectErrorStream(true)
-            .redirectOutput(work.resolve("log").toFile())
-            .start();
-    running.add(process);
-    Programs.awaitAnswer(
-        new InetSocketAddress(addresses.getFirst(), 53), process, work.resolve("log"));
+    running.add(
+        Nsd.start(
+            work,
+            addresses.stream().map(address -> new InetSocketAddress(address, 53)).toList(),
+            zones));
   }
 
   private static long serial(String address) throws IOException {
@@ -184,16 +163,11 @@ class WorldPeersTest {
   }
 
   @AfterEach
-  void stop() throws InterruptedException {
+  void stop() {
     if (server != null) {
       server.close();
     }
-    for (Process process : running) {
-      process.destroy();
-      if (!process.waitFor(10, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-      }
-    }
+    running.forEach(Nsd::close);
   }
 
   @Test
