@@ -47,11 +47,12 @@ final class CuttingProxy implements AutoCloseable {
   private final Queue<Fate> fates = new ConcurrentLinkedQueue<>();
   private final Set<Socket> open = ConcurrentHashMap.newKeySet();
   private final AtomicInteger accepted = new AtomicInteger();
+  private final Thread acceptor;
 
   CuttingProxy(int upstream) throws IOException {
     this.upstream = upstream;
     this.listener = new ServerSocket(0, 200, InetAddress.getLoopbackAddress());
-    Thread.ofVirtual().start(this::accept);
+    this.acceptor = Thread.ofVirtual().start(this::accept);
   }
 
   URI address() {
@@ -80,9 +81,13 @@ final class CuttingProxy implements AutoCloseable {
     }
   }
 
-  /** Refuses from now on. */
-  void stopListening() throws IOException {
+  /**
+   * Refuses from now on. A socket that is closed while a thread waits in it listens until that
+   * thread has left: a connection made meanwhile is reset instead of refused.
+   */
+  void stopListening() throws IOException, InterruptedException {
     listener.close();
+    acceptor.join();
   }
 
   private void accept() {
