@@ -73,7 +73,7 @@ class LayersTest {
         .whereLayer("store")
         .mayOnlyBeAccessedByLayers("cli", "node", "web", "shard", "replica")
         .whereLayer("health")
-        .mayOnlyBeAccessedByLayers("node")
+        .mayOnlyBeAccessedByLayers("node", "web")
         .whereLayer("site")
         .mayOnlyBeAccessedByLayers("cli", "node", "web", "dns", "health")
         .whereLayer("geo")
@@ -83,7 +83,7 @@ class LayersTest {
         .whereLayer("document")
         .mayOnlyBeAccessedByLayers(
             "cli", "torture", "node", "web", "dns", "shard", "replica", "peer", "store", "site",
-            "geo", "files")
+            "geo", "files", "health")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")
         .check(CLASSES);

@@ -3,6 +3,7 @@ package dev.meridian.cli;
 import dev.meridian.client.MeridianClient;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -151,7 +152,17 @@ final class RegionCommand implements Runnable {
       return;
     }
     Table table =
-        new Table(console, "REGION", "STATE", "ADDRESS", "UP", "PROBED AT", "FOR", "TOOK", "NOTE");
+        new Table(
+            console,
+            "REGION",
+            "STATE",
+            "ADDRESS",
+            "UP",
+            "PROBED AT",
+            "FOR",
+            "TOOK",
+            "LOAD",
+            "NOTE");
     for (JsonNode region : root.path("regions")) {
       boolean first = true;
       for (JsonNode address : region.path("addresses")) {
@@ -165,11 +176,29 @@ final class RegionCommand implements Runnable {
             address.path("probed").asString("-"),
             address.has("since") ? age(address.path("since").asString("")) : "-",
             address.has("tookMillis") ? address.path("tookMillis").asLong() + " ms" : "-",
+            first ? load(region) : "",
             note(region, address, first));
         first = false;
       }
     }
     table.print();
+  }
+
+  private static String load(JsonNode region) {
+    if (!region.has("capacity")) {
+      return "-";
+    }
+    String capacity = String.format(Locale.ROOT, "of %,d/s", region.path("capacity").asLong(0));
+    if (!region.has("requestsPerSecond")) {
+      return "? " + capacity;
+    }
+    double share = region.path("share").asDouble(1);
+    return String.format(
+        Locale.ROOT,
+        "%,d %s%s",
+        region.path("requestsPerSecond").asLong(0),
+        capacity,
+        share < 1 ? String.format(Locale.ROOT, ", %.0f%% of its clients", 100 * share) : "");
   }
 
   private static String state(Console console, String state) {

@@ -161,12 +161,18 @@ final class Choice {
 
   /** What a set comes to for one order of the regions. For one thread. */
   private static final class Evaluator {
+    /** Of so many crowded regions all cases are counted; the others are full or have room. */
+    private static final int MOST_DRAWN = 6;
+
     private final RegionSet set;
     private final Geography geography;
     private final int all;
 
-    /** What is tried in turn: as soon as it yields something, that is it. */
-    private final List<Integer> preferences;
+    /** What is tried after those that have room: as soon as it yields something, that is it. */
+    private final List<Integer> otherwise;
+
+    /** Which regions have room, with the probability of that: each has by a draw of its own. */
+    private final Map<Integer, Double> roomy;
 
     private final Map<List<Integer>, Map<Integer, Double>> known = new HashMap<>();
     private int usable;
@@ -178,8 +184,31 @@ final class Choice {
       this.all = leaves(set) & available;
       int live = all & ~silent & ~bits(readiness.down());
       int open = live & ~bits(readiness.drained());
-      int roomy = open & ~bits(readiness.full());
-      this.preferences = List.of(roomy, open, live);
+      this.otherwise = List.of(open, live);
+      this.roomy = roomy(open, readiness.crowded());
+    }
+
+    private Map<Integer, Double> roomy(int open, Map<String, Double> crowded) {
+      Map<Integer, Double> draws = new TreeMap<>(Map.of(open, 1.0));
+      int drawn = 0;
+      for (Map.Entry<String, Double> region : new TreeMap<>(crowded).entrySet()) {
+        int bit = bits(List.of(region.getKey())) & open;
+        double share = region.getValue();
+        if (bit != 0 && share > 0 && share < 1 && ++drawn > MOST_DRAWN) {
+          share = Math.round(share);
+        }
+        if (bit != 0 && share < 1) {
+          Map<Integer, Double> next = new TreeMap<>();
+          for (Map.Entry<Integer, Double> draw : draws.entrySet()) {
+            next.merge(draw.getKey() & ~bit, draw.getValue() * (1 - share), Double::sum);
+            if (share > 0) {
+              next.merge(draw.getKey(), draw.getValue() * share, Double::sum);
+            }
+          }
+          draws = next;
+        }
+      }
+      return draws;
     }
 
     private int bits(Iterable<String> regions) {
@@ -212,15 +241,24 @@ final class Choice {
             for (int i = 0; i < order.length; i++) {
               rank[order[i]] = i;
             }
-            for (int regions : preferences) {
-              usable = regions;
-              Map<Integer, Double> found = evaluate(set);
-              if (!found.isEmpty()) {
-                return found;
-              }
-            }
-            return Map.of(all, 1.0); // all are down: whoever can reach one shall
+            Map<Integer, Double> sum = new TreeMap<>();
+            roomy.forEach(
+                (regions, chance) ->
+                    outcome(regions)
+                        .forEach((found, p) -> sum.merge(found, p * chance, Double::sum)));
+            return sum;
           });
+    }
+
+    private Map<Integer, Double> outcome(int roomy) {
+      usable = roomy;
+      Map<Integer, Double> found = evaluate(set);
+      for (int i = 0; i < otherwise.size() && found.isEmpty(); i++) {
+        usable = otherwise.get(i);
+        found = evaluate(set);
+      }
+      // All are down: whoever can reach one shall.
+      return found.isEmpty() ? Map.of(all, 1.0) : found;
     }
 
     private Map<Integer, Double> evaluate(RegionSet of) {

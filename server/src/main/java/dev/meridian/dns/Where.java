@@ -193,7 +193,7 @@ final class Where {
         "ready      all regions"
             + (now.down().isEmpty() ? "" : " but " + sorted(now.down()))
             + (now.drained().isEmpty() ? "" : "; drained: " + sorted(now.drained()))
-            + (now.full().isEmpty() ? "" : "; above capacity: " + sorted(now.full()))
+            + (now.crowded().isEmpty() ? "" : "; crowded: " + crowded(now.crowded()))
             + (now.silent().isEmpty()
                 ? ""
                 : "; down: "
@@ -201,6 +201,19 @@ final class Where {
                         .map(InetAddress::getHostAddress)
                         .sorted()
                         .collect(Collectors.joining(", "))));
+  }
+
+  private static String crowded(Map<String, Double> shares) {
+    return shares.entrySet().stream()
+        .sorted(Map.Entry.comparingByKey())
+        .map(
+            region ->
+                String.format(
+                    Locale.ROOT,
+                    "%s (%.0f%% of its clients go there)",
+                    region.getKey(),
+                    100 * region.getValue()))
+        .collect(Collectors.joining(", "));
   }
 
   private static String sorted(Set<String> names) {

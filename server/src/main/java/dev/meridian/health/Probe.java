@@ -1,6 +1,7 @@
 package dev.meridian.health;
 
 import dev.meridian.site.HealthCheck;
+import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -14,6 +15,7 @@ import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalDouble;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -28,11 +30,15 @@ import javax.net.ssl.X509ExtendedTrustManager;
 
 /**
  * One try whether an address can serve. Blocking, and never longer than the check's timeout,
- * whatever the peer does; what it sends is read only as far as the status line.
+ * whatever the peer does; what it sends is read only as far as the status line, or the headers if
+ * it shall tell how busy it is.
  */
 final class Probe {
   /** {@code HTTP/1.1 200 OK} with a reason of some length. */
   private static final int MAX_STATUS_LINE = 512;
+
+  private static final int MAX_HEADER_LINE = 8192;
+  private static final int MAX_HEADERS = 100;
 
   private static final Pattern STATUS_LINE = Pattern.compile("HTTP/1\\.[01] ([1-5][0-9]{2})( .*)?");
 
@@ -47,6 +53,15 @@ final class Probe {
       super("this machine has no route to its network", cause);
     }
   }
+
+  /**
+   * A good try.
+   *
+   * @param took how long it took
+   * @param load requests a second that the server says it has; empty if it was not asked or did not
+   *     say
+   */
+  record Result(Duration took, OptionalDouble load) {}
 
   private Probe() {}
 
@@ -64,11 +79,11 @@ final class Probe {
   /**
    * Tries.
    *
-   * @return how long it took
+   * @param asksLoad whether the server is asked how busy it is, too; of HTTP and HTTPS
    * @throws NoNetwork if nothing can be said of it from here
    * @throws IOException if the address cannot serve; the message says what is wrong, for people
    */
-  static Duration run(HealthCheck check, InetSocketAddress at) throws IOException {
+  static Result run(HealthCheck check, InetSocketAddress at, boolean asksLoad) throws IOException {
     long begun = System.nanoTime();
     AtomicBoolean late = new AtomicBoolean();
     Socket socket = new Socket();
@@ -88,18 +103,16 @@ final class Probe {
                 });
     try (socket) {
       socket.connect(at, (int) check.timeout().toMillis());
-      switch (check.kind()) {
-        case TCP -> {
-          // Whoever takes a connection and resets it at once has not said so yet; that is HTTP's.
-        }
-        case HTTP -> ask(socket, check);
+      return switch (check.kind()) {
+        // Whoever takes a connection and resets it at once has not said so yet; that is HTTP's.
+        case TCP -> new Result(Duration.ofNanos(System.nanoTime() - begun), OptionalDouble.empty());
+        case HTTP -> ask(socket, check, begun, asksLoad);
         case HTTPS -> {
           try (SSLSocket secured = secure(socket, check)) {
-            ask(secured, check);
+            yield ask(secured, check, begun, asksLoad);
           }
         }
-      }
-      return Duration.ofNanos(System.nanoTime() - begun);
+      };
     } catch (IOException e) {
       if (String.valueOf(e.getMessage()).contains("Network is unreachable")) {
         throw new NoNetwork(e);
@@ -136,16 +149,20 @@ final class Probe {
     return secured;
   }
 
-  private static void ask(Socket socket, HealthCheck check) throws IOException {
+  private static Result ask(Socket socket, HealthCheck check, long begun, boolean asksLoad)
+      throws IOException {
     String request =
         "GET "
             + check.path()
             + " HTTP/1.1\r\nHost: "
             + check.host()
-            + "\r\nUser-Agent: Meridian-health\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+            + "\r\nUser-Agent: Meridian-health\r\nAccept: */*\r\n"
+            + (asksLoad ? LoadReport.FORMAT + ": TEXT\r\n" : "")
+            + "Connection: close\r\n\r\n";
     socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
     socket.getOutputStream().flush();
-    String line = line(socket.getInputStream());
+    InputStream in = new BufferedInputStream(socket.getInputStream());
+    String line = line(in, MAX_STATUS_LINE);
     Matcher status = STATUS_LINE.matcher(line);
     if (!status.matches()) {
       throw new IOException("the answer is not HTTP: '" + printable(line) + "'");
@@ -156,10 +173,31 @@ final class Probe {
     if (!good) {
       throw new IOException("the answer is " + code);
     }
+    Duration took = Duration.ofNanos(System.nanoTime() - begun);
+    return new Result(took, asksLoad ? load(in) : OptionalDouble.empty());
   }
 
-  private static String line(InputStream in) throws IOException {
-    byte[] line = new byte[MAX_STATUS_LINE];
+  /** The server is well, whatever becomes of the rest of its answer. */
+  private static OptionalDouble load(InputStream in) {
+    try {
+      for (int i = 0; i < MAX_HEADERS; i++) {
+        String line = line(in, MAX_HEADER_LINE);
+        int colon = line.indexOf(':');
+        if (line.isEmpty() || colon < 0) {
+          break;
+        }
+        if (line.substring(0, colon).equalsIgnoreCase(LoadReport.HEADER)) {
+          return LoadReport.requestsPerSecond(line.substring(colon + 1));
+        }
+      }
+    } catch (IOException e) {
+      // It does not say.
+    }
+    return OptionalDouble.empty();
+  }
+
+  private static String line(InputStream in, int most) throws IOException {
+    byte[] line = new byte[most];
     int length = 0;
     while (length < line.length) {
       int next = in.read();

@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +31,11 @@ public final class Prober implements AutoCloseable {
 
   /** What is tried: with another check or elsewhere it is another. */
   private record Target(
-      String region, InetAddress address, InetSocketAddress at, HealthCheck check) {}
+      String region,
+      InetAddress address,
+      InetSocketAddress at,
+      HealthCheck check,
+      boolean asksLoad) {}
 
   /**
    * What is known of an address.
@@ -40,6 +45,8 @@ public final class Prober implements AutoCloseable {
    * @param at where it is tried
    * @param tries how many tries there were
    * @param took how long the last good try took
+   * @param load requests a second that it said it had, in the last good try; empty if it did not
+   *     say
    * @param problem what was wrong with the last try, if anything
    * @param needed how many more tries in a row it takes to change the verdict
    */
@@ -49,10 +56,11 @@ public final class Prober implements AutoCloseable {
       InetSocketAddress at,
       long tries,
       Optional<Duration> took,
+      OptionalDouble load,
       Optional<String> problem,
       int needed) {
     private Report withProblem(String now) {
-      return new Report(up, since, at, tries + 1, took, Optional.of(now), needed);
+      return new Report(up, since, at, tries + 1, took, load, Optional.of(now), needed);
     }
   }
 
@@ -75,9 +83,12 @@ public final class Prober implements AutoCloseable {
     for (Region region : regions) {
       HealthCheck check = region.health().orElse(null);
       if (check != null) {
+        boolean asksLoad = region.capacity().isPresent();
         region
             .probed()
-            .forEach((address, at) -> wanted.add(new Target(region.name(), address, at, check)));
+            .forEach(
+                (address, at) ->
+                    wanted.add(new Target(region.name(), address, at, check, asksLoad)));
       }
     }
     watches
@@ -139,6 +150,7 @@ public final class Prober implements AutoCloseable {
               target.at(),
               0,
               Optional.empty(),
+              OptionalDouble.empty(),
               Optional.empty(),
               verdict.needed(Instant.now()));
       this.thread =
@@ -163,10 +175,10 @@ public final class Prober implements AutoCloseable {
     }
 
     private void tryOnce() {
-      Duration took = null;
+      Probe.Result result = null;
       String problem = null;
       try {
-        took = Probe.run(target.check(), target.at());
+        result = Probe.run(target.check(), target.at(), target.asksLoad());
       } catch (Probe.NoNetwork e) {
         // No verdict: or a name server without IPv6 would call all of IPv6 down.
         report = report.withProblem(String.valueOf(e.getMessage()));
@@ -177,10 +189,10 @@ public final class Prober implements AutoCloseable {
       if (Thread.currentThread().isInterrupted()) {
         return; // what a closed socket says is no verdict
       }
-      note(took, problem);
+      note(result, problem);
     }
 
-    private void note(@Nullable Duration took, @Nullable String problem) {
+    private void note(Probe.@Nullable Result result, @Nullable String problem) {
       Instant now = Instant.now();
       Report before = report;
       boolean changed = verdict.note(problem == null, now);
@@ -190,7 +202,8 @@ public final class Prober implements AutoCloseable {
               changed ? now : before.since(),
               target.at(),
               before.tries() + 1,
-              took == null ? before.took() : Optional.of(took),
+              result == null ? before.took() : Optional.of(result.took()),
+              result == null ? before.load() : result.load(),
               Optional.ofNullable(problem),
               verdict.needed(now) - verdict.contrary());
       if (changed) {

@@ -56,14 +56,19 @@ final class RegionWatch implements AutoCloseable {
   private final Consumer<Readiness> onChange;
   private final Semaphore changed = new Semaphore(0);
   private final Prober prober = new Prober(changed::release);
+  private final Spillover spillover = new Spillover();
   private final Thread thread;
   private final Thread listening;
   private final MultiGauge regionsReady;
   private final MultiGauge addressesUp;
+  private final MultiGauge regionsShare;
   private volatile List<Region> regions = List.of();
   private volatile Map<String, Drain> drained = Map.of();
   private volatile Set<InetAddress> silentNodes = Set.of();
   private volatile Readiness now = Readiness.ALL;
+
+  /** The last word of the log; of the watching thread. */
+  private String logged = "";
 
   /** Of which {@link #now} was told; of the watching thread. */
   private List<Region> told = List.of();
@@ -89,6 +94,10 @@ final class RegionWatch implements AutoCloseable {
     addressesUp =
         MultiGauge.builder("meridian.region.address.up")
             .description("1 for addresses of regions that can serve, 0 for others")
+            .register(metrics);
+    regionsShare =
+        MultiGauge.builder("meridian.region.share")
+            .description("The share of its clients that a region near its capacity still gets")
             .register(metrics);
     this.regions = regions;
     if (probing) {
@@ -162,6 +171,7 @@ final class RegionWatch implements AutoCloseable {
 
     Set<InetAddress> silent = new HashSet<>();
     Set<InetAddress> down = prober.down();
+    Map<InetAddress, Prober.Report> reports = prober.reports();
     Set<String> closed = new HashSet<>();
     for (Region region : watched) {
       for (InetAddress address : region.addresses()) {
@@ -173,7 +183,8 @@ final class RegionWatch implements AutoCloseable {
         closed.add(region.name());
       }
     }
-    publish(watched, new Readiness(Set.of(), Set.of(), closed, silent));
+    Map<String, Double> crowded = spillover.shares(watched, reports, silent);
+    publish(watched, new Readiness(Set.of(), crowded, closed, silent));
   }
 
   /** Where clients and peers reach nodes: an address of a region may be either. */
@@ -207,8 +218,12 @@ final class RegionWatch implements AutoCloseable {
     told = watched;
     List<Row<?>> ready = new ArrayList<>();
     List<Row<?>> up = new ArrayList<>();
+    List<Row<?>> share = new ArrayList<>();
     for (Region region : watched) {
-      ready.add(Row.of(Tags.of("region", region.name()), state(region).equals("ready") ? 1 : 0));
+      ready.add(Row.of(Tags.of("region", region.name()), open(region) ? 1 : 0));
+      share.add(
+          Row.of(
+              Tags.of("region", region.name()), next.crowded().getOrDefault(region.name(), 1.0)));
       for (InetAddress address : region.addresses()) {
         up.add(
             Row.of(
@@ -218,19 +233,31 @@ final class RegionWatch implements AutoCloseable {
     }
     regionsReady.register(ready, true);
     addressesUp.register(up, true);
-    if (changed) {
-      LOG.info(
-          "Regions: {}.",
-          String.join(
-              ", ", watched.stream().map(region -> region.name() + " " + state(region)).toList()));
+    regionsShare.register(share, true);
+    String states =
+        String.join(
+            ", ", watched.stream().map(region -> region.name() + " " + state(region)).toList());
+    if (changed && !states.equals(logged)) {
+      LOG.info("Regions: {}.", states);
+      logged = states;
     }
+  }
+
+  /** Whether clients are sent there, if not all. */
+  private boolean open(Region region) {
+    return List.of("ready", "crowded").contains(state(region));
   }
 
   /** As operators call it. */
   private String state(Region region) {
-    return now.silent().containsAll(region.addresses())
-        ? "down"
-        : drained.containsKey(region.name()) ? "drained" : "ready";
+    if (now.silent().containsAll(region.addresses())) {
+      return "down";
+    }
+    if (drained.containsKey(region.name())) {
+      return "drained";
+    }
+    Double share = now.crowded().get(region.name());
+    return share == null ? "ready" : share > 0 ? "crowded" : "full";
   }
 
   /**
@@ -279,6 +306,12 @@ final class RegionWatch implements AutoCloseable {
       if (drain != null) {
         about.put("drainedSince", new Json.Str(drain.since().toString()));
         about.put("reason", new Json.Str(drain.reason()));
+      }
+      region.capacity().ifPresent(capacity -> about.put("capacity", Json.Num.of(capacity)));
+      Spillover.Load load = Spillover.load(region, reports, now.silent());
+      if (load != null) {
+        about.put("requestsPerSecond", Json.Num.of(Math.round(load.load())));
+        about.put("share", new Json.Num(now.crowded().getOrDefault(region.name(), 1.0).toString()));
       }
       List<Json> addresses = new ArrayList<>();
       for (InetAddress address : region.addresses()) {

@@ -6,6 +6,7 @@ import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * A region: one data centre, as clients reach it.
@@ -15,13 +16,16 @@ import java.util.Optional;
  * @param addresses those of its nodes, of IPv4, IPv6 or both; at least one
  * @param health how it is found out which of them can serve; empty if nobody tries
  * @param probed where each of them is tried; nothing without {@code health}
+ * @param capacity requests a second that all its addresses together can take; empty if nobody said.
+ *     With it, {@code health} asks over HTTP or HTTPS, and its answers tell how many come
  */
 public record Region(
     String name,
     Optional<Position> location,
     List<InetAddress> addresses,
     Optional<HealthCheck> health,
-    Map<InetAddress, InetSocketAddress> probed) {
+    Map<InetAddress, InetSocketAddress> probed,
+    OptionalInt capacity) {
   /** Most regions of a site. */
   public static final int MAX_REGIONS = 32;
 

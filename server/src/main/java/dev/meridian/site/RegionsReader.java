@@ -11,13 +11,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
 
 /** Reads {@code regions}: the site's data centres, where they are and how they are reached. */
 final class RegionsReader {
-  static final List<String> REGION_KEYS = List.of("location", "addresses", "health");
+  static final List<String> REGION_KEYS = List.of("location", "addresses", "health", "capacity");
+  private static final Pattern RATE = Pattern.compile("([1-9][0-9]{0,8})/s");
   private static final List<String> ADDRESS_KEYS = List.of("address", "probe");
 
   /** What regions and sets may be called: they are told apart from addresses and policies. */
@@ -101,7 +105,39 @@ final class RegionsReader {
         location == null ? Optional.empty() : location(location.value()),
         found.stream().map(Written::address).toList(),
         check,
-        probed);
+        probed,
+        capacity(name, fields.get("capacity"), check));
+  }
+
+  private OptionalInt capacity(String region, @Nullable Field field, Optional<HealthCheck> check) {
+    String text =
+        field == null
+            ? null
+            : YamlReader.isInteger(field.value())
+                ? ((ScalarNode) field.value()).getValue()
+                : yaml.string(field.value(), "capacity");
+    if (field == null || text == null) {
+      return OptionalInt.empty();
+    }
+    Matcher rate = RATE.matcher(text);
+    if (!rate.matches()) {
+      yaml.problem(
+          field.value(),
+          "capacity is a number of requests a second, such as "
+              + (text.matches("[1-9][0-9]{0,8}") ? text : "5000")
+              + "/s.");
+      return OptionalInt.empty();
+    }
+    if (check.isEmpty() || check.orElseThrow().kind() == HealthCheck.Kind.TCP) {
+      yaml.problem(
+          field.key(),
+          "how busy region '"
+              + region
+              + "' is becomes known when its addresses are asked; add health: {probe: https}, or"
+              + " http, or remove its capacity.");
+      return OptionalInt.empty();
+    }
+    return OptionalInt.of(Integer.parseInt(rate.group(1)));
   }
 
   private List<Written> addresses(String region, Node node) {

@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.health.LoadReport;
 import dev.meridian.site.Site;
 import io.helidon.common.uri.UriPath;
 import io.helidon.http.Header;
@@ -32,6 +33,7 @@ final class FrontDoor implements Filter {
   private final DataApi data;
   private final Answers answers;
   private final WebMetrics metrics;
+  private final RequestRate rate;
   private final Watchdog watchdog;
   private final OpenConnections connections;
 
@@ -40,12 +42,14 @@ final class FrontDoor implements Filter {
       DataApi data,
       Answers answers,
       WebMetrics metrics,
+      RequestRate rate,
       Watchdog watchdog,
       OpenConnections connections) {
     this.site = site;
     this.data = data;
     this.answers = answers;
     this.metrics = metrics;
+    this.rate = rate;
     this.watchdog = watchdog;
     this.connections = connections;
   }
@@ -58,6 +62,9 @@ final class FrontDoor implements Filter {
     var connection = connections.enter(request);
     watchdog.enter(context);
     try {
+      if (request.headers().contains(Names.LOAD_FORMAT)) {
+        tellLoad(context);
+      }
       String path = request.prologue().uriPath().rawPath();
       if (!path.startsWith("/")) {
         try {
@@ -86,6 +93,14 @@ final class FrontDoor implements Filter {
       watchdog.leave(context);
       connections.leave(connection);
       metrics.record(context);
+    }
+  }
+
+  /** Only where somebody's name server needs it: it is nobody else's business. */
+  private void tellLoad(RequestContext context) {
+    if (context.site().names().geo().regions().stream().anyMatch(r -> r.capacity().isPresent())) {
+      rate.perSecond()
+          .ifPresent(perSecond -> context.response().header(Names.LOAD, LoadReport.of(perSecond)));
     }
   }
 

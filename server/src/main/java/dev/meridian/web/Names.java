@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.health.LoadReport;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
@@ -9,6 +10,12 @@ import io.helidon.http.HeaderValues;
 final class Names {
   /** Identifies a request. */
   static final HeaderName REQUEST_ID = HeaderNames.create("X-Request-Id");
+
+  /** Asks how busy this node is, and in which form that shall be told. */
+  static final HeaderName LOAD_FORMAT = HeaderNames.create(LoadReport.FORMAT);
+
+  /** How busy this node is. */
+  static final HeaderName LOAD = HeaderNames.create(LoadReport.HEADER);
 
   /** What the client has seen, and has seen now: a {@code SessionToken}. */
   static final HeaderName SESSION = HeaderNames.create("Meridian-Session");

@@ -54,6 +54,16 @@ final class WebMetrics {
     }
   }
 
+  /** Requests so far. */
+  long requests() {
+    long sum = 0;
+    for (int i = 0; i < timers.length(); i++) {
+      Timer timer = timers.get(i);
+      sum += timer == null ? 0 : timer.count();
+    }
+    return sum;
+  }
+
   private Timer timer(Route route, Method method, int status) {
     int index =
         (route.ordinal() * METHODS.size() + methodIndex(method)) * STATUSES

@@ -61,12 +61,13 @@ public final class WebTier implements AutoCloseable {
       @Nullable Certificates certificates) {
     this.certificates = certificates;
     WebMetrics metrics = new WebMetrics(registry);
+    RequestRate rate = new RequestRate(metrics::requests, System::nanoTime);
     Answers answers = new Answers(errorPages);
     this.watches = new Watches(store, new Gatekeeper(store, access), site);
     registry.gauge("meridian.http.watches", watches, Watches::open);
     DataApi data = new DataApi(store, access, watches);
     Function<OpenConnections, FrontDoor> doors =
-        open -> new FrontDoor(site, data, answers, metrics, watchdog, open);
+        open -> new FrontDoor(site, data, answers, metrics, rate, watchdog, open);
     try {
       this.http =
           options

@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -121,6 +123,79 @@ class RegionCommandTest {
       first.stop(0);
       second.stop(0);
       third.stop(0);
+    }
+  }
+
+  private void awaitState(Node node, String state) throws Exception {
+    Pattern row = Pattern.compile("eu +" + state);
+    await(() -> row.matcher(at(node, "region", "list").ok().out()).find());
+  }
+
+  @Test
+  void crowdedRegionSpillsOver() throws Exception {
+    AtomicReference<String> load = new AtomicReference<>("TEXT rps_fractional=100");
+    HttpServer eu = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 16);
+    eu.createContext(
+        "/",
+        exchange -> {
+          exchange.getResponseHeaders().set("endpoint-load-metrics", load.get());
+          exchange.sendResponseHeaders(200, -1);
+        });
+    eu.start();
+    HttpServer us = server(0);
+    Files.createDirectories(folder.resolve("site"));
+    Files.writeString(
+        folder.resolve("site/site.yaml"),
+        """
+        domains: region.test
+        health: {probe: http, interval: 1 s, timeout: 20 s}
+        regions:
+          eu:
+            addresses: [{address: 192.0.2.1, probe: "127.0.0.1:%d"}]
+            capacity: 1000/s
+          us:
+            addresses: [{address: 198.51.100.1, probe: "127.0.0.1:%d"}]
+            capacity: 1000/s
+        names:
+          records:
+            www: {answer: failover, regions: [eu, us], ttl: 5 s}
+        """
+            .formatted(eu.getAddress().getPort(), us.getAddress().getPort()));
+    try (Node node = start()) {
+      await(() -> at(node, "region", "list").ok().out().contains("100 of 1,000/s"));
+      assertThat(at(node, "region", "list").ok().out())
+          .containsPattern("eu +ready .* 100 of 1,000/s")
+          // It does not say: it has room until the opposite is known.
+          .containsPattern("us +ready .* [?] of 1,000/s");
+      for (int i = 0; i < 20; i++) {
+        assertThat(answer(node)).contains("192.0.2.1").doesNotContain("198.51.100.1");
+      }
+
+      load.set("TEXT rps_fractional=900");
+      awaitState(node, "crowded");
+      assertThat(at(node, "region", "list").ok().out()).contains("900 of 1,000/s, 50% of its");
+      assertThat(at(node, "dns", "where", "9.9.9.9").ok().out())
+          .contains("crowded: eu (50% of its clients go there)")
+          .contains("50% eu or 50% us");
+      // By chance, so each comes up.
+      await(() -> answer(node).contains("198.51.100.1"));
+      await(() -> answer(node).contains("192.0.2.1"));
+
+      load.set("TEXT rps_fractional=1500");
+      awaitState(node, "full");
+      for (int i = 0; i < 20; i++) {
+        assertThat(answer(node)).contains("198.51.100.1").doesNotContain("192.0.2.1");
+      }
+      assertThat(at(node, "status").ok().out()).contains("eu full");
+
+      load.set("TEXT rps_fractional=100");
+      awaitState(node, "ready");
+      for (int i = 0; i < 20; i++) {
+        assertThat(answer(node)).contains("192.0.2.1").doesNotContain("198.51.100.1");
+      }
+    } finally {
+      eu.stop(0);
+      us.stop(0);
     }
   }
 

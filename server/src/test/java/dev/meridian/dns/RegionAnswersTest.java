@@ -128,13 +128,13 @@ class RegionAnswersTest {
   @Test
   void failoverTakesTheFirstThatIsReady() throws IOException {
     assertThat(ask("first.near.test", Type.A, "101.0.0.0/24")).isEqualTo(EU);
-    Zones without = zones.with(new Readiness(Set.of("eu"), Set.of(), Set.of(), Set.of()));
+    Zones without = zones.with(new Readiness(Set.of("eu"), Map.of(), Set.of(), Set.of()));
     assertThat(ask(without, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
     assertThat(ask(without, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
     assertThat(ask(without, "all.near.test", Type.A, "81.2.70.0/24")).isEqualTo(US + "," + ASIA);
     // All that a choice has are down: all are answered.
     Zones none =
-        zones.with(new Readiness(Set.of("eu", "us", "asia"), Set.of(), Set.of(), Set.of()));
+        zones.with(new Readiness(Set.of("eu", "us", "asia"), Map.of(), Set.of(), Set.of()));
     assertThat(ask(none, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU + "," + US);
     assertThat(ask(none.with(Readiness.ALL), "first.near.test", Type.A, "9.9.9.0/24"))
         .isEqualTo(EU);
@@ -150,20 +150,56 @@ class RegionAnswersTest {
 
   @Test
   void fullRegionSpillsOverWhileAnotherHasRoom() throws IOException {
-    Zones full = zones.with(new Readiness(Set.of(), Set.of("eu"), Set.of(), Set.of()));
+    Zones full = zones.with(new Readiness(Set.of(), Map.of("eu", 0.0), Set.of(), Set.of()));
     assertThat(ask(full, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
     assertThat(full.where(java.net.InetAddress.ofLiteral("81.2.70.1"), java.util.Optional.empty()))
-        .contains("ready      all regions; above capacity: eu");
+        .contains("ready      all regions; crowded: eu (0% of its clients go there)");
     Zones allFull =
-        zones.with(new Readiness(Set.of("us"), Set.of("eu", "asia"), Set.of(), Set.of()));
+        zones.with(new Readiness(Set.of("us"), Map.of("eu", 0.0, "asia", 0.0), Set.of(), Set.of()));
     assertThat(ask(allFull, "near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);
     assertThat(ask(allFull, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);
+  }
+
+  @Test
+  void crowdedRegionKeepsItsShareAndTheRestGoesOn() throws IOException {
+    Zones crowded =
+        zones.with(new Readiness(Set.of(), Map.of("eu", 0.25, "us", 0.5), Set.of(), Set.of()));
+    Responder responder = GeoSite.responder(crowded, null);
+    // Nearest for this client: eu, us, asia.
+    assertShares(responder, "near.test", Map.of(EU, 0.25, US, 0.375, ASIA, 0.375));
+    // Without a third: what neither has room for goes to the first.
+    assertShares(responder, "first.near.test", Map.of(EU, 0.25 + 0.375, US, 0.375));
+    // Each has room or not by a draw of its own; the weights are of those that have.
+    assertShares(responder, "split.near.test", Map.of(EU, 0.5, US, 0.5));
+  }
+
+  private static void assertShares(Responder responder, String name, Map<String, Double> shares)
+      throws IOException {
+    int rounds = 8000;
+    Map<String, Integer> counts = new HashMap<>();
+    for (int i = 0; i < rounds; i++) {
+      counts.merge(
+          GeoSite.addresses(
+              Wired.ask(responder, GeoSite.query(name, Type.A, "81.2.70.0/24"), false)),
+          1,
+          Integer::sum);
+    }
+    assertThat(counts.keySet()).isEqualTo(shares.keySet());
+    // Six standard deviations: by chance once in a billion runs.
+    shares.forEach(
+        (addresses, share) ->
+            assertThat(counts.getOrDefault(addresses, 0) / (double) rounds)
+                .as("%s: %s", name, addresses)
+                .isCloseTo(
+                    share,
+                    org.assertj.core.api.Assertions.within(
+                        6 * Math.sqrt(share * (1 - share) / rounds))));
   }
 
   private static Readiness silent(String... addresses) {
     return new Readiness(
         Set.of(),
-        Set.of(),
+        Map.of(),
         Set.of(),
         java.util.Arrays.stream(addresses)
             .map(java.net.InetAddress::ofLiteral)
@@ -188,10 +224,10 @@ class RegionAnswersTest {
 
   @Test
   void drainedRegionsComeBeforeThoseThatAreDown() throws IOException {
-    Zones drained = zones.with(new Readiness(Set.of(), Set.of("us"), Set.of("eu"), Set.of()));
+    Zones drained = zones.with(new Readiness(Set.of(), Map.of("us", 0.0), Set.of("eu"), Set.of()));
     // Rather a full region than a drained one.
     assertThat(ask(drained, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(US);
-    Zones rest = zones.with(new Readiness(Set.of("us"), Set.of(), Set.of("eu"), Set.of()));
+    Zones rest = zones.with(new Readiness(Set.of("us"), Map.of(), Set.of("eu"), Set.of()));
     assertThat(ask(rest, "first.near.test", Type.A, "81.2.70.0/24")).isEqualTo(EU);
   }
 
@@ -208,7 +244,7 @@ class RegionAnswersTest {
     }
     assertThat(counts.keySet()).containsExactlyInAnyOrder(EU, US);
     assertThat(counts.get(EU)).isBetween(5700, 6300);
-    Zones without = zones.with(new Readiness(Set.of("us"), Set.of(), Set.of(), Set.of()));
+    Zones without = zones.with(new Readiness(Set.of("us"), Map.of(), Set.of(), Set.of()));
     for (int i = 0; i < 50; i++) {
       assertThat(ask(without, "split.near.test", Type.A, "101.0.0.0/24")).isEqualTo(EU);
     }

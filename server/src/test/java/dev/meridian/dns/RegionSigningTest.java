@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
@@ -102,7 +103,7 @@ class RegionSigningTest {
   @Test
   void regionsThatAreDownAreLeftOutOfSignedAnswers() throws Exception {
     Responder responder =
-        Wired.responder(zones.with(new Readiness(Set.of("eu"), Set.of(), Set.of(), Set.of())));
+        Wired.responder(zones.with(new Readiness(Set.of("eu"), Map.of(), Set.of(), Set.of())));
     Message answer = ask(responder, "near.test", Type.A, "81.2.70.0/24");
     assertThat(GeoSite.addresses(answer)).isEqualTo("198.51.100.1");
     assertThat(Signatures.verify(answer, keys, clock.instant())).isEmpty();

@@ -115,7 +115,7 @@ class ProberTest {
 
   private Duration probe(String check, InetSocketAddress at) throws IOException {
     HealthCheck read = region(check, at).health().orElseThrow();
-    return Probe.run(read, at);
+    return Probe.run(read, at, false).took();
   }
 
   @Test
@@ -135,6 +135,42 @@ class ProberTest {
     probe("probe: tcp, port: 1", at);
     probe("probe: http", serve(answering("HTTP/1.0 302 Found\r\n\r\n")));
     probe("probe: http", serve(answering("HTTP/1.1 200\n")));
+  }
+
+  @Test
+  void loadIsAskedForAndReadBestEffort() throws IOException {
+    List<String> requests = new java.util.concurrent.CopyOnWriteArrayList<>();
+    String head = "HTTP/1.1 200 OK\r\nServer: x\r\n";
+    Manners telling =
+        socket -> {
+          requests.add(readRequest(socket));
+          socket
+              .getOutputStream()
+              .write((head + "Endpoint-Load-Metrics: TEXT rps=5\r\n\r\n").getBytes());
+        };
+    assertThat(load(serve(telling), true)).hasValue(5);
+    assertThat(requests.getFirst()).contains("\r\nendpoint-load-metrics-format: TEXT\r\n");
+    assertThat(load(serve(telling), false)).isEmpty();
+    assertThat(requests.getLast()).doesNotContain("endpoint-load");
+    // Whatever is wrong with the rest, the server is well.
+    assertThat(load(serve(answering(head + "\r\nendpoint-load-metrics: TEXT rps=5\r\n")), true))
+        .isEmpty();
+    assertThat(load(serve(answering(head + "endpoint-load-metrics: nonsense\r\n")), true))
+        .isEmpty();
+    assertThat(load(serve(answering(head + "A: b\r\n".repeat(100_000))), true)).isEmpty();
+    assertThat(load(serve(answering(head + "x".repeat(1_000_000))), true)).isEmpty();
+    Manners silent =
+        socket -> {
+          readRequest(socket);
+          socket.getOutputStream().write(head.getBytes());
+          socket.getInputStream().read();
+        };
+    assertThat(load(serve(silent), true)).isEmpty();
+  }
+
+  private java.util.OptionalDouble load(InetSocketAddress at, boolean asks) throws IOException {
+    HealthCheck check = region("probe: http, timeout: 3 s", at).health().orElseThrow();
+    return Probe.run(check, at, asks).load();
   }
 
   @Test
@@ -211,7 +247,7 @@ class ProberTest {
     InetAddress address = region.addresses().getFirst();
     HealthCheck check = region.health().orElseThrow();
     // To a group of receivers there are no connections: as if there were no route.
-    assertThatThrownBy(() -> Probe.run(check, region.probed().get(address)))
+    assertThatThrownBy(() -> Probe.run(check, region.probed().get(address), false))
         .isInstanceOf(Probe.NoNetwork.class);
     try (Prober prober = new Prober(() -> {})) {
       prober.watch(List.of(region));

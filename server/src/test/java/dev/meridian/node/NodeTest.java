@@ -137,6 +137,33 @@ class NodeTest {
   }
 
   @Test
+  void loadIsToldWhereARegionHasACapacity() throws Exception {
+    try (Node node = start()) {
+      assertThat(load(node)).isEmpty();
+      assertThat(load(node)).isEmpty();
+    }
+    Files.writeString(
+        site.resolve("site.yaml"),
+        Files.readString(site.resolve("site.yaml"))
+            + """
+            health: {probe: http}
+            regions: {eu: {addresses: 192.0.2.1, capacity: 1000/s}}
+            """);
+    try (Node node = start()) {
+      await("a second sample", () -> load(node).isPresent());
+      assertThat(load(node).orElseThrow()).matches("TEXT rps_fractional=[0-9]+[.][0-9]");
+      assertThat(get(node, "/").headers().firstValue("endpoint-load-metrics")).isEmpty();
+    }
+  }
+
+  private static Optional<String> load(Node node) throws Exception {
+    return send(HttpRequest.newBuilder(at(node.listeners().http().orElseThrow(), "/data/notes/a"))
+            .header("endpoint-load-metrics-format", "TEXT"))
+        .headers()
+        .firstValue("endpoint-load-metrics");
+  }
+
+  @Test
   void dataOutlivesTheProcessAndSeedsComeOnce() throws Exception {
     try (Node node = start()) {
       assertThat(node.awaitSeeds(LIMIT)).isTrue();

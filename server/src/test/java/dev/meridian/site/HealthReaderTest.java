@@ -40,6 +40,7 @@ class HealthReaderTest {
               us:
                 addresses: [{address: 192.0.2.2, probe: "[2001:db8::9]:8443"}]
                 health: {path: /us, status: [200, 204]}
+                capacity: 5000/s
               raw:
                 addresses: [192.0.2.3]
                 health: {probe: tcp, port: 25}
@@ -56,6 +57,8 @@ class HealthReaderTest {
     assertThat(eu.timeout()).isEqualTo(Duration.ofSeconds(2));
     assertThat(eu.down()).isEqualTo(2);
     assertThat(eu.up()).isEqualTo(2);
+    assertThat(regions.get(0).capacity()).isEmpty();
+    assertThat(regions.get(1).capacity()).hasValue(5000);
     assertThat(regions.get(0).probed())
         .isEqualTo(
             Map.of(

@@ -103,6 +103,11 @@ class RegionsTest {
           {location: [1, 2]} | has no addresses
           {location: [100, 8], addresses: 192.0.2.1} | latitude (the first of the two) is -90 to 90
           {location: [8, north], addresses: 192.0.2.1} | must be a number
+          {addresses: 192.0.2.1, capacity: 5000} | such as 5000/s
+          {addresses: 192.0.2.1, capacity: many} | such as 5000/s
+          {addresses: 192.0.2.1, capacity: 0/s} | such as 5000/s
+          {addresses: 192.0.2.1, capacity: 9/s} | add health: {probe: https}
+          {addresses: 192.0.2.1, capacity: 9/s, health: {probe: tcp, port: 1}} | add health: {probe: https}
           {adresses: 192.0.2.1} | did you mean 'addresses'?
           """)
   void mistakesInRegionsAreSaidWithTheirMend(String region, String message) throws IOException {

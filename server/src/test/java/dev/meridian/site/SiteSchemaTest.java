@@ -184,6 +184,8 @@ class SiteSchemaTest {
         "domains: a.test\nnames: {secondaries: [{key: a.key}]}",
         "domains: a.test\nnames: {secondaries: [{address: 192.0.2.53, notify: 53}]}",
         "domains: a.test\nregions: {eu: {}}",
+        "domains: a.test\nhealth: {probe: http}\n"
+            + "regions: {eu: {addresses: 192.0.2.1, capacity: 5}}",
         "domains: a.test\nregions: {EU: {addresses: 192.0.2.1}}",
         "domains: a.test\nregions: {eu: {addresses: 192.0.2.1, location: [91, 0]}}",
         "domains: a.test\nregions: {eu: {addresses: 192.0.2.1, location: [0]}}",
