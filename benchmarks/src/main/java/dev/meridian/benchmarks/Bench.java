@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.IntFunction;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 
 /**
@@ -31,7 +30,8 @@ public final class Bench {
 
       Runs Meridian and its peers in turns on this machine, on loopback and on the disk of the
       temporary folder, and writes the medians to benchmarks/RESULTS.md. Peers that are not installed
-      are left out with a word. Names: get, put, dns, import; and of three nodes beside three of
+      are left out with a word. Names: get, put, import; of the name server dns, geo (answers by
+      region), signed and million (names); and of three nodes beside three of
       etcd: cluster (writes and strong reads), spread (reads on one and on three), failover, and
       steady (elections while many write), which takes its minutes and is only run when it is named.
 
@@ -43,7 +43,9 @@ public final class Bench {
         --no-save        print only
       """;
   private static final List<String> NAMES =
-      Stream.concat(Stream.of("get", "put", "dns", "import"), ClusterBench.PARTS.stream()).toList();
+      Stream.of(List.of("get", "put"), NamesBench.PARTS, List.of("import"), ClusterBench.PARTS)
+          .flatMap(List::stream)
+          .toList();
   private static final int DOCUMENT_BYTES = 256;
   private static final int DOCUMENTS = 100_000;
 
@@ -52,6 +54,7 @@ public final class Bench {
   private final int runs;
   private final int seconds;
   private final Report report = new Report();
+  private final Turns turns;
   private final PrintStream out = System.out;
 
   private Bench(Path home, Path scratch, int runs, int seconds) {
@@ -59,6 +62,7 @@ public final class Bench {
     this.scratch = scratch;
     this.runs = runs;
     this.seconds = seconds;
+    this.turns = new Turns(runs, seconds, out);
   }
 
   /** Runs what the arguments ask for; the first is the checkout's folder. */
@@ -103,9 +107,7 @@ public final class Bench {
       if (only.contains("put")) {
         bench.put();
       }
-      if (only.contains("dns")) {
-        bench.dns();
-      }
+      bench.names(only);
       if (only.contains("import")) {
         bench.importCities();
       }
@@ -146,7 +148,7 @@ public final class Bench {
     return folder;
   }
 
-  /** A site with one open collection and one zone, and nothing else. */
+  /** A site with one open collection, and nothing else. */
   private Path site() {
     Path folder = scratch.resolve("site");
     Tools.write(
@@ -155,8 +157,6 @@ public final class Bench {
         name: Bench
         domains: [bench.example]
         rules: {read: "true", write: "true"}
-        names:
-          zoneFiles: [bench.zone]
         """);
     return folder;
   }
@@ -165,22 +165,6 @@ public final class Bench {
   private static String document() {
     String start = "{\"name\":\"Reykjavik\",\"country\":\"IS\",\"text\":\"";
     return start + "x".repeat(DOCUMENT_BYTES - start.length() - 2) + "\"}";
-  }
-
-  private void zone(Path site) {
-    StringBuilder zone =
-        new StringBuilder(
-            """
-            $TTL 300
-            @ IN SOA ns hostmaster 1 3600 600 86400 300
-            @ IN NS ns
-            ns IN A 127.0.0.1
-            @ IN A 127.0.0.1
-            """);
-    for (int i = 0; i < 1000; i++) {
-      zone.append("host").append(i).append(" IN A 192.0.2.").append(i % 250 + 1).append('\n');
-    }
-    Tools.write(site.resolve("bench.zone"), "$ORIGIN bench.example.\n" + zone);
   }
 
   // --- GET ---------------------------------------------------------------------------------------
@@ -192,7 +176,6 @@ public final class Bench {
     }
     Servers servers = servers("get");
     Path site = site();
-    zone(site);
     try (Servers.Meridian meridian = servers.meridian(site, scratch.resolve("get/data"))) {
       put(meridian.process(), "/data/bench/one", document());
       List<Series> series = new ArrayList<>();
@@ -205,18 +188,18 @@ public final class Bench {
         try (Contender nginx = servers.nginx(root)) {
           series.add(new Series("nginx, static file"));
           contenders.add(s -> Load.wrk(nginx, 32, s, List.of(), "/one"));
-          turns("GET", series, contenders);
+          turns.run("GET", series, contenders);
         }
       } else {
         report.skip("GET beside nginx (not installed)");
-        turns("GET", series, contenders);
+        turns.run("GET", series, contenders);
       }
       Series own = series.getFirst();
       String what = "GET of a 256-byte document, 32 connections";
-      own(what, own);
+      report.own(what, own);
       if (series.size() > 1) {
         Series nginx = series.get(1);
-        peer(what, own, nginx, Sample::rate, 0.6);
+        report.peer(what, own, nginx, Sample::rate, 0.6);
         double p99 = own.ratio(nginx, Sample::p99Millis);
         report.add(
             new Report.Row(
@@ -239,7 +222,6 @@ public final class Bench {
     }
     Servers servers = servers("put");
     Path site = site();
-    zone(site);
     Path script =
         Tools.write(
             scratch.resolve("put.lua"),
@@ -304,59 +286,29 @@ public final class Bench {
         report.skip("PUT beside PostgreSQL (not installed)");
       }
       // The path is long, and the JVM compiles it while all cores are busy.
-      turns("PUT", series, contenders);
+      turns.run("PUT", series, contenders);
     } finally {
       open.forEach(Contender::close);
     }
     Series own = series.getFirst();
     String what = "durable PUT of 256 bytes, 256 connections";
-    own(what, own);
+    report.own(what, own);
     for (Series other : series.subList(1, series.size())) {
       double target =
           other.contender().startsWith("Redis")
               ? 0.5
               : other.contender().endsWith("a core") ? 3 : Double.NaN;
-      peer(what, own, other, Sample::rate, target);
+      report.peer(what, own, other, Sample::rate, target);
     }
   }
 
-  // --- DNS ---------------------------------------------------------------------------------------
+  // --- Names -------------------------------------------------------------------------------------
 
-  private void dns() throws IOException {
-    if (!Tools.installed("dnsperf")) {
-      report.skip("DNS (needs dnsperf)");
-      return;
-    }
-    Servers servers = servers("dns");
-    Path site = site();
-    zone(site);
-    StringBuilder names = new StringBuilder();
-    for (int i = 0; i < 1000; i++) {
-      names.append("host").append(i * 7919 % 1000).append(".bench.example A\n");
-    }
-    Path queries = Tools.write(scratch.resolve("queries"), names.toString());
-    List<Series> series = new ArrayList<>();
-    List<IntFunction<Sample>> contenders = new ArrayList<>();
-    try (Servers.Meridian meridian = servers.meridian(site, scratch.resolve("dns/data"))) {
-      Contender names53 = meridian.process().at(meridian.dns());
-      series.add(new Series("Meridian"));
-      contenders.add(s -> Load.dnsperf(names53, s, queries));
-      if (Tools.installed("nsd")) {
-        try (Contender nsd = servers.nsd("bench.example", site.resolve("bench.zone"))) {
-          series.add(new Series("NSD"));
-          contenders.add(s -> Load.dnsperf(nsd, s, queries));
-          turns("DNS", series, contenders);
-        }
-      } else {
-        report.skip("DNS beside NSD (not installed)");
-        turns("DNS", series, contenders);
-      }
-    }
-    Series own = series.getFirst();
-    String what = "DNS over UDP, 1,000 names, A";
-    own(what, own);
-    if (series.size() > 1) {
-      peer(what, own, series.get(1), Sample::rate, 0.8);
+  private void names(Set<String> parts) throws IOException {
+    Set<String> wanted = new LinkedHashSet<>(parts);
+    wanted.retainAll(NamesBench.PARTS);
+    if (!wanted.isEmpty()) {
+      new NamesBench(home, open(scratch.resolve("names")), turns, report, out).run(wanted);
     }
   }
 
@@ -397,7 +349,7 @@ public final class Bench {
                 data.toString(),
                 "--restart"));
         double took = (System.nanoTime() - begun) / 1e9;
-        imports.add(new Sample(took, Double.NaN, Double.NaN, Double.NaN));
+        imports.add(Sample.of(took));
         out.printf(Locale.ROOT, "  imported in %.1f s%n", took);
       }
       long begun = System.nanoTime();
@@ -407,7 +359,7 @@ public final class Bench {
             Duration.ofSeconds(60),
             () -> status(meridian.process(), "/data/cities?limit=1") == 200);
         double took = (System.nanoTime() - begun) / 1e9;
-        starts.add(new Sample(took, Double.NaN, Double.NaN, Double.NaN));
+        starts.add(Sample.of(took));
         // Idle: long enough for the collector to give memory back.
         try {
           Thread.sleep(40_000);
@@ -415,7 +367,7 @@ public final class Bench {
           Thread.currentThread().interrupt();
         }
         double mebibytes = meridian.process().residentBytes() / 1048576.0;
-        resident.add(new Sample(mebibytes, Double.NaN, Double.NaN, Double.NaN));
+        resident.add(Sample.of(mebibytes));
         out.printf(Locale.ROOT, "  start %.2f s, idle %.0f MiB%n", took, mebibytes);
       }
       Tools.delete(data);
@@ -449,7 +401,6 @@ public final class Bench {
     Path folder = scratch.resolve("cluster");
     try {
       Path site = site();
-      zone(site);
       trios.add(new MeridianTrio(home, folder, site));
       if (Tools.installed("etcd")) {
         trios.add(new EtcdTrio(folder));
@@ -463,53 +414,6 @@ public final class Bench {
   }
 
   // --- What they share ---------------------------------------------------------------------------
-
-  /** Warms each contender up, then runs them in turns. */
-  private void turns(String what, List<Series> series, List<IntFunction<Sample>> contenders) {
-    for (int i = 0; i < contenders.size(); i++) {
-      warmUp(what, series.get(i).contender(), contenders.get(i));
-    }
-    for (int run = 0; run < runs; run++) {
-      for (int i = 0; i < contenders.size(); i++) {
-        Sample sample = contenders.get(i).apply(seconds);
-        series.get(i).add(sample);
-        out.printf(
-            Locale.ROOT,
-            "%s: run %d/%d, %s: %,.0f/s%n",
-            what,
-            run + 1,
-            runs,
-            series.get(i).contender(),
-            sample.rate());
-      }
-    }
-  }
-
-  private void warmUp(String what, String name, IntFunction<Sample> contender) {
-    WarmUp.until(
-        () -> {
-          double rate = contender.apply(seconds).rate();
-          out.printf(Locale.ROOT, "%s: warming up %s: %,.0f/s%n", what, name, rate);
-          return rate;
-        });
-  }
-
-  private void own(String what, Series own) {
-    report.add(new Report.Row(what, own.contender(), Report.figures(own), null, "", null));
-  }
-
-  private void peer(
-      String what, Series own, Series other, ToDoubleFunction<Sample> figure, double target) {
-    double ratio = own.ratio(other, figure);
-    report.add(
-        new Report.Row(
-            what,
-            other.contender(),
-            Report.figures(other),
-            String.format(Locale.ROOT, "%.2f", ratio),
-            Double.isNaN(target) ? "" : String.format(Locale.ROOT, "at least %.1f", target),
-            Double.isNaN(target) ? null : (Boolean) (ratio >= target)));
-  }
 
   private static void put(Contender server, String path, String json) {
     HttpRequest request =

@@ -1,6 +1,7 @@
 package dev.meridian.benchmarks;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,11 +15,13 @@ final class Contender implements AutoCloseable {
   private final String name;
   private final int port;
   private final Process process;
+  private final Path log;
 
-  private Contender(String name, int port, Process process) {
+  private Contender(String name, int port, Process process, Path log) {
     this.name = name;
     this.port = port;
     this.process = process;
+    this.log = log;
   }
 
   /** Starts a server in the foreground; its output goes to {@code log}. */
@@ -40,7 +43,7 @@ final class Contender implements AutoCloseable {
       Process started = builder.start();
       // Whatever ends the benchmark ends what it started.
       Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(started::destroyForcibly));
-      return new Contender(name, port, started);
+      return new Contender(name, port, started, log);
     } catch (IOException e) {
       throw new IllegalStateException("Cannot start " + name, e);
     }
@@ -56,7 +59,17 @@ final class Contender implements AutoCloseable {
 
   /** The same process, reached at another of its ports. */
   Contender at(int otherPort) {
-    return new Contender(name, otherPort, process);
+    return new Contender(name, otherPort, process, log);
+  }
+
+  /** The end of what it printed. */
+  String lastWords() {
+    try {
+      List<String> lines = Files.readAllLines(log, StandardCharsets.ISO_8859_1);
+      return String.join("\n", lines.subList(Math.max(0, lines.size() - 20), lines.size()));
+    } catch (IOException e) {
+      return "(no log: " + e.getMessage() + ")";
+    }
   }
 
   boolean isAlive() {
@@ -77,6 +90,22 @@ final class Contender implements AutoCloseable {
     return tree()
         .map(p -> p.info().totalCpuDuration().orElse(Duration.ZERO))
         .reduce(Duration.ZERO, Duration::plus);
+  }
+
+  /** The part of {@link #cpu} that the kernel spent on the server's behalf, from {@code /proc}. */
+  Duration kernelCpu() {
+    return tree().map(p -> kernelCpu(p.pid())).reduce(Duration.ZERO, Duration::plus);
+  }
+
+  private static Duration kernelCpu(long pid) {
+    try {
+      String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
+      // Behind the name, which may hold anything, the 13th field: in hundredths of a second.
+      String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
+      return Duration.ofMillis(10 * Long.parseLong(fields[12]));
+    } catch (IOException e) {
+      return Duration.ZERO; // it ended meanwhile
+    }
   }
 
   /** Resident memory of the whole tree in bytes, from {@code /proc}. */

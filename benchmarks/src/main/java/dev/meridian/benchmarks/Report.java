@@ -3,6 +3,7 @@ package dev.meridian.benchmarks;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +34,38 @@ final class Report {
     rows.add(row);
   }
 
+  /** Meridian's own figures. */
+  void own(String what, Series own) {
+    add(new Row(what, own.contender(), figures(own), null, "", null));
+  }
+
+  /**
+   * A peer's figures, and Meridian's ratio to them.
+   *
+   * @param figure of which the ratio is
+   * @param target what the ratio must be at least; NaN for none
+   */
+  void peer(String what, Series own, Series other, ToDoubleFunction<Sample> figure, double target) {
+    double ratio = own.ratio(other, figure);
+    add(
+        new Row(
+            what,
+            other.contender(),
+            figures(other),
+            String.format(Locale.ROOT, "%.2f", ratio),
+            Double.isNaN(target) ? "" : String.format(Locale.ROOT, "at least %.1f", target),
+            Double.isNaN(target) ? null : (Boolean) (ratio >= target)));
+  }
+
+  /**
+   * One figure.
+   *
+   * @param met null where there is no target
+   */
+  void figure(String what, String who, String figure, String target, @Nullable Boolean met) {
+    add(new Row(what, who, figure, null, target, met));
+  }
+
   void skip(String what) {
     skipped.add(what);
   }
@@ -50,6 +83,7 @@ final class Report {
     append(text, ", p50 %.2f ms", series.median(Sample::p50Millis));
     append(text, ", p99 %.2f ms", series.median(Sample::p99Millis));
     append(text, ", CPU %.1f µs", series.median(Sample::cpuMicros));
+    append(text, " (%.1f in the kernel)", series.median(Sample::kernelMicros));
     return text.toString();
   }
 

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.IntPredicate;
 
 /** How each server is configured and started: as its users would for the same promise. */
 final class Servers {
@@ -24,13 +25,14 @@ final class Servers {
     this.scratch = scratch;
   }
 
-  private static Contender started(Contender server) {
+  static Contender started(Contender server) {
     Tools.await(
         server.name(),
         START,
         () -> {
           if (!server.isAlive()) {
-            throw new IllegalStateException(server.name() + " ended at once; see its log");
+            throw new IllegalStateException(
+                server.name() + " ended at once:\n" + server.lastWords());
           }
           return Tools.accepts(server.port());
         });
@@ -47,6 +49,24 @@ final class Servers {
 
   /** Meridian with everything on, durable as always, serving {@code site}. */
   Meridian meridian(Path site, Path data) {
+    Meridian meridian = start(site, data);
+    // The operator's listener opens last, after the web tier and the name server.
+    started(meridian.process().at(meridian.admin()));
+    return meridian;
+  }
+
+  /**
+   * The same, as soon as its name server answers as wanted.
+   *
+   * @param answers asked again and again with the name server's port
+   */
+  Meridian meridianThatAnswers(Path site, Path data, IntPredicate answers) {
+    Meridian meridian = start(site, data);
+    Tools.await("Meridian's answer", Duration.ofMinutes(2), () -> answers.test(meridian.dns()));
+    return meridian;
+  }
+
+  private Meridian start(Path site, Path data) {
     int http = Tools.freePort();
     int dns = Tools.freePort();
     int admin = Tools.freePort();
@@ -74,8 +94,6 @@ final class Servers {
                 // As nginx below.
                 "--access-log",
                 "off"));
-    // The operator's listener opens last, after the web tier and the name server.
-    started(process.at(admin));
     return new Meridian(process, dns, admin, data);
   }
 
@@ -192,43 +210,7 @@ final class Servers {
         List.of("psql", "-h", "127.0.0.1", "-p", "" + server.port(), "-U", "postgres", "-qc", sql));
   }
 
-  /** NSD with one zone, one server process a core. */
-  Contender nsd(String zone, Path zoneFile) {
-    int port = Tools.freePort();
-    Path folder = scratch.resolve("nsd");
-    Path conf =
-        Tools.write(
-            folder.resolve("nsd.conf"),
-            """
-            server:
-              ip-address: 127.0.0.1@%2$d
-              server-count: %3$d
-              reuseport: yes
-              username: ""
-              chroot: ""
-              zonesdir: "%1$s"
-              pidfile: "%1$s/nsd.pid"
-              xfrdfile: "%1$s/xfrd.state"
-              zonelistfile: "%1$s/zone.list"
-              xfrdir: "%1$s"
-              rrl-ratelimit: 0
-            remote-control:
-              control-enable: no
-            zone:
-              name: "%4$s"
-              zonefile: "%5$s"
-            """
-                .formatted(
-                    folder, port, Runtime.getRuntime().availableProcessors(), zone, zoneFile));
-    return started(
-        Contender.start(
-            "NSD",
-            port,
-            folder.resolve("out.log"),
-            List.of(tool("nsd"), "-d", "-c", conf.toString())));
-  }
-
-  private static String tool(String name) {
+  static String tool(String name) {
     return Objects.requireNonNull(Tools.find(name), name).toString();
   }
 
