@@ -1,5 +1,6 @@
 package dev.meridian.dns;
 
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,102 +19,42 @@ final class Answer {
   /** Where the address begins in a record whose owner is a pointer. */
   private static final int ADDRESS_AT = 12;
 
-  private static final char[] NONE = new char[0];
-
   private final byte[] body;
-  private final char[] moving;
-  private final int flags;
-  private final int nameLength;
-  private final char answers;
-  private final char authorities;
-  private final char additionals;
-  private final char zone;
-  private final @Nullable Parts parts;
-  private final @Nullable ZoneSigner signer;
-  private final @Nullable Denial denial;
-  private final int tailoring;
-  private final int addresses;
-
-  /** Bytes of each of the addresses that {@link #shuffle} shuffles. */
-  private final int record;
+  private final AnswerForm form;
 
   /**
    * Creates it.
    *
-   * @param flags AA and the response code, as they stand in the header
-   * @param nameLength length of the question's name it was encoded for
-   * @param moving places in {@code body} of the pointers that move with the name's length
-   * @param signer signs it for clients that want signatures; null in a zone without them, and where
-   *     they are part of the answer already
-   * @param zone the number of its zone
+   * @param form all but its bytes; shared by many
    */
-  Answer(
-      byte[] body,
-      int flags,
-      int nameLength,
-      char[] moving,
-      Parts parts,
-      @Nullable ZoneSigner signer,
-      char zone) {
+  Answer(byte[] body, AnswerForm form) {
     this.body = body;
-    this.flags = flags;
-    this.nameLength = nameLength;
-    this.moving = moving.length == 0 ? NONE : moving;
-    this.answers = parts.count(Parts.ANSWER, parts.size());
-    this.authorities = parts.count(Parts.AUTHORITY, parts.size());
-    this.additionals = parts.count(Parts.ADDITIONAL, parts.size());
-    this.zone = zone;
-    this.signer = signer;
-    this.denial = null;
-    // An answer that fits the smallest message there is never needs cutting; to be signed it must
-    // be taken apart.
-    boolean small = body.length + Wire.MAX_QUESTION_END + Wire.MAX_OPT_LENGTH <= 512;
-    this.parts = small && signer == null ? null : parts;
-    this.tailoring = NOT_TAILORED;
-    this.addresses = 0;
-    this.record = 0;
-  }
-
-  private Answer(
-      Answer from, int flags, @Nullable Denial denial, int tailoring, int addresses, int record) {
-    this.body = from.body;
-    this.flags = flags;
-    this.tailoring = tailoring;
-    this.addresses = addresses;
-    this.record = record;
-    this.nameLength = from.nameLength;
-    this.moving = from.moving;
-    this.answers = from.answers;
-    this.authorities = from.authorities;
-    this.additionals = from.additionals;
-    this.zone = from.zone;
-    this.parts = from.parts;
-    this.signer = from.signer;
-    this.denial = denial;
+    this.form = form;
   }
 
   /** The same sections with another response code and AA bit. */
   Answer withFlags(int changed) {
-    return new Answer(this, changed, denial, tailoring, addresses, record);
+    return new Answer(body, form.withFlags(changed));
   }
 
   /** The same sections, and what their signed form proves not to be there. */
   Answer denying(Denial denied) {
-    return new Answer(this, flags, denied, tailoring, addresses, record);
+    return new Answer(body, form.denying(denied));
   }
 
   /** What signs it, or null if nothing has to. */
   @Nullable ZoneSigner signer() {
-    return signer;
+    return form.signer();
   }
 
   /** What its signed form proves not to be there, if anything. */
   @Nullable Denial denial() {
-    return denial;
+    return form.denial();
   }
 
   /** Its RRsets; only an answer that is to be signed knows them for sure. */
   Parts parts() {
+    Parts parts = form.parts();
     if (parts == null) {
       throw new IllegalStateException("an answer that is not to be signed is not taken apart");
     }
@@ -122,14 +63,16 @@ final class Answer {
 
   /** Length of the question's name it was encoded for. */
   int nameLength() {
-    return nameLength;
+    return form.nameLength();
   }
 
   /** The most bytes it needs after the question, signed or not. */
   int largest() {
-    if (signer == null || parts == null) {
+    Parts parts = form.parts();
+    if (form.signer() == null || parts == null) {
       return body.length;
     }
+    Denial denial = form.denial();
     int proof = denial == null ? 0 : denial.largest();
     int signed = body.length + proof + (parts.size() + 1) * AnswerWriter.SIGNATURE_ROOM;
     return Math.min(signed, AnswerWriter.MAX_BODY);
@@ -140,21 +83,21 @@ final class Answer {
    * for a client by the number.
    */
   Answer tailored(int number) {
-    return new Answer(this, flags, denial, number, addresses, record);
+    return new Answer(body, form.tailored(number));
   }
 
   /**
    * The signed form of this answer, which begins with the same records: they are shuffled as here.
    */
   Answer signedAs(Answer signed) {
-    return addresses == 0
+    return form.addresses() == 0
         ? signed
-        : new Answer(signed, signed.flags, signed.denial, NOT_TAILORED, addresses, record);
+        : new Answer(signed.body, signed.form.shuffling(form.addresses(), form.record()));
   }
 
   /** The number of its tailoring, or {@link #NOT_TAILORED} if all clients get this very one. */
   int tailoring() {
-    return tailoring;
+    return form.tailoring();
   }
 
   /**
@@ -164,12 +107,12 @@ final class Answer {
    * @param kept which records, in their order; at least one
    */
   Answer only(int[] kept) {
-    int each = body.length / answers;
+    int each = body.length / form.answers();
     byte[] some = new byte[each * kept.length];
     for (int i = 0; i < kept.length; i++) {
       System.arraycopy(body, each * kept[i], some, each * i, each);
     }
-    int movingKept = moving.length == 0 ? 0 : kept.length;
+    int movingKept = form.moving().length == 0 ? 0 : kept.length;
     char[] pointers = new char[movingKept];
     for (int i = 0; i < movingKept; i++) {
       pointers[i] = (char) (each * i);
@@ -181,13 +124,18 @@ final class Answer {
             new byte[] {Parts.ANSWER},
             new boolean[] {false},
             1);
+    AnswerForm fewer =
+        AnswerForm.of(
+            some.length,
+            form.flags(),
+            form.nameLength(),
+            pointers,
+            whole,
+            form.signer(),
+            form.zone());
+    Denial denial = form.denial();
     return new Answer(
-        new Answer(some, flags, nameLength, pointers, whole, signer, zone),
-        flags,
-        denial,
-        NOT_TAILORED,
-        kept.length,
-        each);
+        some, (denial == null ? fewer : fewer.denying(denial)).shuffling(kept.length, each));
   }
 
   /**
@@ -198,6 +146,8 @@ final class Answer {
    * @param at where it begins in {@code out}
    */
   void shuffle(byte[] out, int at, Client client) {
+    int addresses = form.addresses();
+    int record = form.record();
     if (addresses < 2) {
       return;
     }
@@ -216,12 +166,12 @@ final class Answer {
 
   /** The number of its zone, as {@link Roster#zones} has it; of a signed form it means nothing. */
   int zone() {
-    return zone;
+    return form.zone();
   }
 
   /** AA and the response code. */
   int flags() {
-    return flags;
+    return form.flags();
   }
 
   /** Bytes it needs after the question. */
@@ -241,9 +191,10 @@ final class Answer {
    */
   int write(byte[] out, int message, int questionEnd, int limit) {
     int length = body.length;
-    int an = answers;
-    int ns = authorities;
-    int ar = additionals;
+    int an = form.answers();
+    int ns = form.authorities();
+    int ar = form.additionals();
+    Parts parts = form.parts();
     if (questionEnd + length > limit && parts != null) {
       int kept = parts.fitting(limit - questionEnd);
       length = parts.end(kept);
@@ -259,9 +210,9 @@ final class Answer {
     Wire.putShort(out, message + 10, ar);
     int at = message + questionEnd;
     System.arraycopy(body, 0, out, at, length);
-    int shift = questionEnd - Wire.HEADER_LENGTH - Wire.TYPE_AND_CLASS - nameLength;
+    int shift = questionEnd - Wire.HEADER_LENGTH - Wire.TYPE_AND_CLASS - form.nameLength();
     if (shift != 0) {
-      for (char pointer : moving) {
+      for (char pointer : form.moving()) {
         if (pointer >= length) {
           break;
         }
@@ -298,6 +249,21 @@ final class Answer {
       this.sections = sections;
       this.unsigned = unsigned;
       this.firstUseful = firstUseful;
+    }
+
+    /** Whether these are the first {@code size} of what the arrays hold. */
+    boolean are(
+        int[] otherEnds,
+        char[] otherRecords,
+        byte[] otherSections,
+        boolean[] otherUnsigned,
+        int size,
+        int useful) {
+      return firstUseful == useful
+          && Arrays.equals(ends, 0, ends.length, otherEnds, 0, size)
+          && Arrays.equals(records, 0, ends.length, otherRecords, 0, size)
+          && Arrays.equals(sections, 0, ends.length, otherSections, 0, size)
+          && Arrays.equals(unsigned, 0, ends.length, otherUnsigned, 0, size);
     }
 
     int size() {

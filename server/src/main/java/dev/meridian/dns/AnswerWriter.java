@@ -30,7 +30,14 @@ final class AnswerWriter {
    */
   static final int SIGNATURE_ROOM = 12 + 18 + WireName.MAX_LENGTH + SigningKey.SIGNATURE_BYTES;
 
+  /** Two to the power of it are kept; a zone that has more of them shares some. */
+  private static final int FORM_BITS = 10;
+
   private byte[] message = new byte[4096];
+
+  /** By their hash, the last ones; empty if none are kept. */
+  private final @Nullable AnswerForm[] forms;
+
   private final int[] targets = new int[MAX_TARGETS];
   private final int[] ends = new int[MAX_SETS];
   private final char[] records = new char[MAX_SETS];
@@ -47,6 +54,20 @@ final class AnswerWriter {
   private int movingCount;
   private int sets;
   private int firstUseful;
+
+  private AnswerWriter(int forms) {
+    this.forms = new @Nullable AnswerForm[forms];
+  }
+
+  /** For a few answers. */
+  AnswerWriter() {
+    this(0);
+  }
+
+  /** For as many answers as there may be, which share what is the same in them. */
+  static AnswerWriter forMany() {
+    return new AnswerWriter(1 << FORM_BITS);
+  }
 
   /** What shall sign the answers from here on; null for nothing. */
   void signedBy(@Nullable ZoneSigner by) {
@@ -173,8 +194,60 @@ final class AnswerWriter {
 
   /** The answer, with AA and the response code as {@code flags}. */
   Answer finish(int flags) {
-    return new Answer(
-        Arrays.copyOfRange(message, start, length),
+    return new Answer(Arrays.copyOfRange(message, start, length), form(flags));
+  }
+
+  /** The same form from an answer before, if it was kept. */
+  private AnswerForm form(int flags) {
+    if (forms.length == 0) {
+      return newForm(flags);
+    }
+    int hash = (flags * 31 + question.length()) * 31 + sets;
+    for (int i = 0; i < movingCount; i++) {
+      hash = hash * 31 + moving[i];
+    }
+    if (AnswerForm.needsParts(length(), signer)) {
+      hash = hash * 31 + length();
+    }
+    int slot = hash * 0x9E3779B1 >>> (Integer.SIZE - FORM_BITS);
+    AnswerForm known = forms[slot];
+    if (known == null || !isLike(known, flags)) {
+      known = newForm(flags);
+      forms[slot] = known;
+    }
+    return known;
+  }
+
+  private boolean isLike(AnswerForm form, int flags) {
+    if (form.flags() != flags
+        || form.nameLength() != question.length()
+        || form.signer() != signer
+        || form.zone() != zone
+        || !Arrays.equals(form.moving(), 0, form.moving().length, moving, 0, movingCount)) {
+      return false;
+    }
+    Answer.Parts parts = form.parts();
+    if (AnswerForm.needsParts(length(), signer)) {
+      int useful = Math.min(firstUseful, sets);
+      return parts != null && parts.are(ends, records, sections, unsigned, sets, useful);
+    }
+    return parts == null
+        && form.answers() == count(Answer.Parts.ANSWER)
+        && form.authorities() == count(Answer.Parts.AUTHORITY)
+        && form.additionals() == count(Answer.Parts.ADDITIONAL);
+  }
+
+  private int count(int section) {
+    int count = 0;
+    for (int i = 0; i < sets; i++) {
+      count += sections[i] == section ? records[i] : 0;
+    }
+    return count;
+  }
+
+  private AnswerForm newForm(int flags) {
+    return AnswerForm.of(
+        length(),
         flags,
         question.length(),
         Arrays.copyOf(moving, movingCount),

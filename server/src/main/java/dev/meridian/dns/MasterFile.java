@@ -41,9 +41,11 @@ final class MasterFile {
   private final String file;
   private final int depth;
   private final Consumer<ZoneRecord> out;
+  private final PlainLine plain = new PlainLine();
   private Name origin;
+  private WireName wireOrigin;
   private long defaultTtl;
-  private @Nullable Name owner;
+  private @Nullable WireName owner;
 
   private MasterFile(
       Path folder, String file, int depth, Name origin, long defaultTtl, Consumer<ZoneRecord> out) {
@@ -51,6 +53,7 @@ final class MasterFile {
     this.file = file;
     this.depth = depth;
     this.origin = origin;
+    this.wireOrigin = WireName.of(origin);
     this.defaultTtl = defaultTtl;
     this.out = out;
   }
@@ -78,31 +81,6 @@ final class MasterFile {
     }
   }
 
-  /**
-   * An IPv4 address in its plain form, which most records of large zones are; null for all that the
-   * library shall have a look at.
-   */
-  private static byte @Nullable [] ipv4(String data) {
-    byte[] address = new byte[4];
-    int part = 0;
-    int number = -1;
-    for (int i = 0; i <= data.length(); i++) {
-      char c = i < data.length() ? data.charAt(i) : '.';
-      if (c >= '0' && c <= '9' && number != 0) {
-        number = Math.max(number, 0) * 10 + c - '0';
-      } else if (c == '.' && number >= 0 && part < 4) {
-        address[part++] = (byte) number;
-        number = -1;
-      } else {
-        return null;
-      }
-      if (number > 255) {
-        return null;
-      }
-    }
-    return part == 4 ? address : null;
-  }
-
   /** The library's own buffer for each record would have 8 KiB, and a zone has millions. */
   private static Tokenizer tokens(String data) {
     byte[] bytes = data.getBytes(StandardCharsets.UTF_8);
@@ -116,7 +94,7 @@ final class MasterFile {
    * @throws ZoneException if the type does not exist, may not be written or the data does not fit
    */
   static ZoneRecord record(
-      Name owner, String type, long ttl, String data, Name origin, Place place) {
+      WireName owner, String type, long ttl, String data, Name origin, Place place) {
     int number = Type.value(type.toUpperCase(Locale.ROOT));
     if (number < 0) {
       throw new ZoneException(
@@ -138,17 +116,13 @@ final class MasterFile {
       throw new ZoneException(
           place, "a TTL is 0 to " + Integer.MAX_VALUE + " seconds; it was " + ttl + ".");
     }
-    byte[] address = number == Type.A ? ipv4(data) : null;
-    if (address != null) {
-      return new ZoneRecord(WireName.of(owner), number, ttl, address, place);
-    }
     try {
-      Record record = Record.fromString(owner, number, DClass.IN, ttl, tokens(data), origin);
+      // Whose the data is makes no difference to it.
+      Record record = Record.fromString(Name.root, number, DClass.IN, ttl, tokens(data), origin);
       byte[] wire = record.toWire(org.xbill.DNS.Section.ANSWER);
-      int header = owner.length() + 10;
-      byte[] rdata = java.util.Arrays.copyOfRange(wire, header, wire.length);
+      byte[] rdata = java.util.Arrays.copyOfRange(wire, Name.root.length() + 10, wire.length);
       checkNames(number, rdata, place);
-      return new ZoneRecord(WireName.of(owner), number, ttl, rdata, place);
+      return new ZoneRecord(owner, number, ttl, rdata, place);
     } catch (IOException | RuntimeException e) {
       if (e instanceof ZoneException zone) {
         throw zone;
@@ -245,11 +219,17 @@ final class MasterFile {
     int line = 0;
     Entry entry = new Entry();
     for (String text = lines.readLine(); text != null; text = lines.readLine()) {
-      line++;
+      Place place = place(++line);
       if (entry.parentheses == 0) {
+        ZoneRecord record = plain.read(text, place, wireOrigin, owner, defaultTtl);
+        if (record != null) {
+          owner = record.owner();
+          out.accept(record);
+          continue;
+        }
         entry.begin(line, text);
       }
-      entry.add(text, place(line));
+      entry.add(text, place);
       if (entry.parentheses == 0) {
         take(entry);
       }
@@ -275,9 +255,9 @@ final class MasterFile {
     }
     int at = 0;
     if (!entry.indented) {
-      owner = name(words.get(at++), place);
+      owner = WireName.of(name(words.get(at++), place));
     }
-    Name current = owner;
+    WireName current = owner;
     if (current == null) {
       throw new ZoneException(place, "the first record needs a name; '@' is " + origin + ".");
     }
@@ -309,6 +289,7 @@ final class MasterFile {
     int arguments = words.size() - 1;
     if (directive.equals("$ORIGIN") && arguments == 1) {
       origin = name(words.get(1), place);
+      wireOrigin = WireName.of(origin);
     } else if (directive.equals("$TTL") && arguments == 1) {
       defaultTtl = ttl(words.get(1), place);
     } else if (directive.equals("$INCLUDE") && (arguments == 1 || arguments == 2)) {

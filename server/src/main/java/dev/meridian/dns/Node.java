@@ -39,6 +39,7 @@ final class Node {
       Answer any,
       @Nullable Node wildcard,
       Answer below) {
+    // Of its own: shared ones would keep the memory of the zone's records from being given back.
     this.name = name.lowerCased();
     this.hash = name.hashCode();
     this.types = types;

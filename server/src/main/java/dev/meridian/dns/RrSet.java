@@ -7,50 +7,91 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.Type;
 
-/** The records of one name and type (RFC 2181, section 5). Built by one thread. */
+/**
+ * The records of one name and type (RFC 2181, section 5). A zone may have millions, of which nearly
+ * all have one record, so what others have besides is apart. Built by one thread.
+ */
 final class RrSet {
+  private static final int[] NO_REGIONS = {};
+
   private final WireName owner;
-  private final int type;
-  private final ZoneException.Place place;
-  private final List<byte[]> rdata = new ArrayList<>(1);
-  private long ttl;
-  private @Nullable RegionSet choice;
-  private int[] regions = {};
+  private final char type;
+  private final String file;
+  private final int line;
+  private int ttl;
+  private byte[] first;
+  private @Nullable More more;
+  private @Nullable RrSet next;
+
+  /** What few sets have. */
+  private static final class More {
+    /** All records, if there are others than the first. */
+    private @Nullable List<byte[]> rdata;
+
+    private @Nullable RegionSet choice;
+    private int[] regions = NO_REGIONS;
+  }
 
   RrSet(ZoneRecord first) {
     owner = first.owner();
-    type = first.type();
-    place = first.place();
-    ttl = first.ttl();
-    rdata.add(first.rdata());
+    type = (char) first.type();
+    file = first.place().file();
+    line = first.place().line();
+    ttl = (int) first.ttl();
+    this.first = first.rdata();
+  }
+
+  /** The next set of the same name in a {@link NameTable}, or null. */
+  @Nullable RrSet next() {
+    return next;
+  }
+
+  /** For {@link NameTable}. */
+  void next(RrSet set) {
+    next = set;
+  }
+
+  private More more() {
+    if (more == null) {
+      more = new More();
+    }
+    return more;
   }
 
   /** Adds a record; one that is there already changes nothing (RFC 2181, section 5). */
   void add(ZoneRecord record) {
     // One set has one TTL (RFC 2181, section 5.2): the smallest keeps every promise made.
-    ttl = Math.min(ttl, record.ttl());
-    for (byte[] known : rdata) {
-      if (Arrays.equals(known, record.rdata())) {
+    ttl = (int) Math.min(ttl, record.ttl());
+    List<byte[]> known = rdata();
+    for (byte[] data : known) {
+      if (Arrays.equals(data, record.rdata())) {
         return;
       }
     }
-    rdata.add(record.rdata());
+    if (known.size() == 1) {
+      known = new ArrayList<>(known);
+      more().rdata = known;
+    }
+    known.add(record.rdata());
   }
 
   /** Puts other data in the place of all. */
   void replace(byte[] data) {
-    rdata.clear();
-    rdata.add(data);
+    first = data;
+    if (more != null) {
+      more.rdata = null;
+    }
   }
 
   /** Whether the records are the same, down to the case of their owner, in whatever order. */
   boolean isSame(RrSet other) {
+    List<byte[]> others = other.rdata();
     return type == other.type
         && ttl == other.ttl
-        && rdata.size() == other.rdata.size()
+        && rdata().size() == others.size()
         && Arrays.equals(owner.wire(), other.owner.wire())
-        && rdata.stream()
-            .allMatch(one -> other.rdata.stream().anyMatch(two -> Arrays.equals(one, two)));
+        && rdata().stream()
+            .allMatch(one -> others.stream().anyMatch(two -> Arrays.equals(one, two)));
   }
 
   /**
@@ -60,18 +101,18 @@ final class RrSet {
    * @param ofRecords the number of the region of each record
    */
   void chooseBy(RegionSet set, int[] ofRecords) {
-    choice = set;
-    regions = ofRecords;
+    more().choice = set;
+    more().regions = ofRecords;
   }
 
   /** How regions are chosen, or null if every client gets all records. */
   @Nullable RegionSet choice() {
-    return choice;
+    return more == null ? null : more.choice;
   }
 
   /** The number of the region of each record, where regions are chosen. */
   int[] regions() {
-    return regions;
+    return more == null ? NO_REGIONS : more.regions;
   }
 
   WireName owner() {
@@ -87,11 +128,11 @@ final class RrSet {
   }
 
   ZoneException.Place place() {
-    return place;
+    return new ZoneException.Place(file, line);
   }
 
   List<byte[]> rdata() {
-    return rdata;
+    return more == null || more.rdata == null ? List.of(first) : more.rdata;
   }
 
   /**
@@ -109,6 +150,7 @@ final class RrSet {
     if (at < 0) {
       return List.of();
     }
+    List<byte[]> rdata = rdata();
     List<WireName> targets = new ArrayList<>(rdata.size());
     for (byte[] data : rdata) {
       targets.add(WireName.of(data, at));

@@ -19,6 +19,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -98,38 +99,78 @@ final class SiteZones {
 
   private void readFiles() {
     for (Path file : site.names().zoneFiles()) {
-      List<ZoneRecord> read = new ArrayList<>();
+      FileRecords read = new FileRecords();
       MasterFile.read(
           site.folder(), file, origin(file), site.names().ttl().toSeconds(), counted(read));
-      Optional<ZoneRecord> soa = read.stream().filter(r -> r.type() == Type.SOA).findFirst();
-      if (soa.isEmpty()) {
-        loose.addAll(read);
-        continue;
+      read.end();
+    }
+  }
+
+  /**
+   * Takes the records of a file: from its SOA on straight to its zone, as there may be millions.
+   */
+  private final class FileRecords implements Consumer<ZoneRecord> {
+    private final List<ZoneRecord> before = new ArrayList<>();
+
+    /** Looked at last: of a file that includes itself, it shall be said that it does. */
+    private final List<ZoneRecord> otherSoas = new ArrayList<>();
+
+    private @Nullable ZoneContents zone;
+
+    @Override
+    public void accept(ZoneRecord record) {
+      if (zone != null && record.type() == Type.SOA) {
+        otherSoas.add(record);
+        return;
+      } else if (zone != null) {
+        zone.add(record);
+        return;
       }
-      WireName apex = soa.get().owner();
-      ZoneContents zone = new ZoneContents(apex);
-      ZoneContents other = zones.putIfAbsent(apex, zone);
+      before.add(record);
+      if (record.type() == Type.SOA) {
+        ZoneContents begun = begin(record);
+        before.forEach(begun::add);
+        before.clear();
+        zone = begun;
+      }
+    }
+
+    private ZoneContents begin(ZoneRecord soa) {
+      ZoneContents begun = new ZoneContents(soa.owner());
+      ZoneContents other = zones.putIfAbsent(soa.owner(), begun);
       if (other != null) {
         throw new ZoneException(
-            soa.get().place(),
-            "the zone '" + apex + "' is already at " + other.place() + "; a zone has one SOA.");
+            soa.place(),
+            "the zone '"
+                + soa.owner()
+                + "' is already at "
+                + other.place()
+                + "; a zone has one SOA.");
       }
-      read.forEach(zone::add);
-      if (zone.find(apex, Type.NS) == null) {
+      return begun;
+    }
+
+    void end() {
+      if (zone == null) {
+        loose.addAll(before);
+        return;
+      }
+      otherSoas.forEach(zone::add);
+      if (zone.find(zone.apex(), Type.NS) == null) {
         throw new ZoneException(
-            soa.get().place(),
-            "the zone '" + apex + "' names no name server; add '@ NS' and its name.");
+            zone.place(),
+            "the zone '" + zone.apex() + "' names no name server; add '@ NS' and its name.");
       }
     }
   }
 
-  private java.util.function.Consumer<ZoneRecord> counted(List<ZoneRecord> into) {
+  private Consumer<ZoneRecord> counted(Consumer<ZoneRecord> into) {
     return record -> {
       if (++records > MAX_RECORDS) {
         throw new ZoneException(
             record.place(), "a site has at most " + MAX_RECORDS + " records; write fewer.");
       }
-      into.add(record);
+      into.accept(record);
     };
   }
 
@@ -178,12 +219,13 @@ final class SiteZones {
     for (Names.NameRecord written : site.names().records()) {
       Place place = new Place("site.yaml", written.line());
       Name owner = name(written.name(), place);
-      ZoneContents zone = zoneOf(WireName.of(owner));
+      WireName wire = WireName.of(owner);
+      ZoneContents zone = zoneOf(wire);
       Name origin = zone == null ? owner : name(zone.apex().toString(), place);
-      counted(loose)
+      counted(loose::add)
           .accept(
               MasterFile.record(
-                  owner,
+                  wire,
                   written.type(),
                   written.ttl().orElse(site.names().ttl()).toSeconds(),
                   written.data(),
@@ -327,6 +369,9 @@ final class SiteZones {
   }
 
   private void warnOfUnreachable(ZoneContents zone) {
+    if (!zone.hasCuts()) {
+      return;
+    }
     for (Map.Entry<WireName, List<RrSet>> entry : zone.names().entrySet()) {
       WireName cut = zone.cutAbove(entry.getKey());
       if (cut == null) {

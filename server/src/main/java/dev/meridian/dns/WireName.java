@@ -55,6 +55,11 @@ final class WireName {
     return new WireName(name.toWire());
   }
 
+  /** The name whose well-formed wire form, and nothing else, is in {@code wire}; it is kept. */
+  static WireName ofWire(byte[] wire) {
+    return new WireName(wire);
+  }
+
   /** Reads a name from uncompressed wire form that is known to be well formed. */
   static WireName of(byte[] bytes, int at) {
     return new WireName(Arrays.copyOfRange(bytes, at, at + lengthAt(bytes, at)));

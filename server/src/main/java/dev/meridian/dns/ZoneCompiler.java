@@ -25,11 +25,15 @@ final class ZoneCompiler {
   /** Most names whose addresses are added to one answer. */
   private static final int MAX_ADDITIONAL_NAMES = 16;
 
+  /** Of more types, there are so many combinations that it does not pay to look for them. */
+  private static final int MAX_SHARED = 2;
+
   private static final Answer[] NO_ANSWERS = {};
   private static final char[] NO_TYPES = {};
 
-  private final AnswerWriter writer = new AnswerWriter();
+  private final AnswerWriter writer = AnswerWriter.forMany();
   private final List<Tailoring> tailorings = new ArrayList<>();
+  private final Map<String, char[]> known = new HashMap<>();
 
   /** What compiling keeps about one zone while it does. */
   private final class Zone {
@@ -200,11 +204,9 @@ final class ZoneCompiler {
     if (alias != null) {
       return alias(zone, name, question, alias, wildcard);
     }
-    List<RrSet> served = new ArrayList<>(sets);
     int extra = signer == null ? 0 : 1;
-    if (signer != null) {
-      served.removeIf(set -> set.type() == Type.DS);
-    }
+    List<RrSet> served =
+        signer == null ? sets : sets.stream().filter(set -> set.type() != Type.DS).toList();
     char[] types = new char[served.size() + extra];
     Answer[] answers = new Answer[types.length];
     Answer noData = zone.noData(served);
@@ -221,7 +223,12 @@ final class ZoneCompiler {
       types[served.size()] = Type.DS;
       answers[served.size()] = signer;
     }
-    return new Node(name, types, answers, noData, any, wildcard, zone.noName);
+    return new Node(name, shared(types), answers, noData, any, wildcard, zone.noName);
+  }
+
+  /** Names have the same few types, mostly. */
+  private char[] shared(char[] types) {
+    return types.length > MAX_SHARED ? types : known.computeIfAbsent(new String(types), _ -> types);
   }
 
   /** A CNAME owner: its answer to each type is the chain and what is at its end. */
@@ -280,7 +287,7 @@ final class ZoneCompiler {
       beginChain(question, synthesised, chain, owners);
       if (set.choice() == null) {
         writer.add(Answer.Parts.ANSWER, set, linkOwner, set.ttl());
-        addAdditional(zone, List.of(set), Set.of());
+        addAdditional(zone, set, Set.of());
       }
       // Otherwise the chain ends before what depends on the client: a resolver keeps an answer as a
       // whole for one network, and the chain is for all (RFC 7871, section 7.2.1).
@@ -307,7 +314,7 @@ final class ZoneCompiler {
       otherwise = otherwise.denying(denial);
     }
     return new Node(
-        name, types, answers.toArray(NO_ANSWERS), otherwise, only, wildcard, zone.noName);
+        name, shared(types), answers.toArray(NO_ANSWERS), otherwise, only, wildcard, zone.noName);
   }
 
   private Answer chain(
@@ -341,7 +348,7 @@ final class ZoneCompiler {
   private Answer positive(Zone zone, WireName question, boolean synthesised, RrSet set) {
     writer.begin(question, synthesised);
     writer.add(Answer.Parts.ANSWER, set);
-    addAdditional(zone, List.of(set), Set.of());
+    addAdditional(zone, set, Set.of());
     Answer answer = writer.finish(Wire.AA);
     RegionSet choice = set.choice();
     if (choice == null) {
@@ -400,7 +407,7 @@ final class ZoneCompiler {
     for (WireName server : glue) {
       addAddresses(zone, server);
     }
-    addAdditional(zone, List.of(servers), glue);
+    addAdditional(zone, servers, glue);
   }
 
   /** RFC 2308, sections 3 and 5: the SOA, with the time a negative answer may be kept. */
@@ -411,16 +418,16 @@ final class ZoneCompiler {
         Answer.Parts.AUTHORITY, zone.soa, zone.soa.owner(), Math.min(zone.soa.ttl(), minimum));
   }
 
-  private void addAdditional(Zone zone, List<RrSet> from, Set<WireName> already) {
+  private void addAdditional(Zone zone, RrSet from, Set<WireName> already) {
     writer.usefulFromHere();
+    List<WireName> targets = from.targets();
+    if (targets.isEmpty() || from.type() == Type.CNAME || from.type() == Type.PTR) {
+      return;
+    }
     Set<WireName> names = new LinkedHashSet<>();
-    for (RrSet set : from) {
-      if (set.type() != Type.CNAME && set.type() != Type.PTR) {
-        for (WireName target : set.targets()) {
-          if (names.size() < MAX_ADDITIONAL_NAMES && !already.contains(target)) {
-            names.add(target);
-          }
-        }
+    for (WireName target : targets) {
+      if (names.size() < MAX_ADDITIONAL_NAMES && !already.contains(target)) {
+        names.add(target);
       }
     }
     for (WireName name : names) {

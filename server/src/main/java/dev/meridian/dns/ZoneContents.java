@@ -1,8 +1,6 @@
 package dev.meridian.dns;
 
 import dev.meridian.dns.ZoneException.Place;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +11,7 @@ import org.xbill.DNS.Type;
 /** The records of one zone, by name, and the rules they must keep. Built by one thread. */
 final class ZoneContents {
   private final WireName apex;
-  private final Map<WireName, List<RrSet>> names = new HashMap<>();
+  private final NameTable names = new NameTable();
   private final Set<WireName> cuts = new HashSet<>();
   private boolean wildcards;
 
@@ -47,10 +45,10 @@ final class ZoneContents {
               + apex
               + "'; a name that does not end in a dot is relative to $ORIGIN.");
     }
-    List<RrSet> sets = names.computeIfAbsent(record.owner(), _ -> new ArrayList<>(2));
-    RrSet set = find(sets, record.type());
+    RrSet set = find(record.owner(), record.type());
     if (set == null) {
-      sets.add(new RrSet(record));
+      boolean known = names.add(new RrSet(record));
+      wildcards |= !known && record.owner().isWildcard();
     } else if (record.type() == Type.SOA) {
       throw new ZoneException(
           record.place(),
@@ -61,7 +59,6 @@ final class ZoneContents {
     if (record.type() == Type.NS && !record.owner().equals(apex)) {
       cuts.add(record.owner());
     }
-    wildcards |= record.owner().isWildcard();
   }
 
   /** Whether any name is a wildcard, also one that only has names below it. */
@@ -94,8 +91,12 @@ final class ZoneContents {
   }
 
   @Nullable RrSet find(WireName name, int type) {
-    List<RrSet> sets = names.get(name);
-    return sets == null ? null : find(sets, type);
+    for (RrSet set = names.first(name); set != null; set = set.next()) {
+      if (set.type() == type) {
+        return set;
+      }
+    }
+    return null;
   }
 
   static @Nullable RrSet find(List<RrSet> sets, int type) {
@@ -105,6 +106,11 @@ final class ZoneContents {
       }
     }
     return null;
+  }
+
+  /** Whether any name below the apex is delegated. */
+  boolean hasCuts() {
+    return !cuts.isEmpty();
   }
 
   /** The delegation that {@code name} is at or below, or null. */
@@ -133,15 +139,19 @@ final class ZoneContents {
    * @throws ZoneException for what no client could be answered rightly from
    */
   void complete() {
-    for (WireName name : List.copyOf(names.keySet())) {
-      for (WireName above = name; !above.equals(apex); ) {
+    Set<WireName> empty = new HashSet<>();
+    for (WireName name : names.keySet()) {
+      // Of most names the one above is the apex, which is there.
+      for (WireName above = name; above.length() - above.wire()[0] - 1 > apex.length(); ) {
         above = above.parent();
-        if (names.putIfAbsent(above, List.of()) != null) {
+        if (names.containsKey(above) || !empty.add(above)) {
           break;
         }
         wildcards |= above.isWildcard();
       }
     }
+    empty.forEach(names::addEmpty);
+    names.addEmpty(apex);
     for (Map.Entry<WireName, List<RrSet>> entry : names.entrySet()) {
       check(entry.getKey(), entry.getValue());
     }

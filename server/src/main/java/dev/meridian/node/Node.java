@@ -304,8 +304,10 @@ public final class Node implements AutoCloseable {
                     opened(
                         NameServer.start(
                             address,
-                            Zones.after(Serials.in(options.data().resolve("names")))
-                                .next(site.current(), listeners.http(), signing),
+                            HeapRoom.load(
+                                () ->
+                                    Zones.after(Serials.in(options.data().resolve("names")))
+                                        .next(site.current(), listeners.http(), signing)),
                             metrics)));
     started.ifPresent(server -> conduct(server, site.current()));
     listeners.dnsTls().ifPresent(address -> listenTls(started, address));
@@ -406,7 +408,9 @@ public final class Node implements AutoCloseable {
   private void serveNames(NameServer server, Site now) {
     synchronized (namesLock) {
       try {
-        serve(server, server.zones().next(now, listeners.http(), signing));
+        serve(
+            server,
+            HeapRoom.load(() -> server.zones().next(now, listeners.http(), signing)));
       } catch (InvalidInputException | UncheckedIOException e) {
         namesProblem = e.getMessage();
         LOG.error("The old zones stay in use: {}", e.getMessage());
@@ -492,7 +496,7 @@ public final class Node implements AutoCloseable {
   }
 
   private Zones nextZones(NameServer server) {
-    return server.zones().next(site.current(), listeners.http(), signing);
+    return HeapRoom.load(() -> server.zones().next(site.current(), listeners.http(), signing));
   }
 
   private static List<IndexDefinition> indexes(Site site) {
