@@ -408,9 +408,7 @@ public final class Node implements AutoCloseable {
   private void serveNames(NameServer server, Site now) {
     synchronized (namesLock) {
       try {
-        serve(
-            server,
-            HeapRoom.load(() -> server.zones().next(now, listeners.http(), signing)));
+        serve(server, HeapRoom.load(() -> server.zones().next(now, listeners.http(), signing)));
       } catch (InvalidInputException | UncheckedIOException e) {
         namesProblem = e.getMessage();
         LOG.error("The old zones stay in use: {}", e.getMessage());
