@@ -54,6 +54,9 @@ final class HeapRoom {
       HotSpotDiagnosticMXBean machine =
           ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
       try {
+        if (!Boolean.parseBoolean(machine.getVMOption("ExplicitGCInvokesConcurrent").getValue())) {
+          return; // Started otherwise than by the launcher: all would have to wait.
+        }
         String least = machine.getVMOption("MinHeapFreeRatio").getValue();
         String most = machine.getVMOption("MaxHeapFreeRatio").getValue();
         try {
