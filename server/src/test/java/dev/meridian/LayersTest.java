@@ -32,6 +32,8 @@ class LayersTest {
         .definedBy("dev.meridian.web..")
         .layer("dns")
         .definedBy("dev.meridian.dns..")
+        .layer("session")
+        .definedBy("dev.meridian.session..")
         .layer("shard")
         .definedBy("dev.meridian.shard..")
         .layer("replica")
@@ -64,6 +66,8 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("cli", "node")
         .whereLayer("dns")
         .mayOnlyBeAccessedByLayers("cli", "node")
+        .whereLayer("session")
+        .mayOnlyBeAccessedByLayers("cli", "node", "web")
         .whereLayer("shard")
         .mayOnlyBeAccessedByLayers("cli", "node")
         .whereLayer("replica")
@@ -71,7 +75,7 @@ class LayersTest {
         .whereLayer("peer")
         .mayOnlyBeAccessedByLayers("cli", "node", "shard", "replica")
         .whereLayer("store")
-        .mayOnlyBeAccessedByLayers("cli", "node", "web", "shard", "replica")
+        .mayOnlyBeAccessedByLayers("cli", "node", "web", "session", "shard", "replica")
         .whereLayer("health")
         .mayOnlyBeAccessedByLayers("node", "web")
         .whereLayer("site")
@@ -82,8 +86,8 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("dns", "peer")
         .whereLayer("document")
         .mayOnlyBeAccessedByLayers(
-            "cli", "torture", "node", "web", "dns", "shard", "replica", "peer", "store", "site",
-            "geo", "files", "health")
+            "cli", "torture", "node", "web", "dns", "session", "shard", "replica", "peer", "store",
+            "site", "geo", "files", "health")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")
         .check(CLASSES);

@@ -54,6 +54,7 @@ public final class Meridian implements Runnable {
           RestoreCommand.class,
           RecoverCommand.class,
           KeyCommand.class,
+          SessionsCommand.class,
           DnsCommand.class,
           GeoCommand.class,
           RegionCommand.class,

@@ -77,6 +77,18 @@ final class StatusCommand implements Callable<Integer> {
     if (status.path("asked").isObject()) {
       facts.row("queries", DnsTopCommand.inShort(status.path("asked")));
     }
+    JsonNode sessions = status.path("sessions");
+    if (sessions.path("loaded").asLong(0) + sessions.path("created").asLong(0) > 0) {
+      long refused = 0;
+      for (JsonNode count : sessions.path("refused")) {
+        refused += count.asLong(0);
+      }
+      facts.row(
+          "sessions",
+          "%,d made, %,d found, %,d refused here"
+              .formatted(
+                  sessions.path("created").asLong(0), sessions.path("loaded").asLong(0), refused));
+    }
     if (status.path("geo").isObject()) {
       facts.row("places", places(status.path("geo")));
     }

@@ -11,6 +11,7 @@ import dev.meridian.geo.Prefix;
 import dev.meridian.peer.PeerClient;
 import dev.meridian.replica.ReplicaOptions;
 import dev.meridian.replica.ReplicatedStore;
+import dev.meridian.session.Sessions;
 import dev.meridian.shard.Cluster;
 import dev.meridian.shard.ClusterOptions;
 import dev.meridian.shard.Formats;
@@ -54,6 +55,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -498,10 +500,12 @@ public final class Node implements AutoCloseable {
   }
 
   private static List<IndexDefinition> indexes(Site site) {
-    return site.collections().values().stream().flatMap(Node::indexes).toList();
+    return Stream.concat(
+            site.collections().values().stream().flatMap(Node::indexes), Stream.of(Sessions.INDEX))
+        .toList();
   }
 
-  private static java.util.stream.Stream<IndexDefinition> indexes(CollectionSettings settings) {
+  private static Stream<IndexDefinition> indexes(CollectionSettings settings) {
     return settings.indexes().stream()
         .map(
             fields ->
@@ -563,6 +567,7 @@ public final class Node implements AutoCloseable {
           listeners(),
           cluster.status(),
           seeding.progress(),
+          access.sessions().counts().json(),
           notReady());
     }
 

@@ -38,6 +38,7 @@ final class StatusReport {
       Listeners listeners,
       Cluster.Status cluster,
       Seeding.Progress seeding,
+      Json sessions,
       Optional<String> notReady) {
     Members report = new Members();
     report.put("ready", notReady.isEmpty());
@@ -97,6 +98,8 @@ final class StatusReport {
     shard.put("clockLeadMillis", replica.clockLeadMillis());
     shard.put("diskFreeBytes", replica.diskFreeBytes());
     report.put("shards", new Json.Arr(List.of(shard.json())));
+
+    report.put("sessions", sessions);
 
     if (!seeding.collection().isEmpty()) {
       Members seed = new Members();

@@ -18,13 +18,14 @@ public record Rules(String read, String write) {
   public static final Rules DEFAULT = new Rules("true", "auth.key || auth.page");
 
   /**
-   * What rules may speak of: who asks, the request, the document as it is stored, and the value
-   * that a write would make of it.
+   * What rules may speak of: who asks, the request, the document as it is stored, the value that a
+   * write would make of it, and the visitor's session.
    */
   public static final Map<String, Expression.Type> VARIABLES =
       Map.of(
           "auth", Expression.Type.MAP,
           "request", Expression.Type.MAP,
           "document", Expression.Type.DYN,
-          "value", Expression.Type.DYN);
+          "value", Expression.Type.DYN,
+          "session", Expression.Type.MAP);
 }

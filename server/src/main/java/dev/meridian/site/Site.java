@@ -23,6 +23,7 @@ import java.util.Optional;
  *     of {@code site.yaml}: seeds are imported in this order
  * @param names what the name server answers
  * @param limits bounds on what requests may ask
+ * @param sessions how sessions of visitors live
  */
 public record Site(
     Path folder,
@@ -33,11 +34,36 @@ public record Site(
     Rules rules,
     Map<String, CollectionSettings> collections,
     Names names,
-    Limits limits) {
+    Limits limits,
+    SessionSettings sessions) {
   /** Copies. */
   public Site {
     domains = List.copyOf(domains);
     collections = Collections.unmodifiableMap(new LinkedHashMap<>(collections));
+  }
+
+  /** A site whose sessions are as usual. */
+  public Site(
+      Path folder,
+      String name,
+      List<String> domains,
+      Listeners listeners,
+      Optional<Tls> tls,
+      Rules rules,
+      Map<String, CollectionSettings> collections,
+      Names names,
+      Limits limits) {
+    this(
+        folder,
+        name,
+        domains,
+        listeners,
+        tls,
+        rules,
+        collections,
+        names,
+        limits,
+        SessionSettings.DEFAULT);
   }
 
   /** The folder of templates; it need not exist. */

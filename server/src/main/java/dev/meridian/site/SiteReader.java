@@ -24,7 +24,8 @@ final class SiteReader {
           "regions",
           "health",
           "names",
-          "limits");
+          "limits",
+          "sessions");
 
   /** Most domains: a bound on what a node must carry. */
   static final int MAX_DOMAINS = 100;
@@ -86,7 +87,8 @@ final class SiteReader {
                 folder,
                 new RegionsReader(yaml, domains.isEmpty() ? "" : domains.getFirst())
                     .regions(fields.get("regions"), fields.get("health"))),
-        new LimitsReader(yaml).limits(fields.get("limits")));
+        new LimitsReader(yaml).limits(fields.get("limits")),
+        new SessionsReader(yaml).sessions(fields.get("sessions")));
   }
 
   private List<String> domains(Node node) {

@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.session.Sessions;
 import dev.meridian.site.Site;
 import dev.meridian.store.Store;
 import io.helidon.http.HeaderNames;
@@ -21,12 +22,14 @@ public final class Access {
   private final OperatorKey operatorKey;
   private final ApiKeys keys;
   private final Grants grants;
+  private final Sessions sessions;
   private volatile @Nullable SiteRules rules;
 
-  private Access(OperatorKey operatorKey, ApiKeys keys, Grants grants) {
+  private Access(OperatorKey operatorKey, ApiKeys keys, Grants grants, Sessions sessions) {
     this.operatorKey = operatorKey;
     this.keys = keys;
     this.grants = grants;
+    this.sessions = sessions;
   }
 
   /**
@@ -39,12 +42,20 @@ public final class Access {
   public static Access open(Store store, Path operatorKey) {
     Clock clock = Clock.systemUTC();
     return new Access(
-        OperatorKey.open(operatorKey), new ApiKeys(store, clock), new Grants(store, clock));
+        OperatorKey.open(operatorKey),
+        new ApiKeys(store, clock),
+        new Grants(store, clock),
+        new Sessions(store, clock));
   }
 
   /** What pages give their visitors. */
   public Grants grants() {
     return grants;
+  }
+
+  /** The visitors' sessions. */
+  public Sessions sessions() {
+    return sessions;
   }
 
   /** Keys for programs. */

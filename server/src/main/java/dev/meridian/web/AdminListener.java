@@ -2,6 +2,8 @@ package dev.meridian.web;
 
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Json;
+import dev.meridian.session.Sessions;
+import dev.meridian.store.Page;
 import io.helidon.common.socket.SocketOptions;
 import io.helidon.http.DirectHandler.EventType;
 import io.helidon.http.HeaderNames;
@@ -43,8 +45,10 @@ public final class AdminListener implements AutoCloseable {
   private static final int MAX_KEY_BYTES = 4096;
   private static final int MAX_TOKEN_MINUTES = 30 * 24 * 60;
   private static final int USUAL_NAMES = 20;
+  private static final int USUAL_SESSIONS = 100;
   private static final String KEY = "/keys/";
   private static final String NODE = "/nodes/";
+  private static final String SESSION = "/sessions/";
 
   private final Access access;
   private final AdminViews views;
@@ -199,6 +203,14 @@ public final class AdminListener implements AutoCloseable {
           default -> only(method, "GET, POST");
         }
       }
+      case "/sessions" -> {
+        operatorOnly(context);
+        switch (method) {
+          case "GET" -> listSessions(context);
+          case "DELETE" -> revokeSessions(context);
+          default -> only(method, "GET, DELETE");
+        }
+      }
       case "/backup" -> {
         operatorOnly(context);
         only(method, "GET");
@@ -219,6 +231,17 @@ public final class AdminListener implements AutoCloseable {
           context.send();
           return;
         }
+        if (path.startsWith(SESSION)) {
+          operatorOnly(context);
+          only(method, "DELETE");
+          String id = path.substring(SESSION.length());
+          if (!access.sessions().revoke(id)) {
+            throw new ProblemException(Problem.notFound("There is no session '" + id + "'."));
+          }
+          context.response().status(Status.NO_CONTENT_204);
+          context.send();
+          return;
+        }
         if (path.startsWith(KEY)) {
           operatorOnly(context);
           only(method, "DELETE");
@@ -228,8 +251,8 @@ public final class AdminListener implements AutoCloseable {
         throw new ProblemException(
             Problem.notFound(
                 "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                    + " /where, /regions, /names/asked, /names/keys, /keys, /tokens, /nodes and"
-                    + " /backup."));
+                    + " /where, /regions, /names/asked, /names/keys, /keys, /sessions, /tokens,"
+                    + " /nodes and /backup."));
       }
     }
   }
@@ -314,6 +337,35 @@ public final class AdminListener implements AutoCloseable {
     String reason = text(members, "reason");
     views.drainRegion(region, drained, reason == null ? "" : reason);
     json(context, Status.OK_200, views.regions());
+  }
+
+  /** A page of sessions, all or a user's, without what is in them. */
+  private void listSessions(RequestContext context) {
+    QueryParameters asked = QueryParameters.of(context, List.of("user", "limit", "after"));
+    String most = asked.get("limit");
+    Page page =
+        access
+            .sessions()
+            .list(
+                Optional.ofNullable(asked.get("user")),
+                most == null ? USUAL_SESSIONS : count(most),
+                asked.get("after"));
+    Map<String, Json> answer = new LinkedHashMap<>();
+    answer.put("sessions", new Json.Arr(Sessions.about(page)));
+    String next = page.next();
+    answer.put("next", next == null ? Json.NULL : new Json.Str(next));
+    json(context, Status.OK_200, new Json.Obj(answer).toBytes());
+  }
+
+  /** Of one user. All at once are ended by deleting the document {@code _secrets/sessions}. */
+  private void revokeSessions(RequestContext context) {
+    String user = QueryParameters.of(context, List.of("user")).get("user");
+    if (user == null || user.isEmpty()) {
+      throw new InvalidInputException(
+          "Say whose sessions are to end (DELETE /sessions?user=…), or which (/sessions/ID).");
+    }
+    Json ended = Json.Num.of(access.sessions().revokeAll(user));
+    json(context, Status.OK_200, new Json.Obj(Map.of("ended", ended)).toBytes());
   }
 
   private void revokeKey(RequestContext context, String id) {

@@ -119,7 +119,7 @@ final class DocumentWriter {
         System.currentTimeMillis());
   }
 
-  private static Patch.Kind patchKind(RequestContext context) {
+  static Patch.Kind patchKind(RequestContext context) {
     String type = Bodies.mediaType(context);
     return switch (type) {
       case "application/merge-patch+json" -> Patch.Kind.MERGE;

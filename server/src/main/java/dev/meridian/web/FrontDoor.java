@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import dev.meridian.health.LoadReport;
+import dev.meridian.session.Sessions;
 import dev.meridian.site.Site;
 import io.helidon.common.uri.UriPath;
 import io.helidon.http.Header;
@@ -19,7 +20,8 @@ import java.util.regex.Pattern;
 
 /**
  * Where every request of the public listeners comes in: gives it its {@link RequestContext}, sends
- * it to the data API or to the site's pages and files, and counts and logs it when it is done.
+ * it to the data API, to the session, or to the site's pages and files, and counts and logs it when
+ * it is done.
  *
  * <p>The data API is called from here and not through the engine's routing, which would match every
  * path against every route: that is a third of the cost of a small GET.
@@ -31,6 +33,8 @@ final class FrontDoor implements Filter {
 
   private final Supplier<Site> site;
   private final DataApi data;
+  private final SessionApi session;
+  private final Sessions sessions;
   private final Answers answers;
   private final WebMetrics metrics;
   private final RequestRate rate;
@@ -40,6 +44,7 @@ final class FrontDoor implements Filter {
   FrontDoor(
       Supplier<Site> site,
       DataApi data,
+      Sessions sessions,
       Answers answers,
       WebMetrics metrics,
       RequestRate rate,
@@ -47,6 +52,8 @@ final class FrontDoor implements Filter {
       OpenConnections connections) {
     this.site = site;
     this.data = data;
+    this.sessions = sessions;
+    this.session = new SessionApi(sessions);
     this.answers = answers;
     this.metrics = metrics;
     this.rate = rate;
@@ -58,24 +65,23 @@ final class FrontDoor implements Filter {
   public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
     RequestContext context =
         new RequestContext(
-            request, response, site.get(), System.nanoTime(), connections::isDraining);
+            request, response, site.get(), sessions, System.nanoTime(), connections::isDraining);
     var connection = connections.enter(request);
     watchdog.enter(context);
     try {
       if (request.headers().contains(Names.LOAD_FORMAT)) {
         tellLoad(context);
       }
-      String path = request.prologue().uriPath().rawPath();
-      if (!path.startsWith("/")) {
-        try {
-          if (isOfTheServer(context, path)) {
-            return;
-          }
-          path = toOriginForm(request, path);
-        } catch (RuntimeException e) {
-          answers.failure(context, e);
+      String target = request.prologue().uriPath().rawPath();
+      String path;
+      try {
+        if (isOfTheServer(context, target)) {
           return;
         }
+        path = target.startsWith("/") ? target : toOriginForm(request, target);
+      } catch (RuntimeException e) {
+        answers.failure(context, e);
+        return;
       }
       if (Target.isData(path)) {
         try {
@@ -83,6 +89,16 @@ final class FrontDoor implements Filter {
         } catch (RuntimeException | Error e) {
           answers.failure(context, e);
         }
+      } else if (SessionApi.isSession(path)) {
+        ScopedValue.where(RequestContext.CURRENT, context)
+            .run(
+                () -> {
+                  try {
+                    session.handle(context, path);
+                  } catch (RuntimeException | Error e) {
+                    answers.failure(context, e);
+                  }
+                });
       } else {
         response.header(Names.NOSNIFF);
         response.beforeSend(context::answering);

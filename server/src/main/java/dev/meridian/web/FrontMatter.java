@@ -42,7 +42,8 @@ record FrontMatter(String title, String description, List<Need> data) {
           "limit",
           "after",
           "scan");
-  private static final List<String> TAKEN = List.of("params", "query", "request", "site", "page");
+  private static final List<String> TAKEN =
+      List.of("params", "query", "request", "site", "page", "session");
 
   /** One thing a page shows. Texts may hold placeholders. */
   sealed interface Need {

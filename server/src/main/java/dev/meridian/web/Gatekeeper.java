@@ -99,6 +99,20 @@ final class Gatekeeper {
       return caller;
     }
 
+    /** Takes note of what was written, for what the same visitor reads next. */
+    void wrote(Version version) {
+      if (context.hasCookies()) {
+        context.session().wrote(version);
+      }
+    }
+
+    /** The refusal by a rule, which may not have been told of the session. */
+    private ProblemException refused(String what) {
+      return context.hasCookies() && context.session().isIgnored()
+          ? context.session().unproven()
+          : Access.refused(caller, what);
+    }
+
     /** The collection's settings and rules. */
     SiteRules.Entry rules(DocumentPath path) {
       return access.rules(context.site()).of(path.segments());
@@ -150,7 +164,7 @@ final class Gatekeeper {
           && !rules(path)
               .write()
               .allows(new Rule.Subject(context, caller, path.toString(), false, document, value))) {
-        throw Access.refused(caller, beyond);
+        throw refused(beyond);
       }
     }
 
@@ -184,7 +198,7 @@ final class Gatekeeper {
       Grants.Terms terms = access.grants().terms(context.header(Names.GRANT), kind, granted);
       if (!rule.allows(
           new Rule.Subject(context, caller, path.toString(), terms != null, document, value))) {
-        throw Access.refused(caller, "write '" + path + "'");
+        throw refused("write '" + path + "'");
       }
       return terms;
     }
@@ -203,7 +217,9 @@ final class Gatekeeper {
   /** How the request wants to read. */
   static ReadOptions readOptions(RequestContext context) {
     var headers = context.request().headers();
-    if (!headers.contains(Names.CONSISTENCY) && !headers.contains(Names.SESSION)) {
+    if (!headers.contains(Names.CONSISTENCY)
+        && !headers.contains(Names.SESSION)
+        && !context.hasCookies()) {
       return ReadOptions.SESSION;
     }
     String wanted = context.header(Names.CONSISTENCY);
@@ -217,8 +233,14 @@ final class Gatekeeper {
     };
   }
 
-  /** What the client has seen, as far as it says. */
+  /** What the client has seen, as far as it says, by the header and by a session's cookie. */
   static SessionToken token(RequestContext context) {
+    SessionToken said = headerToken(context);
+    return context.hasCookies() ? said.seen(context.session().token()) : said;
+  }
+
+  /** What the client has seen, as far as the header says. */
+  static SessionToken headerToken(RequestContext context) {
     String sent = context.header(Names.SESSION);
     return sent == null ? SessionToken.NONE : SessionToken.parse(sent.strip());
   }

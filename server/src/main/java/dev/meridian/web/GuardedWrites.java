@@ -60,7 +60,9 @@ final class GuardedWrites {
       boolean returnValues,
       Limits limits) {
     try {
-      return attempt(writer, writes, key, returnValues, limits);
+      Commit commit = attempt(writer, writes, key, returnValues, limits);
+      writer.wrote(commit.version());
+      return commit;
     } catch (ProblemException | PreconditionFailed refused) {
       // Of a retry: what was allowed then may not be allowed on top of what it did.
       if (key != null && writes.stream().anyMatch(guarded -> isBound(writer, guarded))) {

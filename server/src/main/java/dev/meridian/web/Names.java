@@ -35,6 +35,9 @@ final class Names {
   /** After how long the document stops being served. */
   static final HeaderName EXPIRES_IN = HeaderNames.create("Expires-In");
 
+  /** The session's token against forged requests. */
+  static final HeaderName CSRF = HeaderNames.create("X-CSRF-Token");
+
   /** Makes trying again safe. */
   static final HeaderName IDEMPOTENCY_KEY = HeaderNames.create("Idempotency-Key");
 
@@ -71,6 +74,13 @@ final class Names {
   static final Header NO_CACHE = HeaderValues.createCached(HeaderNames.CACHE_CONTROL, "no-cache");
 
   static final Header NO_STORE = HeaderValues.createCached(HeaderNames.CACHE_CONTROL, "no-store");
+
+  /** Answers for one visitor alone. */
+  static final Header PRIVATE =
+      HeaderValues.createCached(HeaderNames.CACHE_CONTROL, "private, no-store");
+
+  static final Header VARY_COOKIE =
+      HeaderValues.createCached(HeaderNames.VARY, "Accept, Accept-Encoding, Cookie");
 
   static final Header VARY = HeaderValues.createCached(HeaderNames.VARY, "Accept, Accept-Encoding");
 

@@ -132,7 +132,7 @@ public final class Pages implements HttpService, ErrorPages {
       PageRoutes.Match match) {
     String template = match.template();
     FrontMatter matter = set.matter(template);
-    Map<String, Object> variables = variables(context.site(), request, match.parameters(), matter);
+    Map<String, Object> variables = variables(context, request, match.parameters(), matter);
     PageReads reads = new PageReads(store, context.site(), readOptions(context));
     boolean xml = template.endsWith(".xml");
     List<String> accept = request.headers().values(HeaderNames.ACCEPT);
@@ -159,16 +159,38 @@ public final class Pages implements HttpService, ErrorPages {
       return;
     }
     variables.putAll(data.variables());
-    Rendering rendering = new Rendering(template, reads);
-    set.engine().render(template, variables, rendering);
+    Rendering rendering = render(context, set, template, variables, reads);
     response.header(SECURITY_POLICY);
     byte[] body = rendering.bytes();
     send(context, request, response, body, xml ? XML : Names.HTML, !rendering.isGranted());
   }
 
+  /**
+   * Renders, and takes the messages that the page shows out of the session. Where another page was
+   * first, this one is made again without them.
+   */
+  private Rendering render(
+      RequestContext context,
+      PageSet set,
+      String template,
+      Map<String, Object> variables,
+      PageReads reads) {
+    Messages messages = new Messages(context);
+    PageReads more = reads;
+    while (true) {
+      Rendering rendering = new Rendering(template, more, messages);
+      set.engine().render(template, variables, rendering);
+      rendering.bytes();
+      if (messages.take()) {
+        return rendering;
+      }
+      more = new PageReads(store, context.site(), readOptions(context));
+    }
+  }
+
   private static ReadOptions readOptions(RequestContext context) {
-    String token = context.header(Names.SESSION);
-    return token == null ? ReadOptions.SESSION : ReadOptions.session(SessionToken.parse(token));
+    SessionToken token = Gatekeeper.token(context);
+    return token.equals(SessionToken.NONE) ? ReadOptions.SESSION : ReadOptions.session(token);
   }
 
   private static void send(
@@ -178,6 +200,20 @@ public final class Pages implements HttpService, ErrorPages {
       byte[] body,
       Header type,
       boolean compress) {
+    if (context.session().isPersonal()) {
+      response.header(type);
+      response.header(Names.VARY_COOKIE);
+      response.header(Names.PRIVATE);
+      boolean small =
+          compress
+              && body.length >= Compression.MIN_BYTES
+              && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
+      if (small) {
+        response.header(Compression.GZIP);
+      }
+      context.sendCounted(small ? Compression.gzip(body, Compression.FAST) : body, 0);
+      return;
+    }
     boolean gzip =
         compress
             && body.length >= Compression.MIN_BYTES
@@ -243,7 +279,10 @@ public final class Pages implements HttpService, ErrorPages {
   // What templates see
 
   private static Map<String, Object> variables(
-      Site site, ServerRequest request, Map<String, Object> parameters, FrontMatter matter) {
+      RequestContext context,
+      ServerRequest request,
+      Map<String, Object> parameters,
+      FrontMatter matter) {
     Map<String, Object> variables = new LinkedHashMap<>();
     variables.put("params", parameters);
     variables.put("query", query(request.prologue().query().rawValue()));
@@ -253,7 +292,8 @@ public final class Pages implements HttpService, ErrorPages {
             "path", request.prologue().uriPath().rawPath(),
             "method", request.prologue().method().text(),
             "secure", request.isSecure()));
-    variables.put("site", site(site));
+    variables.put("site", site(context.site()));
+    variables.put("session", new SessionView(context.session()));
     variables.put("page", Map.of("title", matter.title(), "description", matter.description()));
     return variables;
   }
@@ -301,12 +341,14 @@ public final class Pages implements HttpService, ErrorPages {
     if (set.has(own)) {
       try {
         RequestContext context = RequestContext.current();
-        Map<String, Object> variables =
-            variables(context.site(), request, Map.of(), set.matter(own));
+        Map<String, Object> variables = variables(context, request, Map.of(), set.matter(own));
         variables.put(
             "problem", Map.of("status", (long) status, "title", problem.title(), "detail", detail));
         Rendering rendering =
-            new Rendering(own, new PageReads(store, context.site(), ReadOptions.SESSION));
+            new Rendering(
+                own,
+                new PageReads(store, context.site(), ReadOptions.SESSION),
+                new Messages(context));
         set.engine().render(own, variables, rendering);
         return Optional.of(rendering.bytes());
       } catch (PageFailure e) {

@@ -12,11 +12,17 @@ final class Rendering {
   private final String template;
   private final PageReads reads;
   private final Output output = new Output();
+  private final Messages messages;
   private boolean granted;
 
-  Rendering(String template, PageReads reads) {
+  Rendering(String template, PageReads reads, Messages messages) {
     this.template = template;
     this.reads = reads;
+    this.messages = messages;
+  }
+
+  Messages messages() {
+    return messages;
   }
 
   PageReads reads() {

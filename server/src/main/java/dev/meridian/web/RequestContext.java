@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.session.Sessions;
 import dev.meridian.site.Site;
 import dev.meridian.store.ReadBudget;
 import io.helidon.http.HeaderName;
@@ -32,6 +33,8 @@ public final class RequestContext {
   private final RoutingRequest request;
   private final RoutingResponse response;
   private final @Nullable Site site;
+  private final @Nullable Sessions sessions;
+  private @Nullable BrowserSession session;
   private final long startNanos;
 
   /** Whether the listener stops: then each answer is the last of its connection. */
@@ -45,11 +48,13 @@ public final class RequestContext {
       RoutingRequest request,
       RoutingResponse response,
       @Nullable Site site,
+      @Nullable Sessions sessions,
       long startNanos,
       BooleanSupplier draining) {
     this.request = request;
     this.response = response;
     this.site = site;
+    this.sessions = sessions;
     this.startNanos = startNanos;
     this.draining = draining;
     this.deadline = new Deadline(this);
@@ -69,7 +74,7 @@ public final class RequestContext {
   /** A request of the operator's listener, which needs no site. */
   static RequestContext admin(RoutingRequest request, RoutingResponse response) {
     RequestContext context =
-        new RequestContext(request, response, null, System.nanoTime(), () -> false);
+        new RequestContext(request, response, null, null, System.nanoTime(), () -> false);
     context.route(Route.ADMIN);
     return context;
   }
@@ -90,6 +95,23 @@ public final class RequestContext {
       id = known;
     }
     return known;
+  }
+
+  /** The visitor's session, which is looked for when it is asked. */
+  BrowserSession session() {
+    BrowserSession known = session;
+    if (known == null) {
+      known =
+          new BrowserSession(
+              this, Objects.requireNonNull(sessions, "the operator's listener has no sessions"));
+      session = known;
+    }
+    return known;
+  }
+
+  /** Whether the request carries cookies, so that there may be a session. */
+  boolean hasCookies() {
+    return sessions != null && request.headers().contains(HeaderNames.COOKIE);
   }
 
   /** Says what kind of request it is, for metrics and the access log. */
@@ -180,6 +202,11 @@ public final class RequestContext {
    */
   void answering() {
     deadline.answering();
+    BrowserSession visitor = session;
+    if (visitor != null && visitor.isPersonal()) {
+      // What a cache keeps of it, cookies and all, others would get.
+      response.headers().set(Names.PRIVATE);
+    }
     if (isHttp1() && (draining.getAsBoolean() || Bodies.isUnread(request))) {
       response.headers().set(HeaderValues.CONNECTION_CLOSE);
     }

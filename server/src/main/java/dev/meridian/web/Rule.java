@@ -21,7 +21,9 @@ import org.slf4j.LoggerFactory;
  *       /data/users/7}; in a list, a watch or a batch each document's own), {@code time}
  *       (milliseconds since 1970), {@code ip};
  *   <li>{@code document}: the value as it is stored, null when there is none;
- *   <li>{@code value}: the value after the write, null for reads and deletes.
+ *   <li>{@code value}: the value after the write, null for reads and deletes;
+ *   <li>{@code session}: the attributes of the visitor's session, and {@code user}, who signed in,
+ *       null for nobody. Empty without a session, and for writes that another site may have sent.
  * </ul>
  *
  * Immutable.
@@ -92,6 +94,11 @@ final class Rule {
     return expression.uses("request") && expression.source().contains("path");
   }
 
+  /** Whether the answer depends on the visitor's session. */
+  boolean mentionsSession() {
+    return expression.uses("session");
+  }
+
   /** Whether the answer depends on what the document would become. */
   boolean mentionsValue() {
     return expression.uses("value");
@@ -121,6 +128,9 @@ final class Rule {
               "path", Target.PREFIX + "/" + subject.path,
               "time", System.currentTimeMillis(),
               "ip", request.remotePeer().host()));
+    }
+    if (mentionsSession()) {
+      variables.put("session", subject.context.session().forRules());
     }
     if (mentionsDocument()) {
       variables.put("document", parse(subject.document));

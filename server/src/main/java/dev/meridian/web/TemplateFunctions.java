@@ -6,6 +6,7 @@ import io.helidon.http.Status;
 import io.pebbletemplates.pebble.extension.AbstractExtension;
 import io.pebbletemplates.pebble.extension.Filter;
 import io.pebbletemplates.pebble.extension.Function;
+import io.pebbletemplates.pebble.extension.escaper.SafeString;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -71,6 +72,15 @@ final class TemplateFunctions extends AbstractExtension {
             TemplateFunctions::list));
     functions.put(
         "grant", TemplateCall.function(List.of("kind", "path", "adds", "expiry"), this::grant));
+    functions.put("csrf", TemplateCall.function(List.of(), _ -> csrf()));
+    functions.put(
+        "csrfField",
+        TemplateCall.function(
+            List.of(),
+            _ ->
+                new SafeString("<input type=\"hidden\" name=\"_csrf\" value=\"" + csrf() + "\">")));
+    functions.put(
+        "flash", TemplateCall.function(List.of(), _ -> Rendering.CURRENT.get().messages().show()));
     functions.put("url", TemplateCall.function(TemplateCall.PARTS, TemplateFunctions::url));
     functions.put(
         "asset",
@@ -158,6 +168,17 @@ final class TemplateFunctions extends AbstractExtension {
     } catch (InvalidInputException e) {
       throw call.failure(String.valueOf(e.getMessage()));
     }
+  }
+
+  /** The token of the visitor's session; without one there is nothing that needs a token. */
+  private static String csrf() {
+    BrowserSession session = RequestContext.current().session();
+    session.personal();
+    String token = session.find().map(found -> session.sessions().csrfToken(found.id())).orElse("");
+    if (!token.isEmpty()) {
+      Rendering.CURRENT.get().grant();
+    }
+    return token;
   }
 
   private static Grants.Terms terms(TemplateCall call) {

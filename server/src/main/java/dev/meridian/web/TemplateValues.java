@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import dev.meridian.document.Document;
+import dev.meridian.document.Json;
 import dev.meridian.store.Page;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -30,6 +31,15 @@ final class TemplateValues {
       }
     }
     return kept;
+  }
+
+  /** The members of an object. */
+  static Map<String, @Nullable Object> members(Json.Obj object) {
+    Map<String, @Nullable Object> members = new LinkedHashMap<>();
+    if (JSON.readValue(object.toBytes(), Object.class) instanceof Map<?, ?> map) {
+      map.forEach((name, value) -> members.put(String.valueOf(name), value));
+    }
+    return members;
   }
 
   /** A page of a list, in the shape of the data API: items of id, etag and value, and next. */

@@ -43,7 +43,7 @@ import java.util.function.Supplier;
  *
  * <p>Who may read is asked again before every event and every {@link #RECHECK}: a key that was
  * revoked, or a rule that now keeps the caller out, ends the watch; another rule of the collection
- * makes it begin anew with {@code reset}.
+ * or a change of the session that the rule speaks of, makes it begin anew with {@code reset}.
  *
  * <p>Where the rule depends on the document, a document that can no longer be seen is told as a
  * {@code delete}, and those that were never shown leave no trace. For that a watch remembers the
@@ -238,8 +238,9 @@ final class Watches implements AutoCloseable {
             try {
               while (!closing && !anew) {
                 List<Change> changes = poll(feed);
+                boolean changed = readers.rule().mentionsSession() && context.session().isChanged();
                 Gatekeeper.Readers now = gatekeeper.reader(context, site.get(), segments);
-                anew = !now.rule().isSameAs(readers.rule());
+                anew = !now.rule().isSameAs(readers.rule()) || changed;
                 if (!anew) {
                   write(out, now, feed, changes);
                 }

@@ -26,8 +26,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The public side of a node: plain HTTP and HTTP over TLS, each speaking HTTP/1.1 and HTTP/2, with
- * the data API under {@code /data}, its description at {@code /openapi.json}, and the services
- * given for everything else. Requests run on virtual threads.
+ * the data API under {@code /data}, the visitor's session at {@code /session}, their description at
+ * {@code /openapi.json}, and the services given for everything else. Requests run on virtual
+ * threads.
  */
 public final class WebTier implements AutoCloseable {
   /** Longest request line in bytes: a path of 1 KiB, all of it escaped, and a long query. */
@@ -65,9 +66,10 @@ public final class WebTier implements AutoCloseable {
     Answers answers = new Answers(errorPages);
     this.watches = new Watches(store, new Gatekeeper(store, access), site);
     registry.gauge("meridian.http.watches", watches, Watches::open);
+    access.sessions().counts().bindTo(registry);
     DataApi data = new DataApi(store, access, watches);
     Function<OpenConnections, FrontDoor> doors =
-        open -> new FrontDoor(site, data, answers, metrics, rate, watchdog, open);
+        open -> new FrontDoor(site, data, access.sessions(), answers, metrics, rate, watchdog, open);
     try {
       this.http =
           options

@@ -54,6 +54,8 @@ class CommandLineFuzzTest {
           "key create --role reader --name x --expires 90d",
           "key list --json",
           "key revoke abc",
+          "sessions list --user=ada --limit=5",
+          "sessions revoke --user=ada",
           "status --json",
           "recover --from-this-replica --yes --data NEW",
           "dns lookup cli.test MX --tcp",

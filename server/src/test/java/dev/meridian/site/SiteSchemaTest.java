@@ -101,6 +101,7 @@ class SiteSchemaTest {
           sub: {NS: ns1.b.test., AAAA: "::1", CAA: 0 issue ca.test}
       limits: {documentSize: 64 KiB, bodySize: 1 MiB, batchWrites: 10, nestingDepth: 8,
         listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5, pageSize: 2 MiB}
+      sessions: {idle: 2 h, absolute: 12 h, cookie: __Host-cart, sameSite: strict, secure: always}
       """;
 
   private static @Nullable Path fuzzed;
@@ -209,6 +210,11 @@ class SiteSchemaTest {
         "domains: a.test\nlimits: {batchWrites: 501}",
         "domains: a.test\nlimits: {documentSize: 1 MB}",
         "domains: a.test\nlimits: {documentSize: 1024}",
+        "domains: a.test\nsessions: {idle: 30}",
+        "domains: a.test\nsessions: {idel: 30 min}",
+        "domains: a.test\nsessions: {cookie: 'a b'}",
+        "domains: a.test\nsessions: {sameSite: none}",
+        "domains: a.test\nsessions: {secure: true}",
       })
   void bothRefuse(String yaml) throws IOException {
     assertThat(refusal(folder, yaml)).as("the loader").isNotNull();
@@ -223,6 +229,7 @@ class SiteSchemaTest {
     keys(schema.at("/properties/tls/properties"), ListenersReader.TLS_KEYS);
     keys(schema.at("/properties/names/properties"), NamesReader.NAMES_KEYS);
     keys(schema.at("/properties/limits/properties"), LimitsReader.LIMITS_KEYS);
+    keys(schema.at("/properties/sessions/properties"), SessionsReader.KEYS);
     keys(schema.at("/$defs/rules/properties"), RulesReader.RULES_KEYS);
     keys(schema.at("/$defs/collection/properties"), CollectionsReader.COLLECTION_KEYS);
     keys(schema.at("/$defs/records/properties"), RecordsReader.KEYS);

@@ -186,6 +186,7 @@ class OpenApiTest {
     collections("", "/data/{collection}", reader);
     collections("/1/sub", "/data/{collection}/{id}/{collection2}", reader);
     root(reader, operator);
+    session();
 
     Set<String> declared = new TreeSet<>();
     API.get("paths")
@@ -219,6 +220,80 @@ class OpenApiTest {
 
   private String key(String role) {
     return "Bearer " + server.access.keys().create(role, "t", Optional.empty()).token();
+  }
+
+  private void session() throws Exception {
+    String merge = "application/merge-patch+json";
+    String plus = "application/vnd.meridian.increment+json";
+    String form = "application/x-www-form-urlencoded";
+    String big = "\"" + "x".repeat(3000) + "\"";
+    String[] own = {"Sec-Fetch-Site", "same-origin"};
+    String s = "/session";
+    call("GET", s, s, 200, "");
+    var made = call("PATCH", s, s, 204, "{\"n\":1}", with("Content-Type", merge));
+    String set = TestServer.header(made, "Set-Cookie");
+    String cookie = set.substring(0, set.indexOf(';'));
+    String[] key = {
+      "Cookie", cookie, own[0], own[1], "Idempotency-Key", "s1", "Content-Type", plus
+    };
+    call("PATCH", s, s, 204, "{\"n\":1}", key);
+    call("PATCH", s, s, 204, "{\"n\":1}", key);
+    call("PATCH", s, s, 422, "{\"n\":2}", key);
+    call("PATCH", s, s, 400, "{\"n\":", key);
+    call("PATCH", s, s, 403, "{}", with("Cookie", cookie, "Content-Type", merge));
+    call("PATCH", s, s, 413, "{\"a\":\"" + "x".repeat(70_000) + "\"}", with("Content-Type", merge));
+    call("PATCH", s, s, 415, "1", with("Content-Type", J));
+    call("GET", s, s, 200, "", with("Cookie", cookie));
+    for (String format : List.of("application/yaml", "application/xml", "application/cbor")) {
+      call("GET", s, s, 200, "", with("Accept", format, "Cookie", cookie));
+    }
+    call("GET", s, s + "?colour=red", 400, "");
+    call("GET", s, s, 406, "", with("Accept", "image/png"));
+    call("HEAD", s, s, 200, "");
+    call("HEAD", s, s + "?colour=red", 400, "");
+    call("HEAD", s, s, 406, "", with("Accept", "image/png"));
+
+    String t = "/session/{attribute}";
+    String n = s + "/n";
+    call("GET", t, n, 200, "", with("Cookie", cookie));
+    call("GET", t, n + "?colour=red", 400, "");
+    call("GET", t, n, 404, "");
+    call("GET", t, n, 406, "", with("Accept", "image/png"));
+    call("HEAD", t, n, 200, "", with("Cookie", cookie));
+    call("HEAD", t, n + "?colour=red", 400, "");
+    call("HEAD", t, n, 404, "");
+    call("HEAD", t, n, 406, "", with("Accept", "image/png"));
+    call("PUT", t, n, 204, "1");
+    call("PUT", t, n, 400, "{");
+    call("PUT", t, n, 403, "1", with("Cookie", cookie));
+    call("PUT", t, n, 413, big);
+    call("PUT", t, n, 415, "1", with("Content-Type", "text/csv"));
+    String[] again = {"Cookie", cookie, own[0], own[1], "Idempotency-Key", "s1"};
+    call("PUT", t, n, 422, "1", again);
+    call("DELETE", t, n, 204, "", with("Cookie", cookie, own[0], own[1]));
+    call("DELETE", t, n + "?colour=red", 400, "");
+    call("DELETE", t, n, 403, "", with("Cookie", cookie));
+    call("DELETE", t, n, 422, "", again);
+    call("OPTIONS", t, n, 204, "");
+
+    call("POST", s, s, 303, "a=1", with("Content-Type", form));
+    call("POST", s, s, 400, "user=1", with("Content-Type", form));
+    call("POST", s, s, 403, "a=1", with("Content-Type", form, "Cookie", cookie));
+    call("POST", s, s, 413, "a=" + "x".repeat(70_000), with("Content-Type", form));
+    call("POST", s, s, 415, "a=1");
+    String[] page = {"Content-Type", form, "Cookie", cookie, own[0], own[1]};
+    call("POST", s, s, 303, "a=text", page);
+    call("POST", s, s, 422, "a%2B=1", page);
+
+    String r = "/session/rotate";
+    call("POST", r, r, 204, "", with("Cookie", cookie, own[0], own[1]));
+    call("POST", r, r + "?colour=red", 400, "");
+    call("POST", r, r, 403, "", with("Cookie", cookie));
+    call("POST", r, r, 404, "");
+    call("DELETE", s, s, 204, "", with("Cookie", cookie, own[0], own[1]));
+    call("DELETE", s, s + "?colour=red", 400, "");
+    call("DELETE", s, s, 403, "", with("Sec-Fetch-Site", "cross-site"));
+    call("OPTIONS", s, s, 204, "");
   }
 
   private void documents(String below, String t, String reader) throws Exception {

@@ -103,6 +103,26 @@ class TlsTest {
     }
   }
 
+  /** The cookie of a session that was made over TLS. */
+  private static String cookieSet(
+      TestServer server, SSLContext context, HttpClient.Version version) throws Exception {
+    try (HttpClient client =
+        HttpClient.newBuilder().sslContext(context).version(version).build()) {
+      int port = server.web.httpsPort().getAsInt();
+      HttpResponse<String> answer =
+          client.send(
+              HttpRequest.newBuilder(URI.create("https://127.0.0.1:" + port + "/session/n"))
+                  .timeout(LIMIT)
+                  .header("Origin", "https://127.0.0.1:" + port)
+                  .PUT(HttpRequest.BodyPublishers.ofString("1"))
+                  .build(),
+              BodyHandlers.ofString());
+      assertThat(answer.statusCode()).as(answer.body()).isEqualTo(204);
+      assertThat(answer.headers().allValues("Set-Cookie")).as("both, apart").hasSize(2);
+      return answer.headers().firstValue("Set-Cookie").orElse("");
+    }
+  }
+
   /** The certificate that a new connection is shown. */
   private static X509Certificate shown(TestServer server, SSLContext trust) throws Exception {
     try (SSLSocket socket =
@@ -144,6 +164,7 @@ class TlsTest {
           if (version != HttpClient.Version.HTTP_1_1 && version != HttpClient.Version.HTTP_2) {
             continue;
           }
+          assertThat(cookieSet(server, trust, version)).contains("; Secure");
           for (String protocol : new String[] {"TLSv1.2", "TLSv1.3"}) {
             HttpResponse<String> got = get(server, trust, version, protocol);
             assertThat(got.body()).isEqualTo("{\"a\":1}");

@@ -1,0 +1,324 @@
+package dev.meridian.web;
+
+import dev.meridian.document.Json;
+import dev.meridian.document.Version;
+import dev.meridian.session.Claim;
+import dev.meridian.session.Lifetimes;
+import dev.meridian.session.Refusal;
+import dev.meridian.session.Session;
+import dev.meridian.session.Sessions;
+import dev.meridian.site.SessionSettings;
+import dev.meridian.store.SessionToken;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
+import io.helidon.http.Status;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The session of one request: its cookies are read, and it is asked of the store, when somebody
+ * wants to know, and at most once. Confined to the request's thread.
+ *
+ * <p>There are two cookies. One names the session; it changes when that is rotated, or when a new
+ * key signs. The other, its name followed by {@link #SEEN}, holds the visitor's consistency token
+ * and changes with every write. Were they one, the answer to a slow request would put an old name
+ * back in the place of a new one.
+ */
+final class BrowserSession {
+  /** After the cookie's name: the name of the cookie of what the visitor has seen. */
+  static final String SEEN = "-seen";
+
+  private final RequestContext context;
+  private final Sessions sessions;
+
+  private @Nullable List<Claim> claims;
+  private @Nullable SessionToken token;
+  private boolean loaded;
+  private @Nullable Session session;
+  private @Nullable Json forRules;
+  private boolean ignored;
+  private boolean personal;
+
+  BrowserSession(RequestContext context, Sessions sessions) {
+    this.context = context;
+    this.sessions = sessions;
+  }
+
+  Sessions sessions() {
+    return sessions;
+  }
+
+  /** How long the site lets sessions live. */
+  Lifetimes lifetimes() {
+    SessionSettings settings = settings();
+    return new Lifetimes(settings.idle(), settings.absolute());
+  }
+
+  private SessionSettings settings() {
+    return context.site().sessions();
+  }
+
+  /** Whether the request carries any cookies; if not, there is nothing to find out. */
+  boolean hasCookies() {
+    return context.request().headers().contains(HeaderNames.COOKIE);
+  }
+
+  private List<String> cookies(String name) {
+    return hasCookies()
+        ? CookieHeader.values(context.request().headers().get(HeaderNames.COOKIE).allValues(), name)
+        : List.of();
+  }
+
+  /** What the good ones of the request's cookies say. If none is, they are taken back. */
+  private List<Claim> claims() {
+    List<Claim> known = claims;
+    if (known == null) {
+      List<String> values = cookies(settings().cookie());
+      known = values.stream().flatMap(value -> sessions.claim(value).stream()).toList();
+      claims = known;
+      if (known.isEmpty() && !values.isEmpty()) {
+        clear();
+      }
+    }
+    return known;
+  }
+
+  /** Which session the request is of, or may be as long as that was not asked of the store. */
+  private Optional<String> id() {
+    Session known = session;
+    return known != null
+        ? Optional.of(known.id())
+        : loaded ? Optional.empty() : claims().stream().findFirst().map(Claim::id);
+  }
+
+  /** What the visitor has seen, as far as cookies of ours say; costs nothing without cookies. */
+  SessionToken token() {
+    SessionToken known = token;
+    if (known == null) {
+      known = SessionToken.NONE;
+      for (Claim claim : claims()) {
+        for (String value : cookies(settings().cookie() + SEEN)) {
+          known = known.seen(sessions.seen(claim.id(), value));
+        }
+      }
+      token = known;
+    }
+    return known;
+  }
+
+  /**
+   * The visitor's session, if there is one: the first that is, where several cookies name some.
+   *
+   * @throws dev.meridian.store.StoreException if that cannot be found out now
+   */
+  Optional<Session> find() {
+    if (!loaded) {
+      load();
+      loaded = true;
+    }
+    return Optional.ofNullable(session);
+  }
+
+  private void load() {
+    session = null;
+    boolean replayed = false;
+    for (Claim claim : claims()) {
+      Sessions.Loaded found = sessions.load(claim, token(), lifetimes());
+      if (found.session().isPresent()) {
+        session = found.session().get();
+        if (claim.old() && !session.replaced()) {
+          give(sessions.renewed(claim), session);
+        }
+        return;
+      }
+      replayed |= found.refusal().equals(Optional.of(Refusal.REPLAYED));
+    }
+    // A replaced cookie is left alone: its successor may be on its way, and would be taken back.
+    if (!claims().isEmpty() && !replayed) {
+      clear();
+    }
+  }
+
+  /** Forgets what was read, for it may have changed; the next look reads it anew. */
+  void again() {
+    loaded = false;
+    forRules = null;
+  }
+
+  /** Looks again; whether rules see it otherwise now. */
+  boolean isChanged() {
+    Json before = forRules();
+    again();
+    return !forRules().equals(before);
+  }
+
+  /** Takes note that the answer depends on the session, so it is for this visitor alone. */
+  void personal() {
+    personal = true;
+  }
+
+  /** Whether the answer is for this visitor alone, and for no cache. */
+  boolean isPersonal() {
+    return personal;
+  }
+
+  /**
+   * For rules: the attributes and {@code user}; an object without members when it does not count.
+   */
+  Json forRules() {
+    Json known = forRules;
+    if (known == null) {
+      Optional<Session> found = find();
+      ignored = found.isPresent() && !isRead() && !isProven("");
+      known = found.isEmpty() || ignored ? new Json.Obj(Map.of()) : attributes(found.get());
+      forRules = known;
+    }
+    return known;
+  }
+
+  /** What templates and rules see. */
+  static Json.Obj attributes(Session session) {
+    Map<String, Json> members = new LinkedHashMap<>(session.attributes().members());
+    members.put("user", session.user().<Json>map(Json.Str::new).orElse(Json.NULL));
+    return new Json.Obj(members);
+  }
+
+  private boolean isRead() {
+    String method = context.request().prologue().method().text();
+    return method.equals("GET") || method.equals("HEAD") || method.equals("OPTIONS");
+  }
+
+  /** Whether a rule was told of no session, since another site may have sent the request. */
+  boolean isIgnored() {
+    return ignored;
+  }
+
+  /**
+   * Whether the request is known to come from the site's own pages: by what the browser says, or by
+   * the session's token, in {@code X-CSRF-Token} or in a form.
+   *
+   * @param field the token in the form; empty when there is none
+   */
+  private boolean isProven(String field) {
+    SameOrigin origin = SameOrigin.of(context);
+    if (origin == SameOrigin.YES) {
+      return true;
+    }
+    String header = context.header(Names.CSRF);
+    String sent = header == null ? field : header.strip();
+    // Without a session there is nothing to misuse, but browsers are not to be given one by others.
+    return find()
+        .map(known -> sessions.isCsrfToken(known.id(), sent))
+        .orElse(origin == SameOrigin.UNKNOWN);
+  }
+
+  /**
+   * Refuses a write to the session that another site may have sent.
+   *
+   * @param field the token in the form; empty when there is none
+   * @throws ProblemException 403
+   */
+  void checkProven(String field) {
+    if (!isProven(field)) {
+      throw unproven();
+    }
+  }
+
+  /** The refusal of what another site may have sent. */
+  ProblemException unproven() {
+    sessions.counts().count(Refusal.CSRF);
+    return new ProblemException(
+        Problem.of(
+            Status.FORBIDDEN_403,
+            "csrf",
+            "The request may come from another site",
+            "A cookie alone does not show that this site's own page sent the request: send the"
+                + " session's csrf token (GET /session) in the header X-CSRF-Token, or the field"
+                + " _csrf of a form. Browsers of today need no token on pages of the same origin;"
+                + " if this was such a page, load it again."));
+  }
+
+  /**
+   * Takes note that {@code made} is the visitor's session from now on, and gives them its cookie.
+   */
+  void issued(Sessions.Issued made) {
+    session = made.session();
+    claims =
+        List.of(new Claim(made.session().id(), made.session().verifier(), false, made.cookie()));
+    loaded = true;
+    forRules = null;
+    give(made.cookie(), session);
+    wrote(made.commit().version());
+  }
+
+  /** Takes note that the visitor wrote {@code version}: their later reads, anywhere, see it. */
+  void wrote(Version version) {
+    Optional<String> id = hasCookies() || session != null ? id() : Optional.empty();
+    if (id.isEmpty()) {
+      return;
+    }
+    SessionToken now = token().seen(Gatekeeper.headerToken(context)).seen(version);
+    token = now;
+    String value = sessions.seenCookie(id.get(), now);
+    if (!value.isEmpty()) {
+      set(settings().cookie() + SEEN, value, settings().absolute());
+    }
+  }
+
+  /** Takes note that the session has ended, by the visitor's wish. */
+  void ended() {
+    session = null;
+    claims = List.of();
+    loaded = true;
+    forRules = null;
+    clear();
+  }
+
+  private void give(String cookie, Session of) {
+    Duration left = Duration.between(Instant.now(), of.ends());
+    set(settings().cookie(), cookie, left.isNegative() ? Duration.ZERO : left);
+  }
+
+  private void clear() {
+    set(settings().cookie(), "", Duration.ZERO);
+    set(settings().cookie() + SEEN, "", Duration.ZERO);
+  }
+
+  /** Replaces what was set under this name before, in this answer. */
+  private void set(String name, String value, Duration life) {
+    SessionSettings settings = settings();
+    boolean secure =
+        switch (settings.secure()) {
+          case AUTO -> context.request().isSecure();
+          case ALWAYS -> true;
+          case NEVER -> false;
+        };
+    String line =
+        name
+            + "="
+            + value
+            + "; Path=/; Max-Age="
+            + life.toSeconds()
+            + "; HttpOnly; SameSite="
+            + settings.sameSite().word()
+            + (secure ? "; Secure" : "");
+    var headers = context.response().headers();
+    List<String> lines = new ArrayList<>();
+    if (headers.contains(HeaderNames.SET_COOKIE)) {
+      for (String other : headers.get(HeaderNames.SET_COOKIE).allValues()) {
+        if (!other.startsWith(name + "=")) {
+          lines.add(other);
+        }
+      }
+    }
+    lines.add(line);
+    personal = true;
+    headers.set(HeaderValues.create(HeaderNames.SET_COOKIE, lines));
+  }
+}
