@@ -5,7 +5,8 @@ import java.time.Duration;
 /**
  * How long sessions live.
  *
- * @param idle a session that nobody used for so long ends
+ * @param idle a session that nobody used for so long ends; a tenth sooner where its last uses came
+ *     soon after another, for not every use is worth a write
  * @param absolute so long after it was made a session ends in any case; at most {@link #MOST}
  */
 public record Lifetimes(Duration idle, Duration absolute) {
@@ -32,6 +33,8 @@ public record Lifetimes(Duration idle, Duration absolute) {
   /** Whether enough of the idle time is over: a tenth, and a minute at least. */
   boolean isRenewalDue(long nowMillis, long expires, long ends) {
     long least = Math.max(idle.toMillis() / RENEWALS, LEAST_RENEWAL.toMillis());
-    return expiry(nowMillis, ends) - expires >= least;
+    long then = expiry(nowMillis, ends);
+    // The last one is made in any case, or a session would end before its time.
+    return then - expires >= least || (then == ends && expires < ends);
   }
 }

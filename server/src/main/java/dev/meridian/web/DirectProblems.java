@@ -49,11 +49,15 @@ final class DirectProblems implements DirectHandler {
               Problem.badRequest(
                   "The request is not valid HTTP, or ended too early; check its headers.");
           default ->
-              // Helidon gives no reason for some malformed addresses.
+              // Helidon gives no reason for some malformed addresses, and for headers that are too
+              // large.
               Problem.fromHttp(
                   status,
                   Objects.requireNonNullElse(
-                      message, "The request is not valid HTTP; check its address and headers."));
+                      message,
+                      "The request is not valid HTTP, or its headers are larger than "
+                          + WebTier.MAX_HEADERS
+                          + " bytes; check its address, headers and cookies."));
         };
     TransportResponse.Builder response =
         TransportResponse.builder()

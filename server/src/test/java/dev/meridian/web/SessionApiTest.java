@@ -137,7 +137,8 @@ class SessionApiTest {
         tab.get();
       }
     }
-    assertThat(attributes()).isEqualTo("{\"n\":400,\"left\":199,\"right\":199}");
+    assertThat(attributes())
+        .isIn("{\"n\":400,\"left\":199,\"right\":199}", "{\"n\":400,\"right\":199,\"left\":199}");
   }
 
   private Void tab(String cookie, String name) throws Exception {
@@ -345,10 +346,10 @@ class SessionApiTest {
     }
     assertThat(server.send("GET", "/session", "", "Cookie", bomb.toString()).statusCode())
         .isEqualTo(200);
-    bomb.append("x".repeat(40_000));
-    HttpResponse<String> answer = server.send("GET", "/session", "", "Cookie", bomb.toString());
-    assertThat(answer.statusCode()).isEqualTo(431);
-    assertThat(answer.body()).contains("drop cookies");
+    browser.cookies.put("session", "x".repeat(40_000));
+    HttpResponse<String> answer = page("GET", "/session", "");
+    assertThat(answer.statusCode()).isEqualTo(400);
+    assertThat(answer.body()).contains("its headers are larger than 32768 bytes", "cookies");
   }
 
   @Test

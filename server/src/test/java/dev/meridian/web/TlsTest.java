@@ -104,10 +104,9 @@ class TlsTest {
   }
 
   /** The cookie of a session that was made over TLS. */
-  private static String cookieSet(
-      TestServer server, SSLContext context, HttpClient.Version version) throws Exception {
-    try (HttpClient client =
-        HttpClient.newBuilder().sslContext(context).version(version).build()) {
+  private static String cookieSet(TestServer server, SSLContext context, HttpClient.Version version)
+      throws Exception {
+    try (HttpClient client = HttpClient.newBuilder().sslContext(context).version(version).build()) {
       int port = server.web.httpsPort().getAsInt();
       HttpResponse<String> answer =
           client.send(
