@@ -69,7 +69,8 @@ public final class WebTier implements AutoCloseable {
     access.sessions().counts().bindTo(registry);
     DataApi data = new DataApi(store, access, watches);
     Function<OpenConnections, FrontDoor> doors =
-        open -> new FrontDoor(site, data, access.sessions(), answers, metrics, rate, watchdog, open);
+        open ->
+            new FrontDoor(site, data, access.sessions(), answers, metrics, rate, watchdog, open);
     try {
       this.http =
           options
