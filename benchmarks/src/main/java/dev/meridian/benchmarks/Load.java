@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -19,9 +18,6 @@ final class Load {
 
   private static final Pattern COMPLETED = Pattern.compile("Queries completed:\\s+(\\d+)");
   private static final Pattern LOST = Pattern.compile("Queries lost:\\s+(\\d+)");
-
-  /** A line of {@code dnsperf -v}. */
-  private static final Pattern ANSWERED = Pattern.compile("(?m)^> NOERROR .* ([0-9]+\\.[0-9]+)$");
 
   private Load() {}
 
@@ -197,42 +193,6 @@ final class Load {
         - (good.find() ? Long.parseLong(good.group(1)) : 0);
   }
 
-  /**
-   * The 99th percentile of the time to an answer, in milliseconds, while so many are asked for in a
-   * second: of a thousand a second that another client asks for.
-   */
-  static double dnsLatency(Contender server, int seconds, Path queries, int rate) {
-    CompletableFuture<String> load =
-        CompletableFuture.supplyAsync(
-            () ->
-                Tools.run(
-                    LIMIT,
-                    dnsperf(
-                        server,
-                        queries,
-                        20_000,
-                        List.of("-l", "" + (seconds + 6), "-Q", "" + (rate - 1000)))));
-    try {
-      Thread.sleep(1000);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-    String out =
-        Tools.run(
-            LIMIT, dnsperf(server, queries, 1000, List.of("-l", "" + seconds, "-Q", "1000", "-v")));
-    if (load.isDone()) {
-      throw new IllegalStateException("the load ended too soon");
-    }
-    double[] latencies =
-        ANSWERED.matcher(out).results().mapToDouble(m -> Double.parseDouble(m.group(1))).toArray();
-    double answered = number(Pattern.compile("Queries per second:\\s+([0-9.]+)"), load.join());
-    if (answered < rate * 0.9) {
-      throw new IllegalStateException(server.name() + " took only " + answered + " a second");
-    }
-    java.util.Arrays.sort(latencies);
-    return latencies[(int) (latencies.length * 0.99)] * 1000;
-  }
-
   /** Bytes that the threads of a JVM whose names begin so have allocated. */
   static long allocated(Contender jvm, String threads) {
     long java =
@@ -246,7 +206,7 @@ final class Load {
             .findFirst()
             .orElseThrow();
     String jcmd = Path.of(System.getProperty("java.home"), "bin", "jcmd").toString();
-    String out = Tools.run(LIMIT, List.of(jcmd, "" + java, "Thread.print"));
+    String out = Tools.run(LIMIT, List.of(jcmd, "" + java, "Thread.print", "-e"));
     long sum = 0;
     int found = 0;
     Matcher thread =

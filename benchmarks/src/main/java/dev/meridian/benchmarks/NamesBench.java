@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -160,7 +161,7 @@ final class NamesBench {
         report.peer(what, own, other, Sample::rate, 0.8);
         cpu(what, own, other, 1);
       }
-      latency(what, series, asked, queries);
+      latency(what, series, asked);
       allocation(asked.getFirst(), queries);
     } finally {
       open.forEach(Contender::close);
@@ -168,17 +169,26 @@ final class NamesBench {
   }
 
   /** At half of what each can do. */
-  private void latency(String what, List<Series> series, List<Contender> asked, Path queries) {
+  private void latency(String what, List<Series> series, List<Contender> asked) throws IOException {
+    List<byte[]> queries = Queries.ofHosts(ZONE, NAMES);
     for (int i = 0; i < asked.size(); i++) {
       Contender server = asked.get(i);
       int half = (int) (series.get(i).median(Sample::rate) / 2);
       double[] p99 = new double[turns.runs()];
       for (int run = 0; run < p99.length; run++) {
-        p99[run] = Load.dnsLatency(server, turns.seconds(), queries, half);
+        PacedQueries.Result result =
+            PacedQueries.ask(server.port(), queries, half, turns.seconds());
+        p99[run] = result.percentileMillis(0.99);
         out.printf(
-            Locale.ROOT, "latency: %s at %,d/s: p99 %.2f ms%n", server.name(), half, p99[run]);
+            Locale.ROOT,
+            "latency: %s at %,d/s: p50 %.3f ms, p99 %.3f ms, %d lost%n",
+            server.name(),
+            half,
+            result.percentileMillis(0.5),
+            p99[run],
+            result.lost());
       }
-      java.util.Arrays.sort(p99);
+      Arrays.sort(p99);
       double median = p99[p99.length / 2];
       report.figure(
           what + ", p99 at half load",

@@ -11,6 +11,9 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 
 /** Queries as bytes: files of them for dnsperf, and a single one. */
@@ -49,6 +52,17 @@ final class Queries {
       message.writeTo(out);
     }
     return Files.write(file, all.toByteArray());
+  }
+
+  /** A of so many hosts of a zone. */
+  static List<byte[]> ofHosts(String zone, int count) {
+    List<byte[]> all = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      ByteArrayOutputStream query = new ByteArrayOutputStream();
+      question(query, "host" + i * 7919L % count + "." + zone, TYPE_A, 0);
+      all.add(query.toByteArray());
+    }
+    return all;
   }
 
   private static void question(ByteArrayOutputStream out, String name, int type, int additional) {
@@ -103,7 +117,7 @@ final class Queries {
       socket.send(new DatagramPacket(query.toByteArray(), query.size()));
       DatagramPacket answer = new DatagramPacket(new byte[1232], 1232);
       socket.receive(answer);
-      return java.util.Arrays.copyOf(answer.getData(), answer.getLength());
+      return Arrays.copyOf(answer.getData(), answer.getLength());
     } catch (SocketTimeoutException e) {
       return new byte[0];
     } catch (IOException e) {

@@ -410,7 +410,12 @@ public final class Node implements AutoCloseable {
   private void serveNames(NameServer server, Site now) {
     synchronized (namesLock) {
       try {
-        serve(server, HeapRoom.load(() -> server.zones().next(now, listeners.http(), signing)));
+        // A site has many names perhaps, and queries are answered meanwhile.
+        serve(
+            server,
+            Background.run(
+                "names-load",
+                () -> HeapRoom.load(() -> server.zones().next(now, listeners.http(), signing))));
       } catch (InvalidInputException | UncheckedIOException e) {
         namesProblem = e.getMessage();
         LOG.error("The old zones stay in use: {}", e.getMessage());
