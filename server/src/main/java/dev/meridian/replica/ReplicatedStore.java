@@ -632,9 +632,13 @@ public final class ReplicatedStore implements Store {
   }
 
   @Override
-  public Optional<Duration> stale() {
-    Duration age = Duration.ofMillis(freshness.millis(System.nanoTime()));
-    return age.compareTo(MAX_AGE) > 0 ? Optional.of(age) : Optional.empty();
+  public Duration age() {
+    return Duration.ofMillis(freshness.millis(System.nanoTime()));
+  }
+
+  @Override
+  public long readMillis() {
+    return store().readMillis();
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.meridian.store;
 import dev.meridian.document.CollectionPath;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.store.StoreException.Unavailable;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -23,20 +24,33 @@ final class Bell {
   // All below, and the fields of listeners, are guarded by the lock.
   private final Map<Object, Set<Listener>> listeners = new HashMap<>();
   private int collections; // how many listeners are on collections
+
+  /** Those on what interests somebody just then. */
+  private final List<Listener> interested = new ArrayList<>();
+
   private long sequence;
+  private long timestamp;
   private boolean closed;
 
   private static final Object EVERYTHING = "everything";
 
-  Bell(long sequence) {
+  /** What {@link Listener#caughtUp} says when it has not. */
+  private static final long NOT_CAUGHT_UP = -1;
+
+  Bell(long sequence, long timestamp) {
     this.sequence = sequence;
+    this.timestamp = timestamp;
   }
 
-  /** Says that all changes up to {@code sequence} are visible, and which paths they were at. */
-  void ring(long sequence, List<Transition.Moved> moved) {
+  /**
+   * Says that all changes up to {@code sequence}, which are those up to {@code timestamp}, are
+   * visible, and which paths they were at.
+   */
+  void ring(long sequence, long timestamp, List<Transition.Moved> moved) {
     lock.lock();
     try {
       this.sequence = sequence;
+      this.timestamp = timestamp;
       if (listeners.isEmpty()) {
         return;
       }
@@ -45,6 +59,12 @@ final class Bell {
         ring(change.path(), change.position());
         if (collections > 0) {
           ring(change.path().collection(), change.position());
+        }
+        for (Listener listener : interested) {
+          if (listener.scope instanceof ChangeScope.Interesting scope
+              && scope.contains(change.path())) {
+            listener.ring(change.position());
+          }
         }
       }
     } finally {
@@ -56,8 +76,7 @@ final class Bell {
     Set<Listener> concerned = listeners.get(scope);
     if (concerned != null) {
       for (Listener listener : concerned) {
-        listener.first = Math.min(listener.first, position);
-        listener.rung.signalAll();
+        listener.ring(position);
       }
     }
   }
@@ -82,6 +101,7 @@ final class Bell {
     Object key =
         switch (scope) {
           case ChangeScope.Everything _ -> EVERYTHING;
+          case ChangeScope.Interesting some -> some;
           case ChangeScope.OneDocument(DocumentPath document) -> document;
           case ChangeScope.OneCollection(CollectionPath collection) -> collection;
         };
@@ -90,6 +110,9 @@ final class Bell {
       Listener listener = new Listener(key, sequence);
       listeners.computeIfAbsent(key, _ -> new LinkedHashSet<>()).add(listener);
       collections += key instanceof CollectionPath ? 1 : 0;
+      if (key instanceof ChangeScope.Interesting) {
+        interested.add(listener);
+      }
       return listener;
     } finally {
       lock.unlock();
@@ -106,6 +129,9 @@ final class Bell {
     private long first = NOTHING;
     private boolean finished;
 
+    /** Whether all that was heard was read, and the reader is done with it. */
+    private boolean idle;
+
     private Listener(Object scope, long opened) {
       this.scope = scope;
       this.opened = opened;
@@ -121,6 +147,7 @@ final class Bell {
       lock.lock();
       try {
         Heard heard = new Heard(sequence, first);
+        idle &= heard.nothing();
         first = NOTHING;
         return heard;
       } finally {
@@ -128,8 +155,27 @@ final class Bell {
       }
     }
 
+    private void ring(long position) {
+      first = Math.min(first, position);
+      rung.signalAll();
+    }
+
     /**
-     * Waits until a change in scope is heard.
+     * When nothing in scope was heard that its reader is not done with: the timestamp up to which
+     * that is all there is. Negative otherwise.
+     */
+    long caughtUp() {
+      lock.lock();
+      try {
+        return idle && first == NOTHING && !closed && !finished ? timestamp : NOT_CAUGHT_UP;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /**
+     * Waits until a change in scope is heard. Who waits has read all that was heard, and is done
+     * with it.
      *
      * @return false when the time ran out
      * @throws Unavailable if the bell or this listener was closed
@@ -148,6 +194,7 @@ final class Bell {
           if (first != NOTHING) {
             return true;
           }
+          idle = true;
           if (left <= 0) {
             return false;
           }
@@ -165,6 +212,7 @@ final class Bell {
         Set<Listener> all = listeners.get(scope);
         if (all != null && all.remove(this)) {
           collections -= scope instanceof CollectionPath ? 1 : 0;
+          interested.remove(this);
           if (all.isEmpty()) {
             listeners.remove(scope);
           }

@@ -2,6 +2,7 @@ package dev.meridian.store;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /** A place in the change feed that moves forward. Used by one thread at a time. */
 public interface ChangeFeed extends AutoCloseable {
@@ -20,6 +21,13 @@ public interface ChangeFeed extends AutoCloseable {
 
   /** Everything up to here has been returned or was out of scope. */
   Position position();
+
+  /**
+   * When every change in scope so far was returned, and the reader has come back for more, so that
+   * it is done with them: what that covers. Empty otherwise, and when the feed has ended. Any
+   * thread may ask.
+   */
+  Optional<SessionToken> caughtUp();
 
   @Override
   void close();

@@ -2,6 +2,7 @@ package dev.meridian.store;
 
 import dev.meridian.document.CollectionPath;
 import dev.meridian.document.DocumentPath;
+import java.util.function.Predicate;
 
 /** Which changes a feed carries. */
 public sealed interface ChangeScope {
@@ -13,6 +14,20 @@ public sealed interface ChangeScope {
     @Override
     public boolean contains(DocumentPath path) {
       return true;
+    }
+  }
+
+  /**
+   * What its reader is interested in when a change is met: what interests nobody is passed over
+   * unread, and wakes nobody.
+   *
+   * @param interest asked on threads that write, with locks held: it must be quick, wait for
+   *     nothing and not fail
+   */
+  record Interesting(Predicate<DocumentPath> interest) implements ChangeScope {
+    @Override
+    public boolean contains(DocumentPath path) {
+      return interest.test(path);
     }
   }
 

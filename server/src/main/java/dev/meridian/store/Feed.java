@@ -6,6 +6,7 @@ import dev.meridian.store.StoreException.PositionLost;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,7 @@ final class Feed implements ChangeFeed {
   private final ChangeScope scope;
   private final Bell.Listener listener;
   private final long floor;
+  private final int region;
 
   private long epoch;
   private long position; // everything up to here is done
@@ -40,12 +42,14 @@ final class Feed implements ChangeFeed {
   /**
    * Opens a feed.
    *
+   * @param region of the database's own writes
    * @throws PositionLost if {@code query.since()} is of another history, too old, or beyond the
    *     newest change, unless the query says that it may come
    */
-  Feed(Database database, Bell bell, ChangeQuery query) {
+  Feed(Database database, Bell bell, ChangeQuery query, int region) {
     this.database = database;
     this.scope = query.scope();
+    this.region = region;
     listener = bell.listen(scope);
     try {
       Position since = query.since();
@@ -230,6 +234,12 @@ final class Feed implements ChangeFeed {
   @Override
   public Position position() {
     return epoch == 0 ? Position.START : at(position);
+  }
+
+  @Override
+  public Optional<SessionToken> caughtUp() {
+    long timestamp = listener.caughtUp();
+    return timestamp < 0 ? Optional.empty() : Optional.of(RocksStore.token(timestamp, region));
   }
 
   /** A position here; of a copy, until it has what was there when it began. */

@@ -90,7 +90,7 @@ public final class RocksStore implements Store {
     indexes = new Indexes(database);
     builder = new IndexBuilder(database, indexes, writing);
     listing = new Listing(database, indexes, this::readMillis);
-    bell = new Bell(meta.sequence());
+    bell = new Bell(meta.sequence(), meta.timestamp());
     clock = new HybridClock(options.wallMillis(), meta.timestamp());
     defineIndexes(indexes.stored());
   }
@@ -139,8 +139,8 @@ public final class RocksStore implements Store {
     return live.isExpiredAt(readMillis()) ? Optional.empty() : Optional.of(live.document(path));
   }
 
-  /** The time by which reads judge expiry: what a write saw as expired, no later read sees. */
-  private long readMillis() {
+  @Override
+  public long readMillis() {
     return Math.max(meta.wallMillis(), options.wallMillis().getAsLong());
   }
 
@@ -241,7 +241,7 @@ public final class RocksStore implements Store {
   private void publish(Transition.Result result) {
     meta = result.after();
     clock.observe(meta.timestamp());
-    bell.ring(meta.sequence(), result.moved());
+    bell.ring(meta.sequence(), meta.timestamp(), result.moved());
   }
 
   /** Notes that the entry at this place, which is not the store's, has been passed. */
@@ -307,10 +307,14 @@ public final class RocksStore implements Store {
 
   @Override
   public SessionToken seen() {
-    long timestamp = lastTimestamp();
+    return token(lastTimestamp(), options.region());
+  }
+
+  /** What covers everything up to {@code timestamp}; 0 for nothing. */
+  static SessionToken token(long timestamp, int region) {
     return timestamp == 0
         ? SessionToken.NONE
-        : SessionToken.NONE.seen(new Version(timestamp, options.region()));
+        : SessionToken.NONE.seen(new Version(timestamp, region));
   }
 
   /** The highest timestamp applied: every version in the store is at or below it; 0 for none. */
@@ -336,7 +340,7 @@ public final class RocksStore implements Store {
 
   @Override
   public ChangeFeed changes(ChangeQuery query) {
-    return new Feed(database, bell, query);
+    return new Feed(database, bell, query, options.region());
   }
 
   @Override

@@ -48,6 +48,20 @@ public record SessionToken(Map<Integer, Long> timestamps) {
     return merged;
   }
 
+  /** Whether who has all that this token covers has all that {@code other} covers, too. */
+  public boolean covers(SessionToken other) {
+    if (other == this) {
+      return true;
+    }
+    for (Map.Entry<Integer, Long> one : other.timestamps.entrySet()) {
+      Long mine = timestamps.get(one.getKey());
+      if (mine == null || mine < one.getValue()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** The token as text: {@code region-timestamp} in hexadecimal, joined by dots; empty for none. */
   @Override
   public String toString() {

@@ -70,8 +70,20 @@ public interface Store extends AutoCloseable {
    * what session reads promise, are not affected.
    */
   default Optional<Duration> stale() {
-    return Optional.empty();
+    Duration age = age();
+    return age.compareTo(MAX_AGE) > 0 ? Optional.of(age) : Optional.empty();
   }
+
+  /** How old what is read here may be: all that was acknowledged before that can be read here. */
+  default Duration age() {
+    return Duration.ZERO;
+  }
+
+  /**
+   * The time by which reads judge expiry, in milliseconds since 1970: what a write saw as expired,
+   * no later read sees.
+   */
+  long readMillis();
 
   /** Where the change feed is now: a feed opened from here sees only later changes. */
   Position position();

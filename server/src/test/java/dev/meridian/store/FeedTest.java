@@ -17,6 +17,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -278,5 +280,61 @@ class FeedTest {
       assertThatThrownBy(() -> waiting.get(1, TimeUnit.MINUTES))
           .hasCauseInstanceOf(Unavailable.class);
     }
+  }
+
+  @Test
+  void feedOfWhatInterestsSeesWhatDoesSoWhenItChanges() throws Exception {
+    Set<DocumentPath> interesting = ConcurrentHashMap.newKeySet();
+    interesting.add(path("a/1"));
+    try (ChangeFeed feed =
+        feed(new ChangeScope.Interesting(interesting::contains), store.position())) {
+      store.write(Batch.of(put("a/1", "1")));
+      store.write(Batch.of(put("a/2", "1")));
+      assertThat(paths(feed.poll(10, Duration.ZERO))).containsExactly("a/1");
+      assertThat(feed.poll(10, Duration.ZERO)).isEmpty();
+      interesting.add(path("a/2"));
+      store.write(Batch.of(put("a/2", "2")));
+      store.write(Batch.of(put("b/2", "2")));
+      assertThat(paths(feed.poll(10, Duration.ZERO))).containsExactly("a/2");
+      assertThat(feed.poll(10, Duration.ZERO)).isEmpty();
+      assertThat(feed.position()).isEqualTo(store.position());
+      interesting.clear();
+      store.write(Batch.of(delete("a/1")));
+      assertThat(feed.poll(10, Duration.ZERO)).isEmpty();
+    }
+  }
+
+  @Test
+  void feedHasCaughtUpWhenItsReaderHasComeBackAfterAllThatIsInScope() throws Exception {
+    store.write(Batch.of(put("a/1", "0")));
+    ChangeFeed feed =
+        feed(new ChangeScope.Interesting(path -> path.equals(path("a/1"))), store.position());
+    assertThat(feed.caughtUp()).as("not read yet").isEmpty();
+    feed.poll(10, Duration.ZERO);
+    assertThat(feed.caughtUp()).contains(store.seen());
+    store.write(Batch.of(put("a/2", "1")));
+    assertThat(feed.caughtUp()).as("out of scope").contains(store.seen());
+    store.write(Batch.of(put("a/1", "1")));
+    assertThat(feed.caughtUp()).as("not read yet").isEmpty();
+    assertThat(feed.poll(10, Duration.ZERO)).hasSize(1);
+    assertThat(feed.caughtUp()).as("read, perhaps not used yet").isEmpty();
+    feed.poll(10, Duration.ZERO);
+    assertThat(feed.caughtUp()).contains(store.seen());
+    feed.close();
+    assertThat(feed.caughtUp()).isEmpty();
+  }
+
+  @Test
+  void tokenCoversAnotherIfItIsAtLeastAsFarInEachRegion() {
+    SessionToken one = SessionToken.parse("1-5");
+    SessionToken two = SessionToken.parse("1-6.2-3");
+    assertThat(two.covers(one)).isTrue();
+    assertThat(two.covers(two)).isTrue();
+    assertThat(two.covers(SessionToken.parse("1-6.2-3"))).isTrue();
+    assertThat(one.covers(two)).isFalse();
+    assertThat(two.covers(SessionToken.parse("2-4"))).isFalse();
+    assertThat(two.covers(SessionToken.parse("3-1"))).isFalse();
+    assertThat(one.covers(SessionToken.NONE)).isTrue();
+    assertThat(SessionToken.NONE.covers(one)).isFalse();
   }
 }
