@@ -34,6 +34,8 @@ class LayersTest {
         .definedBy("dev.meridian.dns..")
         .layer("session")
         .definedBy("dev.meridian.session..")
+        .layer("cache")
+        .definedBy("dev.meridian.cache..")
         .layer("shard")
         .definedBy("dev.meridian.shard..")
         .layer("replica")
@@ -68,6 +70,8 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("cli", "node")
         .whereLayer("session")
         .mayOnlyBeAccessedByLayers("cli", "node", "web")
+        .whereLayer("cache")
+        .mayOnlyBeAccessedByLayers("node")
         .whereLayer("shard")
         .mayOnlyBeAccessedByLayers("cli", "node")
         .whereLayer("replica")
@@ -75,7 +79,7 @@ class LayersTest {
         .whereLayer("peer")
         .mayOnlyBeAccessedByLayers("cli", "node", "shard", "replica")
         .whereLayer("store")
-        .mayOnlyBeAccessedByLayers("cli", "node", "web", "session", "shard", "replica")
+        .mayOnlyBeAccessedByLayers("cli", "node", "web", "session", "cache", "shard", "replica")
         .whereLayer("health")
         .mayOnlyBeAccessedByLayers("node", "web")
         .whereLayer("site")
@@ -86,7 +90,7 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("dns", "peer")
         .whereLayer("document")
         .mayOnlyBeAccessedByLayers(
-            "cli", "torture", "node", "web", "dns", "session", "shard", "replica", "peer", "store",
+            "cli", "torture", "node", "web", "dns", "session", "cache", "shard", "replica", "peer", "store",
             "site", "geo", "files", "health")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")

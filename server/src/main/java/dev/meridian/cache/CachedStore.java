@@ -1,0 +1,354 @@
+package dev.meridian.cache;
+
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
+import dev.meridian.store.Batch;
+import dev.meridian.store.Change;
+import dev.meridian.store.ChangeFeed;
+import dev.meridian.store.ChangeQuery;
+import dev.meridian.store.Commit;
+import dev.meridian.store.Consistency;
+import dev.meridian.store.Page;
+import dev.meridian.store.Position;
+import dev.meridian.store.Query;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.SessionToken;
+import dev.meridian.store.Store;
+import dev.meridian.store.StoreException.PreconditionFailed;
+import dev.meridian.store.StoreException.Rejected;
+import dev.meridian.store.StoreException.Unavailable;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongSupplier;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A store with a near cache before it: documents that were read lately, and places where none was
+ * found, are answered from memory, as long as the store's change feed shows that they are as fresh
+ * as their reader must have them.
+ *
+ * <ul>
+ *   <li>{@code STRONG} reads go to the store.
+ *   <li>{@code SESSION} reads are answered from here if every change that the reader's token covers
+ *       is known here. A reader without a token is taken for one who has seen all that was written
+ *       or shown through this.
+ *   <li>What was not known to be fresh within {@link Store#MAX_AGE} goes to the store, whatever the
+ *       reader asks for: so a feed that is cut makes the cache useless, never wrong.
+ *   <li>Those who miss the same document at once share one look at the store.
+ *   <li>Lists, writes and watches go to the store; so do Meridian's own documents (keys).
+ * </ul>
+ */
+public final class CachedStore implements Store {
+  /** So long a reader waits for another's look at the store, and then looks for itself. */
+  static final Duration JOIN_WAIT = Duration.ofSeconds(1);
+
+  /** How often a reader waits for a look that turns out to be too old for it. */
+  private static final int MAX_JOINS = 2;
+
+  private final Store store;
+  private final NearCache cache;
+  private final Follower follower;
+  private final CacheMetrics metrics;
+  private final LongSupplier nanos;
+  private volatile Predicate<DocumentPath> cacheable;
+
+  /** Covers all that readers without a token may know. */
+  private final AtomicReference<SessionToken> shown = new AtomicReference<>(SessionToken.NONE);
+
+  /** With a clock of its own for the age of entries, as {@link System#nanoTime}. */
+  CachedStore(
+      Store store,
+      long maxBytes,
+      Predicate<DocumentPath> cacheable,
+      MeterRegistry meters,
+      LongSupplier nanos) {
+    this.store = store;
+    this.cacheable = cacheable;
+    this.nanos = nanos;
+    this.cache = new NearCache(maxBytes, this::generation);
+    this.follower = new Follower(store, nanos, cache::concerns, this::apply, cache::clear);
+    this.metrics = new CacheMetrics(meters);
+    metrics.show(this::status);
+    follower.start();
+  }
+
+  /**
+   * Puts a cache before a store, which stays its owner's to close, after the cache.
+   *
+   * @param maxBytes most bytes of heap for entries, about
+   * @param cacheable which documents may be kept; asked at each read
+   */
+  public static CachedStore over(
+      Store store, long maxBytes, Predicate<DocumentPath> cacheable, MeterRegistry meters) {
+    return new CachedStore(store, maxBytes, cacheable, meters, System::nanoTime);
+  }
+
+  /** How much heap entries take at most, unless told otherwise: a part of it, within bounds. */
+  public static long defaultMaxBytes() {
+    return Math.clamp(Runtime.getRuntime().maxMemory() / 16, 4L << 20, 256L << 20);
+  }
+
+  /** Settings from here on. What is no longer to be kept goes. */
+  public void configure(long maxBytes, Predicate<DocumentPath> cacheable) {
+    this.cacheable = cacheable;
+    cache.limit(maxBytes);
+    cache.clear();
+  }
+
+  private int generation() {
+    return follower.level().generation();
+  }
+
+  private void apply(Change change) {
+    // First: whoever is shown it from here must not be shown what was before it.
+    show(change.version());
+    cache.apply(change);
+  }
+
+  @Override
+  public Optional<Document> get(DocumentPath path, ReadOptions read) {
+    if (read.consistency() == Consistency.STRONG || !isCacheable(path)) {
+      return shown(store.get(path, read));
+    }
+    SessionToken seen =
+        read.consistency() == Consistency.EVENTUAL
+            ? SessionToken.NONE
+            : read.token().timestamps().isEmpty() ? shown.get() : read.token();
+    Entry entry = find(path, seen);
+    if (entry != null) {
+      metrics.hit();
+      return document(entry);
+    }
+    metrics.miss();
+    return load(path, read, seen);
+  }
+
+  private boolean isCacheable(DocumentPath path) {
+    List<String> segments = path.segments();
+    for (int i = 0; i < segments.size(); i += 2) {
+      if (segments.get(i).startsWith("_")) {
+        return false;
+      }
+    }
+    return cacheable.test(path);
+  }
+
+  /** The entry for a reader who has seen so much; null when there is none. */
+  private @Nullable Entry find(DocumentPath path, SessionToken seen) {
+    // The level first: then the entry is at least of that level.
+    Level level = follower.level();
+    Entry entry = cache.get(path);
+    if (entry == null) {
+      return null;
+    }
+    long now = nanos.getAsLong();
+    if (level.serves(entry, seen, now)) {
+      return entry;
+    }
+    level = follower.refresh();
+    entry = cache.get(path);
+    return entry != null && level.serves(entry, seen, now) ? entry : null;
+  }
+
+  private Optional<Document> document(Entry entry) {
+    Document document = entry.document();
+    return document == null
+            || (document.expiresAtMillis() != Document.NEVER
+                && document.isExpiredAt(store.readMillis()))
+        ? Optional.empty()
+        : Optional.of(document);
+  }
+
+  /** Looks at the store, together with others who do. */
+  private Optional<Document> load(DocumentPath path, ReadOptions read, SessionToken seen) {
+    for (int i = 0; i < MAX_JOINS; i++) {
+      Load own = new Load(seen, !store.seen().covers(seen));
+      Load other = cache.begin(path, own);
+      if (other == null) {
+        return lead(path, read, own);
+      }
+      if (!other.asksNoMoreThan(seen)) {
+        break;
+      }
+      Entry loaded = await(other);
+      if (loaded == null) {
+        break;
+      }
+      if (loaded.asOf().covers(seen)) {
+        return document(loaded);
+      }
+    }
+    return shown(timed(path, read));
+  }
+
+  private Optional<Document> lead(DocumentPath path, ReadOptions read, Load load) {
+    Entry loaded = null;
+    try {
+      // Before the look: what is true then is true of what it finds.
+      int generation = generation();
+      long asOfNanos = follower.asOfNanos();
+      SessionToken asOf = store.seen();
+      Optional<Document> found = shown(timed(path, read));
+      loaded = new Entry(found.orElse(null), asOf, asOfNanos, generation);
+      cache.put(path, load, loaded);
+      return found;
+    } finally {
+      cache.end(path, load);
+      load.end(loaded);
+    }
+  }
+
+  private static @Nullable Entry await(Load load) {
+    try {
+      return load.await(JOIN_WAIT);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new Unavailable(Unavailable.Outcome.NOT_DONE, "The read was interrupted.", e);
+    }
+  }
+
+  private Optional<Document> timed(DocumentPath path, ReadOptions read) {
+    long since = System.nanoTime();
+    Optional<Document> found = store.get(path, read);
+    metrics.loaded(System.nanoTime() - since);
+    return found;
+  }
+
+  /** Notes that readers may know of this. */
+  private Optional<Document> shown(Optional<Document> found) {
+    if (found.isPresent()) {
+      show(found.get().version());
+    } else {
+      show(store.seen());
+    }
+    return found;
+  }
+
+  private void show(Version version) {
+    SessionToken known = shown.get();
+    if (known.seen(version) != known) { // nearly always known
+      shown.updateAndGet(before -> before.seen(version));
+    }
+  }
+
+  private void show(SessionToken seen) {
+    if (!shown.get().covers(seen)) {
+      shown.updateAndGet(before -> before.seen(seen));
+    }
+  }
+
+  @Override
+  public Page list(Query query, ReadOptions read) {
+    Page page = store.list(query, read);
+    show(store.seen());
+    return page;
+  }
+
+  @Override
+  public Commit write(Batch batch) {
+    try {
+      Commit commit = store.write(batch);
+      show(commit.version());
+      return commit;
+    } catch (PreconditionFailed | Rejected e) {
+      show(store.seen()); // it tells what is there now
+      throw e;
+    }
+  }
+
+  @Override
+  public Optional<Commit> earlier(Batch batch) {
+    Optional<Commit> commit = store.earlier(batch);
+    commit.ifPresent(done -> show(done.version()));
+    return commit;
+  }
+
+  @Override
+  public ChangeFeed changes(ChangeQuery query) {
+    return new ShowingFeed(store.changes(query));
+  }
+
+  /** What watchers are shown, readers may know. */
+  private final class ShowingFeed implements ChangeFeed {
+    private final ChangeFeed feed;
+
+    ShowingFeed(ChangeFeed feed) {
+      this.feed = feed;
+    }
+
+    @Override
+    public List<Change> poll(int max, Duration wait) throws InterruptedException {
+      List<Change> changes = feed.poll(max, wait);
+      for (Change change : changes) {
+        show(change.version());
+      }
+      return changes;
+    }
+
+    @Override
+    public Position position() {
+      return feed.position();
+    }
+
+    @Override
+    public Optional<SessionToken> caughtUp() {
+      return feed.caughtUp();
+    }
+
+    @Override
+    public void close() {
+      feed.close();
+    }
+  }
+
+  @Override
+  public SessionToken seen() {
+    return store.seen();
+  }
+
+  @Override
+  public Duration age() {
+    return store.age();
+  }
+
+  @Override
+  public Optional<Duration> stale() {
+    return store.stale();
+  }
+
+  @Override
+  public long readMillis() {
+    return store.readMillis();
+  }
+
+  @Override
+  public Position position() {
+    return store.position();
+  }
+
+  /** How the cache is doing. Any thread, any time. */
+  public CacheStatus status() {
+    return new CacheStatus(
+        cache.bytes(),
+        cache.maxBytes(),
+        cache.entries(),
+        metrics.hits(),
+        metrics.misses(),
+        metrics.loads(),
+        metrics.loadMicros(),
+        cache.evictions(),
+        follower.lag());
+  }
+
+  /** Stops following the store, which stays open, as whoever opened it closes it. */
+  @Override
+  public void close() {
+    follower.close();
+    metrics.close();
+  }
+}
