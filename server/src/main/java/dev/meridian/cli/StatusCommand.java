@@ -1,6 +1,7 @@
 package dev.meridian.cli;
 
 import dev.meridian.client.MeridianClient;
+import java.util.Locale;
 import java.util.StringJoiner;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -100,6 +101,9 @@ final class StatusCommand implements Callable<Integer> {
         Meter.bytes(status.path("memory").path("heapUsedBytes").asLong(0))
             + " of "
             + Meter.bytes(status.path("memory").path("heapMaxBytes").asLong(0)));
+    if (status.path("cache").path("maxBytes").asLong(0) > 0) {
+      facts.row("cache", cache(status.path("cache")));
+    }
     facts.print();
     console.out().println();
     showNodes(status.path("cluster"));
@@ -132,6 +136,23 @@ final class StatusCommand implements Callable<Integer> {
                 + networks
             : "clients get the default order: " + order(geo);
     return geo.has("problem") ? known + "; " + geo.path("problem").asString("") : known;
+  }
+
+  /** The near cache in a line. */
+  private static String cache(JsonNode cache) {
+    long reads = cache.path("hits").asLong(0) + cache.path("misses").asLong(0);
+    long lag = cache.path("lag").asLong(0);
+    return Meter.bytes(cache.path("bytes").asLong(0))
+        + " of "
+        + Meter.bytes(cache.path("maxBytes").asLong(0))
+        + (reads == 0
+            ? ", no reads yet"
+            : String.format(
+                Locale.ROOT,
+                ", %.1f%% of %s reads",
+                100 * cache.path("hitRate").asDouble(0),
+                Meter.count(reads)))
+        + (lag == 0 ? "" : ", " + Meter.count(lag) + " changes behind");
   }
 
   /** In a line; 'region list' tells more. */

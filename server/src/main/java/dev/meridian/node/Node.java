@@ -82,6 +82,7 @@ public final class Node implements AutoCloseable {
   private final Listeners listeners;
   private final Cluster cluster;
   private final ReplicatedStore store;
+  private final NodeCache cache;
   private final Access access;
   private final Seeding seeding;
 
@@ -144,6 +145,7 @@ public final class Node implements AutoCloseable {
                   indexes(site.current()),
                   metrics));
       this.store = cluster.store();
+      this.cache = opened(new NodeCache(store, site.current(), metrics));
       // A recovered node begins its cluster with the copy it has: from now on it is edited there.
       opened(new SiteShare(cluster, site.current().folder(), isSitesHome()));
       this.access = Access.open(store, options.data().resolve("operator.key"));
@@ -280,12 +282,12 @@ public final class Node implements AutoCloseable {
     WebOptions web = WebOptions.of(listeners.http(), listeners.https());
     boolean development = options.development().test(listeners);
     StaticFiles files = StaticFiles.create(site, development);
-    Pages pages = Pages.create(site, store, access.grants(), files, development);
+    Pages pages = Pages.create(site, cache.store(), access.grants(), files, development);
     return Optional.of(
         opened(
             WebTier.start(
                 web,
-                store,
+                cache.store(),
                 site,
                 metrics,
                 access,
@@ -334,7 +336,7 @@ public final class Node implements AutoCloseable {
 
   /** The data, as the site's own pages see it. */
   public Store store() {
-    return store;
+    return cache.store();
   }
 
   /** Where the node really listens: ports that were asked for as 0 are filled in. */
@@ -393,6 +395,7 @@ public final class Node implements AutoCloseable {
 
   private void siteChanged(Site now) {
     cluster.defineIndexes(indexes(now));
+    cache.siteChanged(now);
     names.ifPresent(
         server -> {
           serveNames(server, now);
@@ -571,6 +574,7 @@ public final class Node implements AutoCloseable {
           regions.json(),
           listeners(),
           cluster.status(),
+          cache.json(),
           seeding.progress(),
           access.sessions().counts().json(),
           notReady());

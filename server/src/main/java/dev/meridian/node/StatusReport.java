@@ -37,6 +37,7 @@ final class StatusReport {
       Json regions,
       Listeners listeners,
       Cluster.Status cluster,
+      Json cache,
       Seeding.Progress seeding,
       Json sessions,
       Optional<String> notReady) {
@@ -100,6 +101,7 @@ final class StatusReport {
     report.put("shards", new Json.Arr(List.of(shard.json())));
 
     report.put("sessions", sessions);
+    report.put("cache", cache);
 
     if (!seeding.collection().isEmpty()) {
       Members seed = new Members();

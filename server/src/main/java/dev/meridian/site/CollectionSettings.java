@@ -32,7 +32,7 @@ public record CollectionSettings(
     /** Acknowledged from the caches' logs, written to the store later. */
     WRITE_BEHIND,
     /** Not cached. */
-    NONE
+    OFF
   }
 
   /** Copies. */

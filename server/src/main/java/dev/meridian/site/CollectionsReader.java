@@ -32,7 +32,7 @@ final class CollectionsReader {
           "read-through", CachePolicy.READ_THROUGH,
           "write-through", CachePolicy.WRITE_THROUGH,
           "write-behind", CachePolicy.WRITE_BEHIND,
-          "none", CachePolicy.NONE);
+          "off", CachePolicy.OFF);
 
   /** Endings of files that can be imported. */
   static final List<String> SEED_ENDINGS =
@@ -210,7 +210,7 @@ final class CollectionsReader {
           node,
           "'"
               + YamlReader.shorten(text)
-              + "' is no cache policy; write read-through, write-through, write-behind or none"
+              + "' is no cache policy; write read-through, write-through, write-behind or off"
               + Suggestions.didYouMean(text, CACHE_POLICIES.keySet()));
     }
     return policy == null ? CachePolicy.READ_THROUGH : policy;

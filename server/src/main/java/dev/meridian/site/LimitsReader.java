@@ -4,9 +4,7 @@ import dev.meridian.site.YamlReader.Field;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.snakeyaml.engine.v2.nodes.Node;
 
 /** Reads {@code limits}. */
 final class LimitsReader {
@@ -72,23 +70,7 @@ final class LimitsReader {
     if (field == null) {
       return otherwise;
     }
-    Node node = field.value();
-    if (YamlReader.isInteger(node)) {
-      yaml.problem(node, name + " needs a unit, such as " + (most >> 20) + " MiB.");
-      return otherwise;
-    }
-    String text = yaml.string(node, name);
-    if (text == null) {
-      return otherwise;
-    }
-    Optional<Long> size = Units.size(text);
-    if (size.isEmpty()) {
-      yaml.problem(node, Quantities.notA("size", text) + Units.sizeHint(text));
-    } else if (size.get() < 1024 || size.get() > most) {
-      yaml.problem(node, name + " is 1 KiB to " + (most >> 20) + " MiB.");
-    } else {
-      return size.get().intValue();
-    }
-    return otherwise;
+    Long size = Quantities.size(yaml, field.value(), name, 1024, most);
+    return size == null ? otherwise : size.intValue();
   }
 }

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * What a team deploys: a folder with {@code site.yaml}, {@code pages/} and {@code public/}, read
@@ -24,6 +25,7 @@ import java.util.Optional;
  * @param names what the name server answers
  * @param limits bounds on what requests may ask
  * @param sessions how sessions of visitors live
+ * @param cacheBytes most heap for a node's near cache, 0 for none; empty when nothing is said
  */
 public record Site(
     Path folder,
@@ -35,14 +37,15 @@ public record Site(
     Map<String, CollectionSettings> collections,
     Names names,
     Limits limits,
-    SessionSettings sessions) {
+    SessionSettings sessions,
+    OptionalLong cacheBytes) {
   /** Copies. */
   public Site {
     domains = List.copyOf(domains);
     collections = Collections.unmodifiableMap(new LinkedHashMap<>(collections));
   }
 
-  /** A site whose sessions are as usual. */
+  /** A site that says nothing of sessions and caches. */
   public Site(
       Path folder,
       String name,
@@ -63,7 +66,8 @@ public record Site(
         collections,
         names,
         limits,
-        SessionSettings.DEFAULT);
+        SessionSettings.DEFAULT,
+        OptionalLong.empty());
   }
 
   /** The folder of templates; it need not exist. */

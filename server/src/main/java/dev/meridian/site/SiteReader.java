@@ -24,6 +24,7 @@ final class SiteReader {
           "regions",
           "health",
           "names",
+          "cache",
           "limits",
           "sessions");
 
@@ -88,7 +89,8 @@ final class SiteReader {
                 new RegionsReader(yaml, domains.isEmpty() ? "" : domains.getFirst())
                     .regions(fields.get("regions"), fields.get("health"))),
         new LimitsReader(yaml).limits(fields.get("limits")),
-        new SessionsReader(yaml).sessions(fields.get("sessions")));
+        new SessionsReader(yaml).sessions(fields.get("sessions")),
+        new CacheReader(yaml).bytes(fields.get("cache")));
   }
 
   private List<String> domains(Node node) {

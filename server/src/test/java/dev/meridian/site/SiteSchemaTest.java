@@ -99,6 +99,7 @@ class SiteSchemaTest {
           any: {answer: failover, regions: both}
           _sip._tcp: {SRV: 0 5 5060 sip}
           sub: {NS: ns1.b.test., AAAA: "::1", CAA: 0 issue ca.test}
+      cache: {memory: 64 MiB}
       limits: {documentSize: 64 KiB, bodySize: 1 MiB, batchWrites: 10, nestingDepth: 8,
         listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5, pageSize: 2 MiB}
       sessions: {idle: 2 h, absolute: 12 h, cookie: __Host-cart, sameSite: strict, secure: always}
@@ -174,6 +175,11 @@ class SiteSchemaTest {
         "domains: a.test\ncollections: {a: {expires: 30}}",
         "domains: a.test\ncollections: {a: {expires: 30 days}}",
         "domains: a.test\ncollections: {a: {cache: always}}",
+        "domains: a.test\ncollections: {a: {cache: none}}",
+        "domains: a.test\ncache: none",
+        "domains: a.test\ncache: {memory: 64}",
+        "domains: a.test\ncache: {memory: off}",
+        "domains: a.test\ncache: {size: 64 MiB}",
         "domains: a.test\ncollections: {a: {seed: a.txt}}",
         "domains: a.test\nnames: {ttl: 300}",
         "domains: a.test\nnames: {hostmaster: me}",
@@ -230,6 +236,7 @@ class SiteSchemaTest {
     keys(schema.at("/properties/names/properties"), NamesReader.NAMES_KEYS);
     keys(schema.at("/properties/limits/properties"), LimitsReader.LIMITS_KEYS);
     keys(schema.at("/properties/sessions/properties"), SessionsReader.KEYS);
+    keys(schema.at("/properties/cache/anyOf/1/properties"), CacheReader.CACHE_KEYS);
     keys(schema.at("/$defs/rules/properties"), RulesReader.RULES_KEYS);
     keys(schema.at("/$defs/collection/properties"), CollectionsReader.COLLECTION_KEYS);
     keys(schema.at("/$defs/records/properties"), RecordsReader.KEYS);

@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.cache.CachedStore;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.site.LiveSite;
 import dev.meridian.site.Site;
@@ -37,6 +38,7 @@ final class SiteServer implements AutoCloseable {
   private final Engine engine = new Engine();
   private final LiveSite site;
   private final RocksStore store;
+  private final CachedStore cached;
   private final WebTier web;
   final StaticFiles files;
 
@@ -46,14 +48,16 @@ final class SiteServer implements AutoCloseable {
     store =
         RocksStore.open(data.resolve("db"), RocksStore.Options.of(engine), indexes(site.current()));
     Access access = Access.open(store, data.resolve("operator.key"));
+    SimpleMeterRegistry meters = new SimpleMeterRegistry();
+    cached = CachedStore.over(store, 8 << 20, _ -> true, meters);
     files = StaticFiles.create(site, development);
-    Pages pages = Pages.create(site, store, access.grants(), files, development);
+    Pages pages = Pages.create(site, cached, access.grants(), files, development);
     web =
         WebTier.start(
             WebOptions.http(new InetSocketAddress("127.0.0.1", 0)),
-            store,
+            cached,
             site,
-            new SimpleMeterRegistry(),
+            meters,
             access,
             List.of(files, pages),
             pages,
@@ -138,6 +142,7 @@ final class SiteServer implements AutoCloseable {
   public void close() {
     client.close(); // or the listener would wait for what its connections may yet ask
     web.close();
+    cached.close();
     store.close();
     site.close();
     engine.close();

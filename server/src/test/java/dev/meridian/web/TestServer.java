@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.cache.CachedStore;
 import dev.meridian.site.Certificates;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Limits;
@@ -32,6 +33,7 @@ final class TestServer implements AutoCloseable {
   final Path folder;
   final Engine engine = new Engine();
   final RocksStore store;
+  private final CachedStore cached;
   final Access access;
   final WebTier web;
   private final @Nullable Certificates certificates;
@@ -50,6 +52,7 @@ final class TestServer implements AutoCloseable {
   TestServer(Path folder, Site site, WebOptions options) throws IOException {
     this.folder = folder;
     this.store = RocksStore.open(folder.resolve("db"), RocksStore.Options.of(engine), List.of());
+    this.cached = CachedStore.over(store, 8 << 20, _ -> true, metrics);
     this.access = Access.open(store, folder.resolve("operator.key"));
     this.site = site;
     Certificates opened = null;
@@ -59,7 +62,7 @@ final class TestServer implements AutoCloseable {
       this.web =
           WebTier.start(
               options,
-              store,
+              cached,
               () -> this.site,
               metrics,
               access,
@@ -71,6 +74,7 @@ final class TestServer implements AutoCloseable {
         opened.close();
       }
       client.close();
+      cached.close();
       store.close();
       engine.close();
       throw e;
@@ -143,6 +147,7 @@ final class TestServer implements AutoCloseable {
     if (certificates != null) {
       certificates.close();
     }
+    cached.close();
     store.close();
     engine.close();
   }

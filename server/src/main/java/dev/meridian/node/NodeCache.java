@@ -1,0 +1,111 @@
+package dev.meridian.node;
+
+import dev.meridian.cache.CacheStatus;
+import dev.meridian.cache.CachedStore;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Json;
+import dev.meridian.site.CollectionSettings;
+import dev.meridian.site.CollectionSettings.CachePolicy;
+import dev.meridian.site.Site;
+import dev.meridian.store.Store;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+
+/**
+ * The near cache of a node, as its site wants it. Sites come from one thread, the rest from any.
+ */
+final class NodeCache implements AutoCloseable {
+  private final CachedStore store;
+  private volatile Settings settings;
+
+  /**
+   * What a site says of caching.
+   *
+   * @param off patterns of collections that are not cached
+   */
+  private record Settings(long bytes, Set<String> off, Map<String, Json> collections) {
+    static Settings of(Site site) {
+      Map<String, Json> collections = new LinkedHashMap<>();
+      site.collections()
+          .forEach(
+              (pattern, collection) -> collections.put(pattern, new Json.Str(name(collection))));
+      return new Settings(
+          site.cacheBytes().orElse(CachedStore.defaultMaxBytes()),
+          site.collections().values().stream()
+              .filter(collection -> collection.cache() == CachePolicy.OFF)
+              .map(CollectionSettings::pattern)
+              .collect(Collectors.toUnmodifiableSet()),
+          collections);
+    }
+
+    private static String name(CollectionSettings collection) {
+      // Those that write are not there yet.
+      CachePolicy policy =
+          collection.cache() == CachePolicy.OFF ? CachePolicy.OFF : CachePolicy.READ_THROUGH;
+      return policy.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    Predicate<DocumentPath> cacheable() {
+      if (bytes == 0) {
+        return _ -> false;
+      }
+      // To find out the pattern costs more than all the rest of a hit.
+      return off.isEmpty() ? _ -> true : path -> !off.contains(path.collection().pattern());
+    }
+  }
+
+  NodeCache(Store below, Site site, MeterRegistry meters) {
+    this.settings = Settings.of(site);
+    this.store = CachedStore.over(below, settings.bytes(), settings.cacheable(), meters);
+  }
+
+  /** The store with the cache before it. */
+  CachedStore store() {
+    return store;
+  }
+
+  void siteChanged(Site now) {
+    Settings wanted = Settings.of(now);
+    Settings before = settings;
+    settings = wanted;
+    if (wanted.bytes() != before.bytes() || !wanted.off().equals(before.off())) {
+      store.configure(wanted.bytes(), wanted.cacheable());
+    }
+  }
+
+  /** For {@code /status}. */
+  Json json() {
+    CacheStatus now = store.status();
+    Map<String, Json> about = new LinkedHashMap<>();
+    about.put("bytes", number(now.bytes()));
+    about.put("maxBytes", number(now.maxBytes()));
+    about.put("entries", number(now.entries()));
+    about.put("hits", number(now.hits()));
+    about.put("misses", number(now.misses()));
+    about.put("hitRate", decimal(now.hitRate()));
+    about.put("loads", number(now.loads()));
+    about.put("loadMicros", decimal(now.loadMicros()));
+    about.put("evictions", number(now.evictions()));
+    about.put("lag", number(now.lag()));
+    about.put("collections", new Json.Obj(settings.collections()));
+    return new Json.Obj(about);
+  }
+
+  private static Json number(long value) {
+    return new Json.Num(Long.toString(value));
+  }
+
+  private static Json decimal(double value) {
+    return new Json.Num(String.format(Locale.ROOT, "%.3f", value));
+  }
+
+  @Override
+  public void close() {
+    store.close();
+  }
+}
