@@ -230,8 +230,7 @@ public final class CachedStore implements Store {
   }
 
   private void show(Version version) {
-    SessionToken known = shown.get();
-    if (known.seen(version) != known) { // nearly always known
+    if (!shown.get().covers(version)) {
       shown.updateAndGet(before -> before.seen(version));
     }
   }

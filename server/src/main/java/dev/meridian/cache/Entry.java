@@ -25,7 +25,7 @@ record Entry(@Nullable Document document, SessionToken asOf, long asOfNanos, int
    */
 
   /** About what an entry takes beside texts and JSON, with its key, node and places in tables. */
-  private static final int BYTES = 400;
+  private static final long BYTES = 400;
 
   private static final int SEGMENT_BYTES = 64;
 
@@ -38,7 +38,7 @@ record Entry(@Nullable Document document, SessionToken asOf, long asOfNanos, int
   boolean contains(Change change) {
     return document != null
         ? document.version().compareTo(change.version()) >= 0
-        : change.document() == null || asOf.covers(SessionToken.NONE.seen(change.version()));
+        : change.document() == null || asOf.covers(change.version());
   }
 
   /** About the bytes of heap that it takes under such a key. */

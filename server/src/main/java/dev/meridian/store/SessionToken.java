@@ -50,16 +50,22 @@ public record SessionToken(Map<Integer, Long> timestamps) {
 
   /** Whether who has all that this token covers has all that {@code other} covers, too. */
   public boolean covers(SessionToken other) {
-    if (other == this) {
-      return true;
-    }
     for (Map.Entry<Integer, Long> one : other.timestamps.entrySet()) {
-      Long mine = timestamps.get(one.getKey());
-      if (mine == null || mine < one.getValue()) {
+      if (!covers(one.getKey(), one.getValue())) {
         return false;
       }
     }
     return true;
+  }
+
+  /** Whether this has seen {@code version}. */
+  public boolean covers(Version version) {
+    return covers(version.region(), version.timestamp());
+  }
+
+  private boolean covers(int region, long timestamp) {
+    Long known = timestamps.get(region);
+    return known != null && known >= timestamp;
   }
 
   /** The token as text: {@code region-timestamp} in hexadecimal, joined by dots; empty for none. */

@@ -29,6 +29,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -87,7 +88,7 @@ class CachedStoreModelTest {
     record Reopen() implements Action {}
   }
 
-  @Property(tries = 300, shrinking = ShrinkingMode.BOUNDED)
+  @Property(tries = 120, shrinking = ShrinkingMode.BOUNDED)
   void everyAnswerIsOneThatItsReaderMayHave(@ForAll("actions") List<Action> actions)
       throws Exception {
     Path folder = Files.createTempDirectory("cache-model");
@@ -244,7 +245,7 @@ class CachedStoreModelTest {
         shown = Math.max(shown, commit.version().timestamp());
       }
       for (Written result : commit.results()) {
-        List<State> of = states.get(result.path().toString());
+        List<State> of = states(result.path().toString());
         long timestamp = result.version().timestamp();
         if (timestamp > of.getLast().timestamp()) { // deleting what is deleted changes nothing
           of.add(
@@ -287,7 +288,7 @@ class CachedStoreModelTest {
     }
 
     private void check(Action.Get get, long floor, Optional<Document> found) {
-      List<State> all = states.get(get.path());
+      List<State> all = states(get.path());
       int first = all.size() - 1;
       while (first > 0 && all.get(first).timestamp() > floor) {
         first--;
@@ -313,6 +314,10 @@ class CachedStoreModelTest {
                         && document.expiresAtMillis() == state.expiresAt());
         assertThat(document.path().toString()).isEqualTo(get.path());
       }
+    }
+
+    private List<State> states(String path) {
+      return Objects.requireNonNull(states.get(path));
     }
 
     private static long timestamp(SessionToken token) {

@@ -59,7 +59,7 @@ class HitRateTest {
       boolean hit = cache.test(zipf.next());
       hits += i >= READS / 2 && hit ? 1 : 0;
       if (scans && i % 5 == 0) {
-        cache.test(i / 5 % DOCUMENTS);
+        boolean _ = cache.test(i / 5 % DOCUMENTS);
       }
     }
     return hits / (READS / 2.0);
