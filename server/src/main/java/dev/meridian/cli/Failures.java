@@ -102,8 +102,9 @@ final class Failures implements IExecutionExceptionHandler, IParameterExceptionH
     return code;
   }
 
+  /** Whatever it is made of: arguments, names of files and answers of servers are. */
   private void print(String line) {
-    console.note("meridian: " + line);
+    console.note("meridian: " + oneLine(line));
   }
 
   static int exitCode(MeridianException e) {

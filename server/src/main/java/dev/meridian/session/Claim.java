@@ -6,14 +6,6 @@ package dev.meridian.session;
  *
  * @param id the session's, in the store too; no secret
  * @param verifier the hash of the secret part
- * @param old whether it was signed with a key that is being given up: send it anew
- * @param cookie its text
  */
 @SuppressWarnings("ArrayRecordComponent") // shared, never changed
-public record Claim(String id, byte[] verifier, boolean old, String cookie) {
-  /** Without the cookie: records get into logs. */
-  @Override
-  public String toString() {
-    return "Claim[" + id + "]";
-  }
-}
+public record Claim(String id, byte[] verifier) {}

@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>the token against forged requests, {@code KEY.SIGNATURE}.
  * </ul>
  *
- * The latter two are bound to the selector: they are of no use with another session. Safe for any
- * thread.
+ * The latter two are bound to the selector: they are of no use with another session. The last is
+ * bound to the verifier too, so that a rotation replaces it with the cookie. Safe for any thread.
  */
 final class CookieCodec {
   /** 128 bits. */
@@ -76,12 +76,6 @@ final class CookieCodec {
     return body + '.' + key.sign("cookie:" + body);
   }
 
-  /** The same cookie, signed with the newest key. */
-  String renewed(Claim claim) {
-    String body = claim.cookie().substring(0, COOKIE_CHARS - SIGNATURE_CHARS - 1);
-    return cookie(claim.id(), DECODER.decode(body.substring(body.lastIndexOf('.') + 1)));
-  }
-
   /** Reads what claims to be a session's cookie. */
   Read read(String text) {
     if (text.length() > COOKIE_CHARS) {
@@ -106,8 +100,7 @@ final class CookieCodec {
     // Signed, so the rest is what we wrote.
     byte[] selector = DECODER.decode(text.substring(selectorAt, verifierAt - 1));
     byte[] verifier = DECODER.decode(text.substring(verifierAt, signatureAt - 1));
-    boolean old = !key.id().equals(keys.signing().id());
-    return new Read(new Claim(HexFormat.of().formatHex(selector), hash(verifier), old, text), null);
+    return new Read(new Claim(HexFormat.of().formatHex(selector), hash(verifier)), null);
   }
 
   /** The cookie of what a session's visitor has seen; empty when the token is too long for one. */
@@ -142,19 +135,27 @@ final class CookieCodec {
     }
   }
 
-  /** The token that forms and scripts of this session send back. */
-  String csrf(String selector) {
+  /**
+   * The token that forms and scripts of this session send back.
+   *
+   * @param verifier the hash of the cookie's
+   */
+  String csrf(String selector, byte[] verifier) {
     SigningKeys.Key key = keys.signing();
-    return key.id() + '.' + key.sign("csrf:" + selector);
+    return key.id() + '.' + key.sign(csrfText(selector, verifier));
   }
 
-  /** Whether {@code token} is one of this session. */
-  boolean isCsrf(String selector, String token) {
+  private static String csrfText(String selector, byte[] verifier) {
+    return "csrf:" + selector + ":" + HexFormat.of().formatHex(verifier);
+  }
+
+  /** Whether {@code token} is one of this session and this cookie. */
+  boolean isCsrf(String selector, byte[] verifier, String token) {
     if (token.length() != SigningKeys.ID_CHARS + 1 + SIGNATURE_CHARS) {
       return false;
     }
     SigningKeys.Key key = keys.find(token.substring(0, SigningKeys.ID_CHARS));
-    return key != null && same(token, key.id() + '.' + key.sign("csrf:" + selector));
+    return key != null && same(token, key.id() + '.' + key.sign(csrfText(selector, verifier)));
   }
 
   /** The hash of a verifier. */

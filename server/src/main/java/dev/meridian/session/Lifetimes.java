@@ -13,6 +13,9 @@ public record Lifetimes(Duration idle, Duration absolute) {
   /** Longest life of a session. Signing keys are kept for so long after they signed. */
   public static final Duration MOST = Duration.ofDays(365);
 
+  /** Longest life of a session until a request comes back with its cookie. */
+  public static final Duration FIRST = Duration.ofMinutes(30);
+
   /** A renewal is a write, so it is not made more often than this. */
   private static final Duration LEAST_RENEWAL = Duration.ofMinutes(1);
 
@@ -23,6 +26,11 @@ public record Lifetimes(Duration idle, Duration absolute) {
     if (!idle.isPositive() || idle.compareTo(absolute) > 0 || absolute.compareTo(MOST) > 0) {
       throw new IllegalArgumentException("0 < " + idle + " <= " + absolute + " <= " + MOST);
     }
+  }
+
+  /** The same for a session of which it is not known yet whether its visitor takes cookies. */
+  public Lifetimes first() {
+    return idle.compareTo(FIRST) < 0 ? this : new Lifetimes(FIRST, absolute);
   }
 
   /** When a session ends that is used now and ends at {@code ends} in any case. */

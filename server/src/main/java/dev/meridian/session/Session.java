@@ -22,8 +22,9 @@ import java.util.Optional;
  * @param ends when it ends, whatever happens
  * @param expires when it ends if nobody uses it
  * @param verifier the hash of the cookie's secret part
- * @param replaced whether it was asked for with the cookie before, within the grace: such a request
- *     sees {@code user} as it was before the cookie was replaced
+ * @param previous the hash of that of the cookie before; empty if there was none
+ * @param previousUntil until when the cookie before is taken, in milliseconds since 1970
+ * @param access with which cookie it was asked for
  */
 @SuppressWarnings("ArrayRecordComponent") // shared, never changed
 public record Session(
@@ -36,7 +37,9 @@ public record Session(
     Instant ends,
     Instant expires,
     byte[] verifier,
-    boolean replaced) {
+    byte[] previous,
+    long previousUntil,
+    Access access) {
   /** The members of a session's document. */
   static final String ATTRIBUTES = "attributes";
 
@@ -48,6 +51,19 @@ public record Session(
   static final String PREVIOUS = "previous";
   static final String PREVIOUS_UNTIL = "previousUntil";
   static final String PREVIOUS_USER = "previousUser";
+
+  /** With which cookie a session was asked for. */
+  public enum Access {
+    /** The one that it has. */
+    CURRENT,
+    /** The one before, within the grace. */
+    REPLACED,
+    /**
+     * The one before, and the user is another since: who has it sees the user, and no message, from
+     * before, and changes nothing.
+     */
+    OUTDATED
+  }
 
   /** Copies. */
   public Session {
@@ -81,23 +97,49 @@ public record Session(
         Instant.ofEpochMilli(number(members, ENDS)),
         Instant.ofEpochMilli(document.expiresAtMillis()),
         hash(members, VERIFIER),
-        false);
+        hash(members, PREVIOUS),
+        number(members, PREVIOUS_UNTIL),
+        Access.CURRENT);
   }
 
   /** The same for who has the cookie from before. */
   static Session replaced(Document document) {
     Session now = of(document);
+    Optional<String> before = text(members(document), PREVIOUS_USER);
+    boolean same = before.equals(now.user);
+    return now.with(
+        same ? now.flash : List.of(), before, same ? Access.REPLACED : Access.OUTDATED);
+  }
+
+  /** The same as nobody's. */
+  Session withoutUser() {
+    return with(flash, Optional.empty(), access);
+  }
+
+  /** Whether it was asked for with the cookie before. */
+  public boolean replaced() {
+    return access != Access.CURRENT;
+  }
+
+  /** The hash of the secret part of the cookie that it was asked for with. */
+  byte[] presented() {
+    return replaced() ? previous : verifier;
+  }
+
+  private Session with(List<Json> messages, Optional<String> seenUser, Access by) {
     return new Session(
-        now.id,
-        now.version,
-        now.attributes,
-        now.flash,
-        text(members(document), PREVIOUS_USER),
-        now.created,
-        now.ends,
-        now.expires,
-        now.verifier,
-        true);
+        id,
+        version,
+        attributes,
+        messages,
+        seenUser,
+        created,
+        ends,
+        expires,
+        verifier,
+        previous,
+        previousUntil,
+        by);
   }
 
   static Map<String, Json> members(Document document) {

@@ -55,6 +55,12 @@ public final class Sessions {
   /** How long a cookie that was replaced is still taken, for requests under way. */
   public static final Duration GRACE = Duration.ofSeconds(30);
 
+  /**
+   * The same as long as nobody has used the new one, for the answer with it may have been lost; not
+   * where the user is another since.
+   */
+  public static final Duration UNUSED_GRACE = Duration.ofMinutes(10);
+
   /** Most messages that wait to be shown; the oldest give way. */
   public static final int MAX_MESSAGES = 16;
 
@@ -130,11 +136,6 @@ public final class Sessions {
     return Optional.ofNullable(read.claim());
   }
 
-  /** The cookie of {@code claim}, signed with the newest key. */
-  public String renewed(Claim claim) {
-    return codec.renewed(claim);
-  }
-
   /** The cookie of what the visitor has seen; empty when the token is too long for one. */
   public String seenCookie(String id, SessionToken token) {
     return codec.seen(id, token);
@@ -146,13 +147,16 @@ public final class Sessions {
   }
 
   /** What forms and scripts of the session's pages send to show that they are the site's. */
-  public String csrfToken(String id) {
-    return codec.csrf(id);
+  public String csrfToken(Session session) {
+    return codec.csrf(session.id(), session.presented());
   }
 
-  /** Whether {@code token} is one of that session's. */
-  public boolean isCsrfToken(String id, String token) {
-    return codec.isCsrf(id, token);
+  /** Whether {@code token} is one of that session's: of its cookie, or the one before in time. */
+  public boolean isCsrfToken(Session session, String token) {
+    return codec.isCsrf(session.id(), session.presented(), token)
+        || (session.previous().length > 0
+            && clock.millis() < session.previousUntil()
+            && codec.isCsrf(session.id(), session.previous(), token));
   }
 
   // Reading
@@ -162,11 +166,21 @@ public final class Sessions {
    * Prolongs its life by a write of its own, now and then, which nobody waits for.
    *
    * @param seen what the visitor has seen
+   * @param write whether the request writes: then the session is asked of the primary. Otherwise a
+   *     replica that has not heard from it for {@link Store#MAX_AGE} shows it as nobody's, since it
+   *     may have ended
    */
-  public Loaded load(Claim claim, SessionToken seen, Lifetimes lifetimes) {
+  public Loaded load(Claim claim, SessionToken seen, Lifetimes lifetimes, boolean write) {
     DocumentPath path = path(claim.id());
-    Optional<Document> document = store.get(path, ReadOptions.session(seen));
-    Optional<Session> session = document.flatMap(found -> admit(found, claim));
+    Optional<Document> document = Optional.empty();
+    Optional<Session> session = Optional.empty();
+    if (!write) {
+      document = store.get(path, ReadOptions.session(seen));
+      session = document.flatMap(found -> admit(found, claim));
+      if (session.isPresent() && store.stale().isPresent()) {
+        session = session.map(Session::withoutUser);
+      }
+    }
     if (session.isEmpty()) {
       // A replica that lags behind must not end a session.
       document = store.get(path, ReadOptions.STRONG);
@@ -198,13 +212,25 @@ public final class Sessions {
     return store.get(path(session.id()), ReadOptions.STRONG).map(Session::of);
   }
 
+  /** Makes the session live on, and ends the longer grace of the cookie before, where it is due. */
   private void renew(Session session, Lifetimes lifetimes) {
-    long ends = session.ends().toEpochMilli();
-    if (!lifetimes.isRenewalDue(clock.millis(), session.expires().toEpochMilli(), ends)
+    long now = clock.millis();
+    boolean due =
+        lifetimes.isRenewalDue(
+            now, session.expires().toEpochMilli(), session.ends().toEpochMilli());
+    boolean arrived =
+        !session.replaced() && session.previousUntil() > now + GRACE.toMillis();
+    if (!(due || arrived)
         || renewing.size() >= MAX_RENEWALS
         || !renewing.add(session.id())) {
       return;
     }
+    Patch patch =
+        arrived
+            ? Attributes.operations(
+                Attributes.operation(
+                    "add", "/" + Session.PREVIOUS_UNTIL, Json.Num.of(now + GRACE.toMillis())))
+            : new Patch(Patch.Kind.MERGE, new byte[] {'{', '}'}, false);
     Thread.ofVirtual()
         .name("session-renewal")
         .start(
@@ -213,7 +239,7 @@ public final class Sessions {
                 // Of this state of it: another node, or a change, may have done it meanwhile.
                 write(
                     session,
-                    new Patch(Patch.Kind.MERGE, new byte[] {'{', '}'}, false),
+                    patch,
                     Condition.ifMatch(session.version().etag()),
                     null,
                     lifetimes);
@@ -229,7 +255,7 @@ public final class Sessions {
   // Changes
 
   /**
-   * Makes a session.
+   * Makes a session, which ends within {@link Lifetimes#FIRST} unless it is loaded before.
    *
    * @param patch what is in it, as a change of one that is empty
    * @return empty when nothing would be in it: then there is none
@@ -282,7 +308,7 @@ public final class Sessions {
     members.put(Session.ATTRIBUTES, attributes);
     members.put(Session.FLASH, new Json.Arr(flash));
     byte[] json = new Json.Obj(members).toBytes();
-    Expiry.At expiry = new Expiry.At(lifetimes.expiry(now, ends));
+    Expiry.At expiry = new Expiry.At(lifetimes.first().expiry(now, ends));
     Commit commit = store.write(Batch.of(new Write.Put(path(id), json, Condition.ABSENT, expiry)));
     counts.count(Counts.Event.CREATED);
     Document made = new Document(path(id), commit.version(), expiry.millis(), json);
@@ -357,11 +383,21 @@ public final class Sessions {
     Json drop =
         new Json.Obj(
             Map.of("op", new Json.Str("remove"), "path", new Json.Str("/" + Session.FLASH + "/0")));
-    Patch patch =
-        session.flash().size() < MAX_MESSAGES
-            ? Attributes.operations(add)
-            : Attributes.operations(drop, add);
-    return write(session, patch, Condition.NONE, null, lifetimes);
+    for (int attempt = 1; ; attempt++) {
+      Session now = attempt == 1 ? session : current(session).orElseThrow(() -> ended(session));
+      Patch patch =
+          now.flash().size() < MAX_MESSAGES
+              ? Attributes.operations(add)
+              : Attributes.operations(drop, add);
+      try {
+        return write(now, patch, Condition.NONE, null, lifetimes);
+      } catch (StoreException.Rejected e) {
+        // A page took them all: there is none to drop.
+        if (attempt == ATTEMPTS || e.reason() != StoreException.Rejected.Reason.PATCH_FAILED) {
+          throw e;
+        }
+      }
+    }
   }
 
   /**
@@ -384,10 +420,12 @@ public final class Sessions {
 
   /**
    * Gives the session another cookie and says whose it is from now on. The cookie before is taken
-   * for {@link #GRACE} still, by which the session is seen as its former user's.
+   * for {@link #GRACE} still, by which the session is seen as its former user's; where the user is
+   * the same, until the new one is used and so long after, but no longer than {@link
+   * #UNUSED_GRACE}.
    *
    * @param user who signed in; empty: nobody
-   * @return empty when another request was first, or had been: its answer brings the new cookie
+   * @return empty when another request was first, or had been: its answer brought the new cookie
    * @throws StoreException.Rejected if the session has ended
    */
   public Optional<Issued> rotate(Session session, Optional<String> user, Lifetimes lifetimes) {
@@ -399,7 +437,8 @@ public final class Sessions {
     }
     byte[] verifier = random();
     String cookie = codec.cookie(session.id(), verifier);
-    long until = clock.millis() + GRACE.toMillis();
+    Duration grace = user.equals(session.user()) ? UNUSED_GRACE : GRACE;
+    long until = clock.millis() + grace.toMillis();
     Patch patch =
         Attributes.operations(
             Attributes.operation("test", "/" + Session.VERIFIER, hex(session.verifier())),
@@ -429,7 +468,9 @@ public final class Sessions {
             session.ends(),
             session.expires(),
             CookieCodec.hash(verifier),
-            false);
+            session.verifier(),
+            until,
+            Session.Access.CURRENT);
     return Optional.of(new Issued(now, cookie, commit));
   }
 

@@ -3,6 +3,7 @@ package dev.meridian.session;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Json;
+import dev.meridian.document.Version;
 import dev.meridian.store.Batch;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Expiry;
@@ -44,6 +45,9 @@ final class SigningKeys {
 
   /** A key that is not known is looked for at the primary, but no more often than this. */
   private static final Duration LOOKS = Duration.ofSeconds(1);
+
+  /** A site where nobody wrote for so long keeps its oldest key until the next is made. */
+  private static final Duration AHEAD = Duration.ofDays(1);
 
   /** Most keys; a wrong clock could make one after another. */
   private static final int MAX_KEYS = 32;
@@ -166,8 +170,10 @@ final class SigningKeys {
   private Ring current() {
     Ring known = ring;
     if (known == null) {
-      // Threads that come here at once read the same document.
-      Ring made = readOrMake();
+      // Threads that come here at once read the same document. What is in this node's own replica
+      // is good enough: a key that is not is looked for at the primary.
+      Ring made =
+          store.get(PATH, ReadOptions.SESSION).map(SigningKeys::read).orElseGet(this::readOrMake);
       ring = made;
       return made;
     }
@@ -203,12 +209,12 @@ final class SigningKeys {
   private Ring rotate(Ring known, long now) {
     List<Key> keys = new ArrayList<>();
     keys.add(make(now));
-    for (Key key : known.keys) {
-      // It signed until the one after it was made, and a little longer.
-      long until = keys.getLast().madeMillis + Lifetimes.MOST.plus(ROTATION).toMillis();
-      if (now < until && keys.size() < MAX_KEYS) {
-        keys.add(key);
-      }
+    keys.addAll(known.keys);
+    // The oldest signed until the one after it was made, and a little longer. No more than that one
+    // goes, for it may be this clock that is wrong.
+    long until = keys.get(keys.size() - 2).madeMillis + Lifetimes.MOST.plus(ROTATION).toMillis();
+    if ((now >= until && !isAhead(now)) || keys.size() > MAX_KEYS) {
+      keys.removeLast();
     }
     try {
       write(keys, Condition.ifMatch(known.etag));
@@ -224,6 +230,15 @@ final class SigningKeys {
     } catch (StoreException.Unavailable e) {
       return known;
     }
+  }
+
+  /** Whether the clock is far beyond all that was written: then it is rather wrong than right. */
+  private boolean isAhead(long now) {
+    long last = 0;
+    for (Map.Entry<Integer, Long> one : store.seen().timestamps().entrySet()) {
+      last = Math.max(last, new Version(one.getValue(), one.getKey()).millis());
+    }
+    return now - last > AHEAD.toMillis();
   }
 
   private Key make(long now) {

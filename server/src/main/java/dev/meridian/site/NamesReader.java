@@ -151,11 +151,22 @@ final class NamesReader {
         perSecond == null ? null : yaml.integer(perSecond.value(), "perSecond", 1, 1_000_000);
     Field slip = fields.get("slip");
     Integer slips = slip == null ? null : yaml.integer(slip.value(), "slip", 0, 100);
-    Field exempt = fields.get("exempt");
+    return Optional.of(
+        new ResponseLimit(
+            rate == null ? usual.perSecond() : rate,
+            slips == null ? usual.slip() : slips,
+            exempt(yaml, fields.get("exempt"))));
+  }
+
+  /** Networks without a limit: loopback, and those that are said. */
+  static List<Prefix> exempt(YamlReader yaml, @Nullable Field field) {
     List<Prefix> prefixes = new ArrayList<>(ResponseLimit.LOOPBACK);
-    List<Node> items = items(exempt, "exempt");
-    if (exempt != null && items.size() > MAX_EXEMPT) {
-      yaml.problem(exempt.value(), "there are at most " + MAX_EXEMPT + " exempt networks.");
+    List<Node> items = field == null ? null : yaml.oneOrMore(field.value(), "exempt");
+    if (field == null || items == null) {
+      return prefixes;
+    }
+    if (items.size() > MAX_EXEMPT) {
+      yaml.problem(field.value(), "there are at most " + MAX_EXEMPT + " exempt networks.");
     }
     for (Node item : items) {
       String text = yaml.string(item, "a network");
@@ -164,11 +175,7 @@ final class NamesReader {
         prefixes.add(prefix);
       }
     }
-    return Optional.of(
-        new ResponseLimit(
-            rate == null ? usual.perSecond() : rate,
-            slips == null ? usual.slip() : slips,
-            prefixes));
+    return prefixes;
   }
 
   private List<Node> items(@Nullable Field field, String what) {

@@ -1,6 +1,7 @@
 package dev.meridian.site;
 
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * How sessions of visitors live and how their cookies travel.
@@ -10,13 +11,29 @@ import java.time.Duration;
  * @param cookie the cookie's name
  * @param sameSite which requests of other sites carry it
  * @param secure whether browsers send it over TLS alone
+ * @param rateLimit how often a network gets a new one; empty: as often as it asks
  */
 public record SessionSettings(
-    Duration idle, Duration absolute, String cookie, SameSite sameSite, Secure secure) {
-  /** Used unless {@code site.yaml} says otherwise. */
+    Duration idle,
+    Duration absolute,
+    String cookie,
+    SameSite sameSite,
+    Secure secure,
+    Optional<NewSessionLimit> rateLimit) {
+  /**
+   * Begins the name of a cookie that browsers take from this host alone, over TLS, for all paths.
+   */
+  public static final String HOST_PREFIX = "__Host-";
+
+  /** What holds where sessions are on and {@code site.yaml} says no more. */
   public static final SessionSettings DEFAULT =
       new SessionSettings(
-          Duration.ofDays(7), Duration.ofDays(30), "session", SameSite.LAX, Secure.AUTO);
+          Duration.ofDays(7),
+          Duration.ofDays(30),
+          "meridian-session",
+          SameSite.LAX,
+          Secure.AUTO,
+          Optional.of(NewSessionLimit.DEFAULT));
 
   /** Which requests that other sites cause carry the cookie. */
   public enum SameSite {

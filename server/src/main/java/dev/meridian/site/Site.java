@@ -24,7 +24,7 @@ import java.util.OptionalLong;
  *     of {@code site.yaml}: seeds are imported in this order
  * @param names what the name server answers
  * @param limits bounds on what requests may ask
- * @param sessions how sessions of visitors live
+ * @param sessions how sessions of visitors live; empty: there are none
  * @param cacheBytes most heap for a node's near cache, 0 for none; empty when nothing is said
  */
 public record Site(
@@ -37,7 +37,7 @@ public record Site(
     Map<String, CollectionSettings> collections,
     Names names,
     Limits limits,
-    SessionSettings sessions,
+    Optional<SessionSettings> sessions,
     OptionalLong cacheBytes) {
   /** Copies. */
   public Site {
@@ -45,7 +45,7 @@ public record Site(
     collections = Collections.unmodifiableMap(new LinkedHashMap<>(collections));
   }
 
-  /** A site that says nothing of sessions and caches. */
+  /** A site without sessions that says nothing of caches. */
   public Site(
       Path folder,
       String name,
@@ -66,7 +66,7 @@ public record Site(
         collections,
         names,
         limits,
-        SessionSettings.DEFAULT,
+        Optional.empty(),
         OptionalLong.empty());
   }
 

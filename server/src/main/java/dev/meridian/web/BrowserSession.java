@@ -14,7 +14,6 @@ import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,10 +24,11 @@ import org.jspecify.annotations.Nullable;
  * The session of one request: its cookies are read, and it is asked of the store, when somebody
  * wants to know, and at most once. Confined to the request's thread.
  *
- * <p>There are two cookies. One names the session; it changes when that is rotated, or when a new
- * key signs. The other, its name followed by {@link #SEEN}, holds the visitor's consistency token
+ * <p>There are two cookies. One names the session; it changes when that is rotated. The other, its name followed by {@link #SEEN}, holds the visitor's consistency token
  * and changes with every write. Were they one, the answer to a slow request would put an old name
- * back in the place of a new one.
+ * back in the place of a new one. For the same reason a cookie that names no session any more is
+ * left where it is: cookies are taken back when their session is ended by the visitor, and then
+ * alone.
  */
 final class BrowserSession {
   /** After the cookie's name: the name of the cookie of what the visitor has seen. */
@@ -42,8 +42,13 @@ final class BrowserSession {
   private boolean loaded;
   private @Nullable Session session;
   private @Nullable Json forRules;
+  private boolean replayed;
+  private boolean made;
   private boolean ignored;
   private boolean personal;
+
+  /** What the answer sets, by the cookie's name; an answer that fails has it, too. */
+  private final Map<String, String> lines = new LinkedHashMap<>();
 
   BrowserSession(RequestContext context, Sessions sessions) {
     this.context = context;
@@ -54,37 +59,36 @@ final class BrowserSession {
     return sessions;
   }
 
-  /** How long the site lets sessions live. */
+  /** How long the site lets this session live. */
   Lifetimes lifetimes() {
     SessionSettings settings = settings();
-    return new Lifetimes(settings.idle(), settings.absolute());
+    Lifetimes lifetimes = new Lifetimes(settings.idle(), settings.absolute());
+    // Whether its visitor takes cookies is not known before the next request.
+    return made ? lifetimes.first() : lifetimes;
+  }
+
+  /** Whether the site has sessions. */
+  private boolean isOn() {
+    return context.site().sessions().isPresent();
   }
 
   private SessionSettings settings() {
-    return context.site().sessions();
-  }
-
-  /** Whether the request carries any cookies; if not, there is nothing to find out. */
-  boolean hasCookies() {
-    return context.request().headers().contains(HeaderNames.COOKIE);
+    return context.site().sessions().orElse(SessionSettings.DEFAULT);
   }
 
   private List<String> cookies(String name) {
-    return hasCookies()
+    return context.hasCookies()
         ? CookieHeader.values(context.request().headers().get(HeaderNames.COOKIE).allValues(), name)
         : List.of();
   }
 
-  /** What the good ones of the request's cookies say. If none is, they are taken back. */
+  /** What the good ones of the request's cookies say. */
   private List<Claim> claims() {
     List<Claim> known = claims;
     if (known == null) {
       List<String> values = cookies(settings().cookie());
       known = values.stream().flatMap(value -> sessions.claim(value).stream()).toList();
       claims = known;
-      if (known.isEmpty() && !values.isEmpty()) {
-        clear();
-      }
     }
     return known;
   }
@@ -127,21 +131,14 @@ final class BrowserSession {
 
   private void load() {
     session = null;
-    boolean replayed = false;
+    replayed = false;
     for (Claim claim : claims()) {
-      Sessions.Loaded found = sessions.load(claim, token(), lifetimes());
+      Sessions.Loaded found = sessions.load(claim, token(), lifetimes(), !isRead());
       if (found.session().isPresent()) {
         session = found.session().get();
-        if (claim.old() && !session.replaced()) {
-          give(sessions.renewed(claim), session);
-        }
         return;
       }
       replayed |= found.refusal().equals(Optional.of(Refusal.REPLAYED));
-    }
-    // A replaced cookie is left alone: its successor may be on its way, and would be taken back.
-    if (!claims().isEmpty() && !replayed) {
-      clear();
     }
   }
 
@@ -160,7 +157,7 @@ final class BrowserSession {
 
   /** Takes note that the answer depends on the session, so it is for this visitor alone. */
   void personal() {
-    personal = true;
+    personal |= isOn();
   }
 
   /** Whether the answer is for this visitor alone, and for no cache. */
@@ -175,7 +172,7 @@ final class BrowserSession {
     Json known = forRules;
     if (known == null) {
       Optional<Session> found = find();
-      ignored = found.isPresent() && !isRead() && !isProven("");
+      ignored = found.isPresent() && !isRead() && (isAmbiguous() || !isProven(""));
       known = found.isEmpty() || ignored ? new Json.Obj(Map.of()) : attributes(found.get());
       forRules = known;
     }
@@ -194,9 +191,30 @@ final class BrowserSession {
     return method.equals("GET") || method.equals("HEAD") || method.equals("OPTIONS");
   }
 
-  /** Whether a rule was told of no session, since another site may have sent the request. */
-  boolean isIgnored() {
-    return ignored;
+  /**
+   * Why a rule was told of no session although there is one: another site may have sent the
+   * request, or planted a cookie. Empty if that is not so.
+   */
+  Optional<ProblemException> ignored() {
+    return ignored ? Optional.of(isAmbiguous() ? ambiguous() : unproven()) : Optional.empty();
+  }
+
+  /** Whether cookies name several sessions: another host of the domain can set one of its own. */
+  private boolean isAmbiguous() {
+    return claims().stream().map(Claim::id).distinct().count() > 1;
+  }
+
+  private static ProblemException ambiguous() {
+    return conflict(
+        "The request has several cookies of this site's name, of different sessions, so that it is"
+            + " not known which is meant. Another host of the domain may have set one: remove the"
+            + " cookies of this site, and load the page again.");
+  }
+
+  private static ProblemException conflict(String detail) {
+    return new ProblemException(
+        Problem.of(
+            Status.CONFLICT_409, "session-conflict", "The cookie is not the session's now", detail));
   }
 
   /**
@@ -214,24 +232,39 @@ final class BrowserSession {
     String sent = header == null ? field : header.strip();
     // Without a session there is nothing to misuse, but browsers are not to be given one by others.
     return find()
-        .map(known -> sessions.isCsrfToken(known.id(), sent))
+        .map(known -> sessions.isCsrfToken(known, sent))
         .orElse(origin == SameOrigin.UNKNOWN);
   }
 
   /**
-   * Refuses a write to the session that another site may have sent.
+   * Refuses a write to the session that another site may have sent, or by a cookie that is not, or
+   * no more, the way to it. Without a session and without such a cookie it may be made.
    *
    * @param field the token in the form; empty when there is none
-   * @throws ProblemException 403
+   * @throws ProblemException 403 or 409
    */
-  void checkProven(String field) {
+  void checkWrite(String field) {
     if (!isProven(field)) {
       throw unproven();
     }
+    if (isAmbiguous()) {
+      throw ambiguous();
+    }
+    Optional<Session> found = find();
+    boolean outdated = found.filter(one -> one.access() == Session.Access.OUTDATED).isPresent();
+    if (outdated || (found.isEmpty() && replayed)) {
+      throw replaced();
+    }
+  }
+
+  /** The refusal of a cookie that was replaced: its successor was sent with another answer. */
+  static ProblemException replaced() {
+    return conflict(
+        "The session's cookie was replaced meanwhile; try again with the one it has now.");
   }
 
   /** The refusal of what another site may have sent. */
-  ProblemException unproven() {
+  private ProblemException unproven() {
     sessions.counts().count(Refusal.CSRF);
     return new ProblemException(
         Problem.of(
@@ -244,22 +277,26 @@ final class BrowserSession {
                 + " if this was such a page, load it again."));
   }
 
-  /**
-   * Takes note that {@code made} is the visitor's session from now on, and gives them its cookie.
-   */
-  void issued(Sessions.Issued made) {
-    session = made.session();
-    claims =
-        List.of(new Claim(made.session().id(), made.session().verifier(), false, made.cookie()));
+  /** Takes note of a session that was made for the visitor, and gives them its cookie. */
+  void created(Sessions.Issued issued) {
+    made = true;
+    issued(issued);
+  }
+
+  /** Takes note that the visitor's session has another cookie, and gives it to them. */
+  void issued(Sessions.Issued issued) {
+    session = issued.session();
+    claims = List.of(new Claim(issued.session().id(), issued.session().verifier()));
     loaded = true;
     forRules = null;
-    give(made.cookie(), session);
-    wrote(made.commit().version());
+    Duration left = Duration.between(Instant.now(), issued.session().ends());
+    set(settings().cookie(), issued.cookie(), left.isNegative() ? Duration.ZERO : left);
+    wrote(issued.commit().version());
   }
 
   /** Takes note that the visitor wrote {@code version}: their later reads, anywhere, see it. */
   void wrote(Version version) {
-    Optional<String> id = hasCookies() || session != null ? id() : Optional.empty();
+    Optional<String> id = context.hasCookies() || session != null ? id() : Optional.empty();
     if (id.isEmpty()) {
       return;
     }
@@ -271,23 +308,22 @@ final class BrowserSession {
     }
   }
 
-  /** Takes note that the session has ended, by the visitor's wish. */
-  void ended() {
+  /** Takes note that the session ended before this request, or while it was answered. */
+  void gone() {
     session = null;
     claims = List.of();
     loaded = true;
     forRules = null;
-    clear();
   }
 
-  private void give(String cookie, Session of) {
-    Duration left = Duration.between(Instant.now(), of.ends());
-    set(settings().cookie(), cookie, left.isNegative() ? Duration.ZERO : left);
-  }
-
-  private void clear() {
-    set(settings().cookie(), "", Duration.ZERO);
-    set(settings().cookie() + SEEN, "", Duration.ZERO);
+  /** Takes note that the visitor ended the session, if there was one, and takes its cookies back. */
+  void ended() {
+    boolean ours = !claims().isEmpty();
+    gone();
+    if (ours) {
+      set(settings().cookie(), "", Duration.ZERO);
+      set(settings().cookie() + SEEN, "", Duration.ZERO);
+    }
   }
 
   /** Replaces what was set under this name before, in this answer. */
@@ -299,7 +335,8 @@ final class BrowserSession {
           case ALWAYS -> true;
           case NEVER -> false;
         };
-    String line =
+    lines.put(
+        name,
         name
             + "="
             + value
@@ -307,18 +344,17 @@ final class BrowserSession {
             + life.toSeconds()
             + "; HttpOnly; SameSite="
             + settings.sameSite().word()
-            + (secure ? "; Secure" : "");
-    var headers = context.response().headers();
-    List<String> lines = new ArrayList<>();
-    if (headers.contains(HeaderNames.SET_COOKIE)) {
-      for (String other : headers.get(HeaderNames.SET_COOKIE).allValues()) {
-        if (!other.startsWith(name + "=")) {
-          lines.add(other);
-        }
-      }
-    }
-    lines.add(line);
+            + (secure ? "; Secure" : ""));
     personal = true;
-    headers.set(HeaderValues.create(HeaderNames.SET_COOKIE, lines));
+  }
+
+  /** The answer is about to be sent: gives it the cookies that it sets. */
+  void answering() {
+    if (!lines.isEmpty()) {
+      context
+          .response()
+          .headers()
+          .set(HeaderValues.create(HeaderNames.SET_COOKIE, List.copyOf(lines.values())));
+    }
   }
 }

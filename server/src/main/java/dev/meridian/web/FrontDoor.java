@@ -45,6 +45,7 @@ final class FrontDoor implements Filter {
       Supplier<Site> site,
       DataApi data,
       Sessions sessions,
+      SessionApi session,
       Answers answers,
       WebMetrics metrics,
       RequestRate rate,
@@ -53,7 +54,7 @@ final class FrontDoor implements Filter {
     this.site = site;
     this.data = data;
     this.sessions = sessions;
-    this.session = new SessionApi(sessions);
+    this.session = session;
     this.answers = answers;
     this.metrics = metrics;
     this.rate = rate;
@@ -89,7 +90,7 @@ final class FrontDoor implements Filter {
         } catch (RuntimeException | Error e) {
           answers.failure(context, e);
         }
-      } else if (SessionApi.isSession(path)) {
+      } else if (context.site().sessions().isPresent() && SessionApi.isSession(path)) {
         ScopedValue.where(RequestContext.CURRENT, context)
             .run(
                 () -> {

@@ -108,9 +108,8 @@ final class Gatekeeper {
 
     /** The refusal by a rule, which may not have been told of the session. */
     private ProblemException refused(String what) {
-      return context.hasCookies() && context.session().isIgnored()
-          ? context.session().unproven()
-          : Access.refused(caller, what);
+      return (context.hasCookies() ? context.session().ignored() : Optional.<ProblemException>empty())
+          .orElseGet(() -> Access.refused(caller, what));
     }
 
     /** The collection's settings and rules. */
@@ -204,8 +203,14 @@ final class Gatekeeper {
     }
   }
 
-  /** Finds out who wants to write. */
+  /**
+   * Finds out who wants to write.
+   *
+   * @throws InvalidInputException if the request does not say well what the client has seen, which
+   *     the answer needs; after the write would be too late
+   */
   Writers writer(RequestContext context) {
+    headerToken(context);
     return new Writers(context, access.caller(context));
   }
 

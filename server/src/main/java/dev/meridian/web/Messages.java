@@ -12,8 +12,9 @@ import java.util.Optional;
 
 /**
  * The session's messages, shown by one page and by no other. A page is made with them first, and
- * then they are taken out of the session at once: so a page that fails loses none, and of two pages
- * made at the same moment one takes them and the other is made again.
+ * then they are taken out of the session at once: so a page that cannot be made loses none (one
+ * that cannot be sent does), and of two pages made at the same moment one takes them and the other
+ * is made again.
  *
  * <p>A HEAD, and a page that a browser fetches beforehand and may never show, take none.
  */
@@ -27,8 +28,19 @@ final class Messages {
   private boolean shown;
   private int attempts;
 
-  Messages(RequestContext context) {
+  private Messages(RequestContext context, int attempts) {
     this.context = context;
+    this.attempts = attempts;
+  }
+
+  /** Those of a page. */
+  static Messages of(RequestContext context) {
+    return new Messages(context, 0);
+  }
+
+  /** None, for an error's page, whatever its template asks for: they wait for the next one. */
+  static Messages none(RequestContext context) {
+    return new Messages(context, ATTEMPTS);
   }
 
   /** What the page shows, the oldest first. */

@@ -175,7 +175,7 @@ public final class Pages implements HttpService, ErrorPages {
       String template,
       Map<String, Object> variables,
       PageReads reads) {
-    Messages messages = new Messages(context);
+    Messages messages = Messages.of(context);
     PageReads more = reads;
     while (true) {
       Rendering rendering = new Rendering(template, more, messages);
@@ -348,7 +348,7 @@ public final class Pages implements HttpService, ErrorPages {
             new Rendering(
                 own,
                 new PageReads(store, context.site(), ReadOptions.SESSION),
-                new Messages(context));
+                Messages.none(context));
         set.engine().render(own, variables, rendering);
         return Optional.of(rendering.bytes());
       } catch (PageFailure e) {

@@ -109,9 +109,11 @@ public final class RequestContext {
     return known;
   }
 
-  /** Whether the request carries cookies, so that there may be a session. */
+  /** Whether the site has sessions and the request cookies, so that there may be one. */
   boolean hasCookies() {
-    return sessions != null && request.headers().contains(HeaderNames.COOKIE);
+    return sessions != null
+        && site().sessions().isPresent()
+        && request.headers().contains(HeaderNames.COOKIE);
   }
 
   /** Says what kind of request it is, for metrics and the access log. */
@@ -203,6 +205,9 @@ public final class RequestContext {
   void answering() {
     deadline.answering();
     BrowserSession visitor = session;
+    if (visitor != null) {
+      visitor.answering();
+    }
     if (visitor != null && visitor.isPersonal()) {
       // What a cache keeps of it, cookies and all, others would get.
       response.headers().set(Names.PRIVATE);

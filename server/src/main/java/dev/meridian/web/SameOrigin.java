@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.site.SessionSettings;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
 import java.util.Locale;
@@ -33,10 +34,17 @@ enum SameOrigin {
 
   /**
    * Whether {@code origin} is the address that the request was sent to. Behind a proxy that does
-   * TLS, a page's origin is https and the request is not; the opposite never happens rightly.
+   * TLS, a page's origin is https and the request is not; the opposite never happens rightly. Where
+   * sessions are for TLS alone, so are the pages that may use them.
    */
   static boolean isOwn(RequestContext context, String origin) {
-    boolean secure = context.request().isSecure();
+    boolean secure =
+        context.request().isSecure()
+            || context
+                .site()
+                .sessions()
+                .filter(settings -> settings.secure() == SessionSettings.Secure.ALWAYS)
+                .isPresent();
     String text = origin.toLowerCase(Locale.ROOT);
     String scheme =
         text.startsWith("https://") ? "https" : text.startsWith("http://") ? "http" : "";

@@ -20,7 +20,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The visitor's session: {@code /session} as a whole, {@code /session/NAME} for one attribute, and
+ * The visitor's session, where the site has them: {@code /session} as a whole, {@code /session/NAME} for one attribute, and
  * {@code /session/rotate}. Reading makes no session; the first write does. Every write is atomic,
  * where the session is stored, and must come from the site's own pages when it has a cookie.
  */
@@ -36,10 +36,12 @@ final class SessionApi {
   private static final int MAX_BODY = 2 * Attributes.MAX_BYTES;
 
   private final Sessions sessions;
+  private final NewSessions limit;
   private final SessionForm form;
 
   SessionApi(Sessions sessions) {
     this.sessions = sessions;
+    this.limit = new NewSessions(System::nanoTime);
     this.form = new SessionForm(sessions, this);
   }
 
@@ -54,6 +56,8 @@ final class SessionApi {
     context.route(Route.SESSION);
     context.session().personal();
     QueryParameters.of(context, List.of());
+    // The answer to a write needs it, and must not fail.
+    Gatekeeper.headerToken(context);
     try {
       if (rawPath.length() <= PATH.length() + 1) {
         onSession(context);
@@ -79,7 +83,7 @@ final class SessionApi {
       case "PATCH" -> patch(context);
       case "POST" -> form.post(context);
       case "DELETE" -> {
-        context.session().checkProven("");
+        context.session().checkWrite("");
         end(context);
         context.response().status(Status.NO_CONTENT_204);
         context.send();
@@ -97,14 +101,14 @@ final class SessionApi {
     switch (method) {
       case "GET", "HEAD" -> getAttribute(context, name);
       case "PUT" -> {
-        context.session().checkProven("");
+        context.session().checkWrite("");
         Attributes.checkName(name);
         byte[] body = Bodies.read(context, MAX_BODY);
         Json value = Json.parse(Representation.ofBody(context, body), Attributes.LIMITS);
         written(context, change(context, Attributes.set(name, value), body));
       }
       case "DELETE" -> {
-        context.session().checkProven("");
+        context.session().checkWrite("");
         written(context, change(context, Attributes.remove(name), new byte[0]));
       }
       default -> otherwise(context, method, ON_ATTRIBUTE, "an attribute of the visitor's session");
@@ -120,7 +124,7 @@ final class SessionApi {
     members.put("created", time(found.map(session -> session.created().toString())));
     members.put("expires", time(found.map(session -> session.expires().toString())));
     members.put("ends", time(found.map(session -> session.ends().toString())));
-    members.put("csrf", time(found.map(session -> sessions.csrfToken(session.id()))));
+    members.put("csrf", time(found.map(sessions::csrfToken)));
     answer(context, representation, new Json.Obj(members));
   }
 
@@ -150,7 +154,7 @@ final class SessionApi {
 
   private void patch(RequestContext context) {
     Patch.Kind kind = DocumentWriter.patchKind(context);
-    context.session().checkProven("");
+    context.session().checkWrite("");
     byte[] body = Bodies.read(context, MAX_BODY);
     Patch patch = new Patch(kind, Json.minify(body, Attributes.LIMITS), false);
     written(context, change(context, patch, body));
@@ -177,9 +181,17 @@ final class SessionApi {
         endedMeanwhile(context, e);
       }
     }
+    limit.check(context);
     Optional<Sessions.Issued> made = sessions.create(patch, visitor.lifetimes());
-    made.ifPresent(visitor::issued);
+    made.ifPresent(visitor::created);
     return made.map(Sessions.Issued::commit);
+  }
+
+  /** Makes a session that holds a message and nothing else. */
+  void create(RequestContext context, String message) {
+    limit.check(context);
+    BrowserSession visitor = context.session();
+    visitor.created(sessions.createWithMessage(message, visitor.lifetimes()));
   }
 
   /** Keys of two visitors never meet. */
@@ -200,7 +212,7 @@ final class SessionApi {
     if (rejected.reason() != StoreException.Rejected.Reason.NOT_FOUND) {
       throw rejected;
     }
-    context.session().ended();
+    context.session().gone();
   }
 
   /** Ends the visitor's session, if there is one. */
@@ -210,7 +222,7 @@ final class SessionApi {
   }
 
   private void rotate(RequestContext context) {
-    context.session().checkProven("");
+    context.session().checkWrite("");
     BrowserSession visitor = context.session();
     Session session = visitor.find().orElseThrow(SessionApi::nothingToRotate);
     Optional<Sessions.Issued> issued;
@@ -220,7 +232,8 @@ final class SessionApi {
       endedMeanwhile(context, e);
       throw nothingToRotate();
     }
-    issued.ifPresent(visitor::issued);
+    // That of another request was first; its answer has the cookie, which is nobody else's.
+    visitor.issued(issued.orElseThrow(BrowserSession::replaced));
     written(context, issued.map(Sessions.Issued::commit));
   }
 

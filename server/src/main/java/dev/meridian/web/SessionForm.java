@@ -33,7 +33,8 @@ import java.util.Optional;
  * </ul>
  *
  * <p>All that sets and removes is one atomic change, and so is all that adds; each append and the
- * message are further ones, in this order. Everything is checked before the first.
+ * message are further ones, in this order. Everything is checked before the first that can be
+ * without knowing the session; where a later one fails, those before it are done.
  */
 final class SessionForm {
   private static final String MEDIA_TYPE = "application/x-www-form-urlencoded";
@@ -85,7 +86,7 @@ final class SessionForm {
     Changes changes = parse(new String(body, StandardCharsets.ISO_8859_1));
     // Before anything is written: an answer that cannot be given must not come after.
     String to = changes.redirect.orElseGet(() -> cameFrom(context));
-    context.session().checkProven(changes.csrf);
+    context.session().checkWrite(changes.csrf);
     if (changes.end) {
       if (!changes.isEmpty()) {
         throw new InvalidInputException("A form with _end ends the session and changes nothing.");
@@ -100,21 +101,38 @@ final class SessionForm {
   }
 
   private void write(RequestContext context, Changes changes) {
-    BrowserSession visitor = context.session();
+    List<Runnable> steps = new ArrayList<>();
     if (!changes.sets.isEmpty()) {
-      byte[] json = new Json.Obj(changes.sets).toBytes();
-      api.change(context, new Patch(Patch.Kind.MERGE, json, false), null);
+      steps.add(() -> change(context, Patch.Kind.MERGE, changes.sets));
     }
     if (!changes.adds.isEmpty()) {
-      byte[] json = new Json.Obj(changes.adds).toBytes();
-      api.change(context, new Patch(Patch.Kind.INCREMENT, json, false), null);
+      steps.add(() -> change(context, Patch.Kind.INCREMENT, changes.adds));
     }
-    for (Append append : changes.appends) {
-      append(context, append);
-      // What the next one is judged by.
-      visitor.again();
+    changes.appends.forEach(append -> steps.add(() -> append(context, append)));
+    changes.message.ifPresent(message -> steps.add(() -> leave(context, message)));
+    for (int i = 0; i < steps.size(); i++) {
+      try {
+        if (i > 0) {
+          // The next one is judged by what the one before made of it.
+          context.session().again();
+        }
+        steps.get(i).run();
+      } catch (StoreException.Unavailable e) {
+        throw i == 0 ? e : inPart(e);
+      }
     }
-    changes.message.ifPresent(message -> leave(context, message));
+  }
+
+  /** The failure of a later step: something was done, so not all can be said not to be. */
+  private static StoreException.Unavailable inPart(StoreException.Unavailable e) {
+    return new StoreException.Unavailable(
+        StoreException.Unavailable.Outcome.UNKNOWN,
+        "The form was done in part: " + e.getMessage(),
+        e);
+  }
+
+  private void change(RequestContext context, Patch.Kind kind, Map<String, Json> members) {
+    api.change(context, new Patch(kind, new Json.Obj(members).toBytes(), false), null);
   }
 
   private void append(RequestContext context, Append append) {
@@ -145,7 +163,7 @@ final class SessionForm {
         SessionApi.endedMeanwhile(context, e);
       }
     }
-    visitor.issued(sessions.createWithMessage(message, visitor.lifetimes()));
+    api.create(context, message);
   }
 
   private static Changes parse(String body) {

@@ -71,7 +71,34 @@ public final class SiteCheck {
     }
     List<Problem> problems = new ArrayList<>(sorted(undeclared));
     problems.addAll(files(set, site));
+    if (site.sessions().isPresent()) {
+      problems.addAll(shadowed(site));
+    }
     return problems;
+  }
+
+  /** Pages whose addresses are the visitor's session's. */
+  private static List<Problem> shadowed(Site site) {
+    List<Problem> problems = new ArrayList<>();
+    for (String template : new TreeSet<>(PageSet.names(site.pages()))) {
+      if (PageRoutes.isRoutable(template) && isSession(template.replaceFirst("\\.[^.]*$", ""))) {
+        problems.add(never("pages/" + template));
+      }
+    }
+    return problems;
+  }
+
+  private static boolean isSession(String path) {
+    return SessionApi.isSession("/" + path);
+  }
+
+  private static Problem never(String file) {
+    return new Problem(
+        file,
+        1,
+        1,
+        "this file is never served, because /session is the visitor's session; give it another"
+            + " name, or take 'sessions' out of site.yaml.");
   }
 
   /** Problems of static files, and of templates that name some. */
@@ -84,7 +111,7 @@ public final class SiteCheck {
         files
             .filter(file -> !Files.isDirectory(file))
             .limit(MAX_FILES)
-            .forEach(file -> file(root, file, set, published, problems));
+            .forEach(file -> file(root, file, set, site, published, problems));
       } catch (IOException | UncheckedIOException e) {
         problems.add(new Problem("public", 1, 1, "the folder cannot be read: " + e + "."));
       }
@@ -111,7 +138,7 @@ public final class SiteCheck {
   }
 
   private static void file(
-      Path root, Path file, PageSet set, Set<String> published, List<Problem> problems) {
+      Path root, Path file, PageSet set, Site site, Set<String> published, List<Problem> problems) {
     List<String> segments = new ArrayList<>();
     root.relativize(file).forEach(part -> segments.add(part.toString()));
     for (int i = 0; i < segments.size(); i++) {
@@ -136,6 +163,10 @@ public final class SiteCheck {
       return;
     }
     published.add(name);
+    if (site.sessions().isPresent() && isSession(name)) {
+      problems.add(never("public/" + name));
+      return;
+    }
     List<String> address =
         segments.getLast().equals("index.html")
             ? segments.subList(0, segments.size() - 1)

@@ -174,7 +174,7 @@ final class TemplateFunctions extends AbstractExtension {
   private static String csrf() {
     BrowserSession session = RequestContext.current().session();
     session.personal();
-    String token = session.find().map(found -> session.sessions().csrfToken(found.id())).orElse("");
+    String token = session.find().map(session.sessions()::csrfToken).orElse("");
     if (!token.isEmpty()) {
       Rendering.CURRENT.get().grant();
     }

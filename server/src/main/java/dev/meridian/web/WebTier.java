@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The public side of a node: plain HTTP and HTTP over TLS, each speaking HTTP/1.1 and HTTP/2, with
- * the data API under {@code /data}, the visitor's session at {@code /session}, their description at
+ * the data API under {@code /data}, the visitor's session at {@code /session}, if the site has them, a description at
  * {@code /openapi.json}, and the services given for everything else. Requests run on virtual
  * threads.
  */
@@ -68,9 +68,11 @@ public final class WebTier implements AutoCloseable {
     registry.gauge("meridian.http.watches", watches, Watches::open);
     access.sessions().counts().bindTo(registry);
     DataApi data = new DataApi(store, access, watches);
+    SessionApi session = new SessionApi(access.sessions());
     Function<OpenConnections, FrontDoor> doors =
         open ->
-            new FrontDoor(site, data, access.sessions(), answers, metrics, rate, watchdog, open);
+            new FrontDoor(
+                site, data, access.sessions(), session, answers, metrics, rate, watchdog, open);
     try {
       this.http =
           options

@@ -186,6 +186,24 @@ class CliTest {
   // --- Import and export ---------------------------------------------------------------------
 
   @Test
+  void whatArgumentsHoldIsPrintable() {
+    for (String[] args :
+        new String[][] {
+          {"data", "import", "notes", "\u001b[31m"},
+          {"data", "import", "\u001b[31m", "nothing"},
+          {"data", "put", "notes/1", "--file", "no\u001b[31m\nfile"},
+          {"data", "import", "notes", folder + "/site/pages/index.html/\u001b"},
+          {"check", "\u001b[31m"},
+          {"\u001b[31m"},
+        }) {
+      Ran ran = at(args);
+      assertThat(ran.code()).isNotEqualTo(ExitCode.OK);
+      assertThat(ran.err()).isNotBlank().doesNotContain("\u001b");
+      assertThat(ran.err().strip().lines()).as(ran.err()).hasSize(1);
+    }
+  }
+
+  @Test
   void everyFormatIsImportedAndTheExportComesBackTheSame() throws Exception {
     at("data", "import", "notes", file("a.ndjson", "{\"_id\":\"a\",\"n\":1}\n").toString()).ok();
     at("data", "import", "notes", file("b.json", "[{\"_id\":\"b\",\"n\":2}]").toString()).ok();

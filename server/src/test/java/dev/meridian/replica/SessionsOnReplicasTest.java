@@ -1,13 +1,16 @@
 package dev.meridian.replica;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.meridian.document.Json;
 import dev.meridian.session.Attributes;
+import dev.meridian.session.Claim;
 import dev.meridian.session.Lifetimes;
 import dev.meridian.session.Session;
 import dev.meridian.session.Sessions;
 import dev.meridian.store.SessionToken;
+import dev.meridian.store.StoreException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -61,6 +64,39 @@ class SessionsOnReplicasTest {
   }
 
   private static Session load(Sessions node, String cookie, SessionToken seen) {
-    return node.load(node.claim(cookie).orElseThrow(), seen, LIVES).session().orElseThrow();
+    return node.load(node.claim(cookie).orElseThrow(), seen, LIVES, false).session().orElseThrow();
+  }
+
+  @Test
+  void aNodeThatIsCutOffShowsNobodySignedInAndWritesNothing() throws Exception {
+    try (Members members = Members.start(temp, 3, options -> options)) {
+      Members.Node left = members.nodes.getFirst();
+      Sessions sessions = new Sessions(left.store(), InstantSource.system());
+      Session made =
+          sessions
+              .create(Attributes.set("a", Json.Num.of(1)), LIVES)
+              .orElseThrow()
+              .session();
+      String cookie = sessions.rotate(made, Optional.of("ada"), LIVES).orElseThrow().cookie();
+      assertThat(load(sessions, cookie, SessionToken.NONE).user()).contains("ada");
+      members.nodes.get(1).stop();
+      members.nodes.get(2).stop();
+      long end = System.nanoTime() + Members.LONG.toNanos();
+      while (left.store().stale().isEmpty()) {
+        assertThat(System.nanoTime()).as("waited too long").isLessThan(end);
+        Thread.sleep(20);
+      }
+      Claim claim = sessions.claim(cookie).orElseThrow();
+      Session shown;
+      try {
+        shown = load(sessions, cookie, SessionToken.NONE);
+        assertThat(shown.user()).as("it may have been revoked").isEmpty();
+        assertThat(shown.attributes().members()).containsKey("a");
+      } catch (StoreException.Unavailable e) {
+        assertThat(e.outcome()).isEqualTo(StoreException.Unavailable.Outcome.NOT_DONE);
+      }
+      assertThatThrownBy(() -> sessions.load(claim, SessionToken.NONE, LIVES, true))
+          .isInstanceOf(StoreException.Unavailable.class);
+    }
   }
 }

@@ -11,12 +11,16 @@ import dev.meridian.document.Json;
 import dev.meridian.document.Patch;
 import dev.meridian.document.TooLargeException;
 import dev.meridian.document.Version;
+import dev.meridian.store.Batch;
+import dev.meridian.store.Condition;
 import dev.meridian.store.Engine;
+import dev.meridian.store.Expiry;
 import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.RocksStore;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.StoreException;
+import dev.meridian.store.Write;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -82,7 +86,7 @@ class SessionsTest {
   }
 
   private Sessions.Loaded load(String cookie) {
-    return sessions.load(sessions.claim(cookie).orElseThrow(), SessionToken.NONE, LIVES);
+    return sessions.load(sessions.claim(cookie).orElseThrow(), SessionToken.NONE, LIVES, false);
   }
 
   private Session live(String cookie) {
@@ -184,18 +188,42 @@ class SessionsTest {
     return null;
   }
 
+  /** Whoever takes no cookies makes as many as they ask for. */
   @Test
-  void aSessionThatNobodyUsesEnds() {
-    String cookie = create("{\"a\":1}").cookie();
+  void aSessionWhoseCookieNeverComesBackEndsSoon() throws Exception {
+    Sessions.Issued made = create("{\"a\":1}");
+    sessions.change(made.session(), merge("{\"b\":1}"), null, LIVES.first());
+    pass(Lifetimes.FIRST.minusMillis(1));
+    assertThat(load(made.cookie()).session()).isPresent();
+    awaitExpiry(made.session(), clock.instant().plus(LIVES.idle()));
+    Sessions.Issued other = create("{\"a\":1}");
+    pass(Lifetimes.FIRST);
+    assertThat(load(other.cookie()).refusal()).isEqualTo(ENDED);
+    assertThat(load(made.cookie()).session()).isPresent();
+    Lifetimes shorter = new Lifetimes(Duration.ofMinutes(5), Duration.ofDays(1));
+    assertThat(shorter.first()).isEqualTo(shorter);
+  }
+
+  @Test
+  void aSessionThatNobodyUsesEnds() throws Exception {
+    Sessions.Issued made = create("{\"a\":1}");
+    live(made.cookie());
+    awaitExpiry(made.session(), clock.instant().plus(LIVES.idle()));
     pass(LIVES.idle().minusMillis(1));
-    assertThat(load(cookie).session()).isPresent();
+    assertThat(load(made.cookie()).session()).isPresent();
     pass(LIVES.idle().plusMillis(1));
-    assertThat(load(cookie).refusal()).isEqualTo(ENDED);
+    assertThat(load(made.cookie()).refusal()).isEqualTo(ENDED);
+  }
+
+  private void awaitExpiry(Session session, Instant expires) throws InterruptedException {
+    await(() -> sessions.current(session).map(Session::expires).equals(Optional.of(expires)));
   }
 
   @Test
   void usingItProlongsASessionButNotForEverAndNotByAWriteEachTime() throws Exception {
     Sessions.Issued made = create("{\"a\":1}");
+    live(made.cookie());
+    awaitExpiry(made.session(), clock.instant().plus(LIVES.idle()));
     Version before = live(made.cookie()).version();
     pass(LIVES.idle().dividedBy(10).minusMillis(1));
     assertThat(live(made.cookie()).version()).as("too early to write").isEqualTo(before);
@@ -205,12 +233,10 @@ class SessionsTest {
       Instant most = clock.instant().plus(LIVES.idle());
       Instant ends = made.session().ends();
       Instant expires = most.isBefore(ends) ? most : ends;
-      await(
-          () ->
-              sessions.current(made.session()).map(Session::expires).equals(Optional.of(expires)));
+      awaitExpiry(made.session(), expires);
       pass(Duration.ofDays(1));
     }
-    assertThat(sessions.counts().of(Counts.Event.RENEWED)).isBetween(20L, 30L);
+    assertThat(sessions.counts().of(Counts.Event.RENEWED)).isBetween(20L, 31L);
     assertThat(Duration.between(made.session().created(), clock.instant()))
         .isBetween(LIVES.absolute(), LIVES.absolute().plusDays(1));
   }
@@ -246,6 +272,62 @@ class SessionsTest {
     assertThat(load(made.cookie()).refusal()).isEqualTo(REPLAYED);
     assertThat(live(in.cookie()).user()).as("a replay ends nothing").contains("ada");
     assertThat(sessions.counts().of(Refusal.REPLAYED)).isEqualTo(1);
+  }
+
+  @Test
+  void whoHasTheCookieFromBeforeSigningInSeesNoMessageOfAfter() {
+    Sessions.Issued made = create("{\"a\":1}");
+    Sessions.Issued in =
+        sessions.rotate(live(made.cookie()), Optional.of("ada"), LIVES).orElseThrow();
+    sessions.message(live(in.cookie()), "Welcome", LIVES);
+    assertThat(live(in.cookie()).flash()).hasSize(1);
+    Session late = live(made.cookie());
+    assertThat(late.access()).isEqualTo(Session.Access.OUTDATED);
+    assertThat(late.flash()).isEmpty();
+    // A rotation that signs nobody in or out takes nothing away.
+    sessions.rotate(live(in.cookie()), Optional.of("ada"), LIVES).orElseThrow();
+    Session same = live(in.cookie());
+    assertThat(same.access()).isEqualTo(Session.Access.REPLACED);
+    assertThat(same.user()).contains("ada");
+    assertThat(same.flash()).hasSize(1);
+  }
+
+  @Test
+  void theCookieBeforeIsGoodUntilTheNewOneArrived() throws Exception {
+    Sessions.Issued made = create("{\"a\":1}");
+    Sessions.Issued lost =
+        sessions.rotate(live(made.cookie()), Optional.empty(), LIVES).orElseThrow();
+    pass(Sessions.UNUSED_GRACE.minusMillis(1));
+    assertThat(live(made.cookie()).access()).isEqualTo(Session.Access.REPLACED);
+    pass(Duration.ofMillis(1));
+    assertThat(load(made.cookie()).refusal()).as("bounded").isEqualTo(REPLAYED);
+
+    Sessions.Issued next =
+        sessions.rotate(live(lost.cookie()), Optional.empty(), LIVES).orElseThrow();
+    assertThat(live(next.cookie()).replaced()).isFalse();
+    long until = wall.get() + Sessions.GRACE.toMillis();
+    await(() -> sessions.current(next.session()).orElseThrow().previousUntil() == until);
+    pass(Sessions.GRACE.minusMillis(1));
+    assertThat(load(lost.cookie()).session()).isPresent();
+    pass(Duration.ofMillis(1));
+    assertThat(load(lost.cookie()).refusal()).isEqualTo(REPLAYED);
+  }
+
+  @Test
+  void aRotationReplacesTheTokenToo() {
+    Sessions.Issued made = create("{\"a\":1}");
+    String token = sessions.csrfToken(live(made.cookie()));
+    Sessions.Issued in =
+        sessions.rotate(live(made.cookie()), Optional.of("ada"), LIVES).orElseThrow();
+    String now = sessions.csrfToken(live(in.cookie()));
+    assertThat(now).isNotEqualTo(token);
+    assertThat(sessions.isCsrfToken(live(in.cookie()), now)).isTrue();
+    assertThat(sessions.isCsrfToken(live(in.cookie()), token)).as("a page of before").isTrue();
+    assertThat(sessions.csrfToken(live(made.cookie()))).isEqualTo(token);
+    assertThat(sessions.isCsrfToken(live(made.cookie()), now)).isFalse();
+    pass(Sessions.GRACE);
+    assertThat(sessions.isCsrfToken(live(in.cookie()), token)).as("after the grace").isFalse();
+    assertThat(sessions.isCsrfToken(live(in.cookie()), now)).isTrue();
   }
 
   @Test
@@ -328,6 +410,12 @@ class SessionsTest {
         .hasSize(Sessions.MAX_MESSAGES)
         .doesNotContain(new Json.Str("first"))
         .contains(new Json.Str("m0"));
+    // As it was read; then a page took them all.
+    Session full = sessions.current(session).orElseThrow();
+    assertThat(sessions.takeMessages(full, LIVES)).isPresent();
+    sessions.message(full, "after", LIVES);
+    assertThat(sessions.current(session).orElseThrow().flash())
+        .containsExactly(new Json.Str("after"));
     assertThatThrownBy(() -> sessions.message(session, "x".repeat(1001), LIVES))
         .isInstanceOf(TooLargeException.class);
   }
@@ -436,42 +524,64 @@ class SessionsTest {
   @Test
   void keysAreReplacedAndCookiesOfOldOnesStayGood() {
     Lifetimes year = new Lifetimes(Duration.ofDays(365), Duration.ofDays(365));
-    String cookie = sessions.create(merge("{\"a\":1}"), year).orElseThrow().cookie();
-    String key = cookie.split("\\.")[1];
-    String other = "";
+    Sessions.Issued made = sessions.create(merge("{\"a\":1}"), year).orElseThrow();
+    String other = key(made.cookie());
     for (int month = 0; month < 11; month++) {
-      pass(SigningKeys.ROTATION.plusHours(1));
-      // Each a start of a node, which looks at the keys anew.
-      Sessions now = new Sessions(store, clock);
-      now.csrfToken("00");
-      pass(SigningKeys.NOTICE);
-      Claim claim = now.claim(cookie).orElseThrow();
-      assertThat(claim.old()).isTrue();
-      String renewed = now.renewed(claim);
-      assertThat(renewed.split("\\.")[1]).isNotEqualTo(key).isNotEqualTo(other);
-      other = renewed.split("\\.")[1];
-      assertThat(now.claim(renewed).orElseThrow().old()).isFalse();
-      assertThat(now.load(now.claim(renewed).orElseThrow(), SessionToken.NONE, year).session())
-          .isPresent();
+      Sessions now = afterAMonth(made.session());
+      String next = now.create(merge("{\"a\":1}"), year).orElseThrow().cookie();
+      assertThat(key(next)).isNotEqualTo(key(made.cookie())).isNotEqualTo(other);
+      other = key(next);
+      assertThat(now.claim(made.cookie())).isPresent();
       // What the other nodes know by then, they take.
-      assertThat(new Sessions(store, clock).claim(renewed)).isPresent();
+      assertThat(new Sessions(store, clock).claim(next)).isPresent();
     }
     for (int month = 0; month < 4; month++) {
-      pass(SigningKeys.ROTATION.plusHours(1));
-      new Sessions(store, clock).csrfToken("00");
+      afterAMonth(made.session());
     }
-    assertThat(new Sessions(store, clock).claim(cookie))
+    assertThat(new Sessions(store, clock).claim(made.cookie()))
         .as("a session cannot live so long")
         .isEmpty();
+  }
+
+  private static String key(String cookie) {
+    return cookie.split("\\.")[1];
+  }
+
+  /** A node that starts, looks at the keys anew and signs. */
+  private Sessions afterAMonth(Session any) {
+    pass(SigningKeys.ROTATION.plusHours(1));
+    // Somebody writes.
+    store.write(
+        Batch.of(
+            new Write.Put(
+                DocumentPath.parse("things/a"),
+                new byte[] {'1'},
+                Condition.NONE,
+                Expiry.NEVER)));
+    Sessions now = new Sessions(store, clock);
+    now.csrfToken(any);
+    pass(SigningKeys.NOTICE);
+    return now;
+  }
+
+  @Test
+  void aClockFarAheadEndsNoSessions() {
+    Sessions.Issued made = create("{\"a\":1}");
+    for (int month = 0; month < 3; month++) {
+      afterAMonth(made.session());
+    }
+    for (int start = 1; start <= 3; start++) {
+      Duration ahead = Duration.ofDays(800L * start);
+      new Sessions(store, () -> clock.instant().plus(ahead)).csrfToken(made.session());
+    }
+    assertThat(new Sessions(store, clock).claim(made.cookie())).isPresent();
   }
 
   @Test
   void whoDeletesTheKeysEndsAllSessions() {
     String cookie = create("{\"a\":1}").cookie();
     store.write(
-        dev.meridian.store.Batch.of(
-            new dev.meridian.store.Write.Delete(
-                DocumentPath.parse("_secrets/sessions"), dev.meridian.store.Condition.NONE)));
+        Batch.of(new Write.Delete(DocumentPath.parse("_secrets/sessions"), Condition.NONE)));
     assertThat(new Sessions(store, clock).claim(cookie)).isEmpty();
   }
 
@@ -486,8 +596,8 @@ class SessionsTest {
     assertThat(sessions.seen(session.id(), cookie.replace("3-", "4-")))
         .isEqualTo(SessionToken.NONE);
     assertThat(sessions.seen(session.id(), "3-ffffffffffff")).isEqualTo(SessionToken.NONE);
-    assertThat(sessions.isCsrfToken(session.id(), sessions.csrfToken(session.id()))).isTrue();
-    assertThat(sessions.isCsrfToken(other.id(), sessions.csrfToken(session.id()))).isFalse();
-    assertThat(sessions.isCsrfToken(session.id(), "")).isFalse();
+    assertThat(sessions.isCsrfToken(session, sessions.csrfToken(session))).isTrue();
+    assertThat(sessions.isCsrfToken(other, sessions.csrfToken(session))).isFalse();
+    assertThat(sessions.isCsrfToken(session, "")).isFalse();
   }
 }

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.snakeyaml.engine.v2.api.Load;
 import org.snakeyaml.engine.v2.api.LoadSettings;
@@ -102,7 +103,8 @@ class SiteSchemaTest {
       cache: {memory: 64 MiB}
       limits: {documentSize: 64 KiB, bodySize: 1 MiB, batchWrites: 10, nestingDepth: 8,
         listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5, pageSize: 2 MiB}
-      sessions: {idle: 2 h, absolute: 12 h, cookie: __Host-cart, sameSite: strict, secure: always}
+      sessions: {idle: 2 h, absolute: 12 h, cookie: __Host-cart, sameSite: strict, secure: always,
+        rateLimit: {perSecond: 5, exempt: [10.0.0.0/8]}}
       """;
 
   private static @Nullable Path fuzzed;
@@ -221,10 +223,37 @@ class SiteSchemaTest {
         "domains: a.test\nsessions: {cookie: 'a b'}",
         "domains: a.test\nsessions: {sameSite: none}",
         "domains: a.test\nsessions: {secure: true}",
+        "domains: a.test\nsessions: {rateLimit: 5}",
+        "domains: a.test\nsessions: {rateLimit: {perSecond: 0}}",
+        "domains: a.test\nsessions: maybe",
+        "domains: a.test\nsessions: true",
+        "domains: a.test\nsessions: []",
+        "domains: a.test\nsessions:",
       })
   void bothRefuse(String yaml) throws IOException {
     assertThat(refusal(folder, yaml)).as("the loader").isNotNull();
     assertThat(schemaAccepts(yaml)).as("the schema").isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '#',
+      value = {
+        "sessions: on # meridian-session",
+        "sessions: {} # meridian-session",
+        "sessions: {secure: never} # meridian-session",
+        "sessions: {secure: always} # __Host-meridian-session",
+        "sessions: {secure: always, cookie: mine} # mine",
+        "sessions: {rateLimit: off} # meridian-session",
+        "sessions: off # ''",
+        "limits: {} # ''",
+      })
+  void sessionsAreThereWhereTheSiteSaysSo(String yaml, String cookie) throws IOException {
+    String all = "domains: a.test\n" + yaml;
+    assertThat(schemaAccepts(all)).isTrue();
+    assertThat(refusal(folder, all)).isNull();
+    assertThat(SiteLoader.load(folder).sessions().map(SessionSettings::cookie).orElse(""))
+        .isEqualTo(cookie);
   }
 
   @Test
@@ -235,7 +264,7 @@ class SiteSchemaTest {
     keys(schema.at("/properties/tls/properties"), ListenersReader.TLS_KEYS);
     keys(schema.at("/properties/names/properties"), NamesReader.NAMES_KEYS);
     keys(schema.at("/properties/limits/properties"), LimitsReader.LIMITS_KEYS);
-    keys(schema.at("/properties/sessions/properties"), SessionsReader.KEYS);
+    keys(schema.at("/properties/sessions/anyOf/1/properties"), SessionsReader.KEYS);
     keys(schema.at("/properties/cache/anyOf/1/properties"), CacheReader.CACHE_KEYS);
     keys(schema.at("/$defs/rules/properties"), RulesReader.RULES_KEYS);
     keys(schema.at("/$defs/collection/properties"), CollectionsReader.COLLECTION_KEYS);

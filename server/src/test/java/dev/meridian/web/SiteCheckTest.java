@@ -129,4 +129,20 @@ class SiteCheckTest {
     Path cities = Path.of("../examples/cities");
     assertThat(SiteCheck.check(SiteLoader.load(cities))).isEmpty();
   }
+
+  @Test
+  void whatTheSessionsAddressesHideIsSaidWhereThereAreSessions() throws Exception {
+    write("pages/session.html", "x");
+    write("pages/session/cart.html", "x");
+    write("pages/sessions.html", "x");
+    write("public/session/a.txt", "x");
+    assertThat(problems()).isEmpty();
+    write("site.yaml", "domains: [a.test]\nsessions: on\n");
+    assertThat(problems())
+        .hasSize(3)
+        .allMatch(problem -> problem.contains("never served, because /session"))
+        .anyMatch(problem -> problem.startsWith("pages/session.html:"))
+        .anyMatch(problem -> problem.startsWith("pages/session/cart.html:"))
+        .anyMatch(problem -> problem.startsWith("public/session/a.txt:"));
+  }
 }

@@ -7,6 +7,7 @@ import dev.meridian.site.Limits;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.Names;
 import dev.meridian.site.Rules;
+import dev.meridian.site.SessionSettings;
 import dev.meridian.site.Site;
 import dev.meridian.store.Engine;
 import dev.meridian.store.RocksStore;
@@ -97,7 +98,8 @@ final class TestServer implements AutoCloseable {
         rules,
         collections,
         new Names(Duration.ofMinutes(1), List.of(), Optional.empty(), false, List.of(), List.of()),
-        limits);
+        limits,
+        Optional.of(SessionSettings.DEFAULT));
   }
 
   int port() {

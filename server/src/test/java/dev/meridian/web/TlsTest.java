@@ -69,7 +69,8 @@ class TlsTest {
         plain.rules(),
         plain.collections(),
         plain.names(),
-        plain.limits());
+        plain.limits(),
+        plain.sessions());
   }
 
   private static InetSocketAddress any() {
