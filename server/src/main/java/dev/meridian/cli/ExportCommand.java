@@ -244,7 +244,7 @@ final class ExportCommand implements Callable<Integer> {
         "exported "
             + Meter.count(records)
             + " documents to "
-            + file
+            + Failures.oneLine(file.toString())
             + String.format(java.util.Locale.ROOT, " in %.1f s", seconds));
     return ExitCode.OK;
   }

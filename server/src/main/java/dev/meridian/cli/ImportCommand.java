@@ -255,7 +255,11 @@ final class ImportCommand implements Callable<Integer> {
         "stopped; the first "
             + Meter.count(importer.reached().records())
             + " records are done."
-            + (kept ? " Run the same command again to go on (kept in " + Failures.oneLine(stateFile.toString()) + ")" : ""));
+            + (kept
+                ? " Run the same command again to go on (kept in "
+                    + Failures.oneLine(stateFile.toString())
+                    + ")"
+                : ""));
   }
 
   /** Keeps how far it came; false if that cannot be kept, which is no reason to stop. */

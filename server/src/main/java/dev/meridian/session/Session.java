@@ -107,8 +107,7 @@ public record Session(
     Session now = of(document);
     Optional<String> before = text(members(document), PREVIOUS_USER);
     boolean same = before.equals(now.user);
-    return now.with(
-        same ? now.flash : List.of(), before, same ? Access.REPLACED : Access.OUTDATED);
+    return now.with(same ? now.flash : List.of(), before, same ? Access.REPLACED : Access.OUTDATED);
   }
 
   /** The same as nobody's. */

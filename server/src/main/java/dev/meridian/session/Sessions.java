@@ -218,11 +218,8 @@ public final class Sessions {
     boolean due =
         lifetimes.isRenewalDue(
             now, session.expires().toEpochMilli(), session.ends().toEpochMilli());
-    boolean arrived =
-        !session.replaced() && session.previousUntil() > now + GRACE.toMillis();
-    if (!(due || arrived)
-        || renewing.size() >= MAX_RENEWALS
-        || !renewing.add(session.id())) {
+    boolean arrived = !session.replaced() && session.previousUntil() > now + GRACE.toMillis();
+    if (!(due || arrived) || renewing.size() >= MAX_RENEWALS || !renewing.add(session.id())) {
       return;
     }
     Patch patch =
@@ -237,12 +234,7 @@ public final class Sessions {
             () -> {
               try {
                 // Of this state of it: another node, or a change, may have done it meanwhile.
-                write(
-                    session,
-                    patch,
-                    Condition.ifMatch(session.version().etag()),
-                    null,
-                    lifetimes);
+                write(session, patch, Condition.ifMatch(session.version().etag()), null, lifetimes);
                 counts.count(Counts.Event.RENEWED);
               } catch (StoreException e) {
                 LOG.debug("A session is not renewed this time", e);

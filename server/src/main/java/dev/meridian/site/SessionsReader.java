@@ -14,7 +14,8 @@ import org.snakeyaml.engine.v2.nodes.ScalarNode;
 
 /** Reads {@code sessions}. */
 final class SessionsReader {
-  static final List<String> KEYS = List.of("idle", "absolute", "cookie", "sameSite", "secure", "rateLimit");
+  static final List<String> KEYS =
+      List.of("idle", "absolute", "cookie", "sameSite", "secure", "rateLimit");
 
   private static final List<String> LIMIT_KEYS = List.of("perSecond", "exempt");
 

@@ -24,11 +24,11 @@ import org.jspecify.annotations.Nullable;
  * The session of one request: its cookies are read, and it is asked of the store, when somebody
  * wants to know, and at most once. Confined to the request's thread.
  *
- * <p>There are two cookies. One names the session; it changes when that is rotated. The other, its name followed by {@link #SEEN}, holds the visitor's consistency token
- * and changes with every write. Were they one, the answer to a slow request would put an old name
- * back in the place of a new one. For the same reason a cookie that names no session any more is
- * left where it is: cookies are taken back when their session is ended by the visitor, and then
- * alone.
+ * <p>There are two cookies. One names the session; it changes when that is rotated. The other, its
+ * name followed by {@link #SEEN}, holds the visitor's consistency token and changes with every
+ * write. Were they one, the answer to a slow request would put an old name back in the place of a
+ * new one. For the same reason a cookie that names no session any more is left where it is: cookies
+ * are taken back when their session is ended by the visitor, and then alone.
  */
 final class BrowserSession {
   /** After the cookie's name: the name of the cookie of what the visitor has seen. */
@@ -214,7 +214,10 @@ final class BrowserSession {
   private static ProblemException conflict(String detail) {
     return new ProblemException(
         Problem.of(
-            Status.CONFLICT_409, "session-conflict", "The cookie is not the session's now", detail));
+            Status.CONFLICT_409,
+            "session-conflict",
+            "The cookie is not the session's now",
+            detail));
   }
 
   /**
@@ -316,7 +319,9 @@ final class BrowserSession {
     forRules = null;
   }
 
-  /** Takes note that the visitor ended the session, if there was one, and takes its cookies back. */
+  /**
+   * Takes note that the visitor ended the session, if there was one, and takes its cookies back.
+   */
   void ended() {
     boolean ours = !claims().isEmpty();
     gone();

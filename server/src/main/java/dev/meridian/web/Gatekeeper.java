@@ -108,7 +108,9 @@ final class Gatekeeper {
 
     /** The refusal by a rule, which may not have been told of the session. */
     private ProblemException refused(String what) {
-      return (context.hasCookies() ? context.session().ignored() : Optional.<ProblemException>empty())
+      return (context.hasCookies()
+              ? context.session().ignored()
+              : Optional.<ProblemException>empty())
           .orElseGet(() -> Access.refused(caller, what));
     }
 

@@ -28,7 +28,6 @@ final class NewSessions {
   /** Networks differ in the upper bits of their hashes (Fibonacci hashing). */
   private static final int SPREAD = 0x9E3779B9;
 
-
   private static final long SECOND_NANOS = 1_000_000_000;
   private static final int V4_BITS = 24;
   private static final int V6_BITS = 56;

@@ -23,7 +23,8 @@ import org.slf4j.LoggerFactory;
  *   <li>{@code document}: the value as it is stored, null when there is none;
  *   <li>{@code value}: the value after the write, null for reads and deletes;
  *   <li>{@code session}: the attributes of the visitor's session, and {@code user}, who signed in,
- *       null for nobody. Empty without a session, where the site has none, and for writes that another site may have sent.
+ *       null for nobody. Empty without a session, where the site has none, and for writes that
+ *       another site may have sent.
  * </ul>
  *
  * Immutable.

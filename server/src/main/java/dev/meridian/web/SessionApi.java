@@ -20,9 +20,10 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The visitor's session, where the site has them: {@code /session} as a whole, {@code /session/NAME} for one attribute, and
- * {@code /session/rotate}. Reading makes no session; the first write does. Every write is atomic,
- * where the session is stored, and must come from the site's own pages when it has a cookie.
+ * The visitor's session, where the site has them: {@code /session} as a whole, {@code
+ * /session/NAME} for one attribute, and {@code /session/rotate}. Reading makes no session; the
+ * first write does. Every write is atomic, where the session is stored, and must come from the
+ * site's own pages when it has a cookie.
  */
 final class SessionApi {
   /** The address, and the first segment of those of attributes. */

@@ -119,8 +119,16 @@ class SessionsCommandTest {
     String id = onlyId();
     signIn(id, "ada");
     String second = visit("b");
-    assertThat(at("sessions", "list").ok().out()).containsPattern(ID).contains("ada").doesNotContain("\"b\"");
-    assertThat(at("sessions", "list", "--limit", "1").ok().out().lines().filter(l -> ID.matcher(l).find()))
+    assertThat(at("sessions", "list").ok().out())
+        .containsPattern(ID)
+        .contains("ada")
+        .doesNotContain("\"b\"");
+    assertThat(
+            at("sessions", "list", "--limit", "1")
+                .ok()
+                .out()
+                .lines()
+                .filter(l -> ID.matcher(l).find()))
         .hasSize(1);
     assertThat(at("sessions", "list", "--user", "ada").ok().out()).contains(id);
     assertThat(at("sessions", "list", "--user", "bob").ok().out()).doesNotContainPattern(ID);

@@ -73,10 +73,7 @@ class SessionsOnReplicasTest {
       Members.Node left = members.nodes.getFirst();
       Sessions sessions = new Sessions(left.store(), InstantSource.system());
       Session made =
-          sessions
-              .create(Attributes.set("a", Json.Num.of(1)), LIVES)
-              .orElseThrow()
-              .session();
+          sessions.create(Attributes.set("a", Json.Num.of(1)), LIVES).orElseThrow().session();
       String cookie = sessions.rotate(made, Optional.of("ada"), LIVES).orElseThrow().cookie();
       assertThat(load(sessions, cookie, SessionToken.NONE).user()).contains("ada");
       members.nodes.get(1).stop();

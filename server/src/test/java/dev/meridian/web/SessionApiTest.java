@@ -345,7 +345,8 @@ class SessionApiTest {
     // Beside others of the same name, the good one counts.
     assertThat(
             server
-                .send("GET", "/session", "", "Cookie", NAME + "=" + forged + "; " + NAME + "=" + good)
+                .send(
+                    "GET", "/session", "", "Cookie", NAME + "=" + forged + "; " + NAME + "=" + good)
                 .body())
         .contains("\"n\":1");
     // A client's own choice of an id is never adopted.
@@ -621,7 +622,9 @@ class SessionApiTest {
   @Test
   void aReplacedCookieMakesNoOtherSession() throws Exception {
     page("PUT", "/session/n", "1");
-    String[] before = {"Cookie", NAME + "=" + browser.cookie(NAME), "Sec-Fetch-Site", "same-origin"};
+    String[] before = {
+      "Cookie", NAME + "=" + browser.cookie(NAME), "Sec-Fetch-Site", "same-origin"
+    };
     page("POST", "/session/rotate", "");
     HttpResponse<String> again = server.send("POST", "/session/rotate", "", before);
     assertThat(again.statusCode()).as("its answer is another request's").isEqualTo(409);

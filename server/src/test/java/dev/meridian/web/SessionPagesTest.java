@@ -51,8 +51,7 @@ class SessionPagesTest {
         """);
     SiteServer.write(
         folder, "pages/broken.html", "{% for m in flash() %}{{ m }}{% endfor %}{{ nothing }}");
-    SiteServer.write(
-        folder, "pages/404.html", "lost {% for m in flash() %}{{ m }}{% endfor %}");
+    SiteServer.write(folder, "pages/404.html", "lost {% for m in flash() %}{{ m }}{% endfor %}");
     server = new SiteServer(folder, temp.resolve("data"), false);
     server.put("cities/k", "{\"name\":\"Kiel\"}");
   }
