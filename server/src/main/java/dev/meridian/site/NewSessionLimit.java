@@ -1,6 +1,7 @@
 package dev.meridian.site;
 
 import dev.meridian.geo.Prefix;
+import java.net.InetAddress;
 import java.util.List;
 
 /**
@@ -16,8 +17,24 @@ public record NewSessionLimit(int perSecond, List<Prefix> exempt) {
   /** What holds unless {@code site.yaml} says otherwise. */
   public static final NewSessionLimit DEFAULT = new NewSessionLimit(1, ResponseLimit.LOOPBACK);
 
+  private static final int V4_BITS = 24;
+  private static final int V6_BITS = 56;
+
   /** Copies. */
   public NewSessionLimit {
     exempt = List.copyOf(exempt);
+  }
+
+  /** Whether there is no limit for this address. */
+  public boolean isExempt(InetAddress address) {
+    byte[] bytes = address.getAddress();
+    return exempt.stream()
+        .anyMatch(
+            prefix -> prefix.holds(bytes.length == 4, Prefix.high(bytes), Prefix.low(bytes)));
+  }
+
+  /** The name of the network of this address, which shares one limit. */
+  public static String network(InetAddress address) {
+    return Prefix.of(address, address.getAddress().length == 4 ? V4_BITS : V6_BITS).toString();
   }
 }

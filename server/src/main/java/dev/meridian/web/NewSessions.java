@@ -1,6 +1,5 @@
 package dev.meridian.web;
 
-import dev.meridian.geo.Prefix;
 import dev.meridian.site.NewSessionLimit;
 import dev.meridian.site.SessionSettings;
 import io.helidon.http.HeaderNames;
@@ -20,23 +19,21 @@ import org.jspecify.annotations.Nullable;
  * networks costs only a little memory and at worst forgets accounts. Safe for any thread.
  */
 final class NewSessions {
-  /** a reference and a long each: 256 KiB. */
   private static final int SLOT_BITS = 14;
 
+  /** A name and a long each: 1.5 MiB when all are taken. */
   private static final int SLOTS = 1 << SLOT_BITS;
 
   /** Networks differ in the upper bits of their hashes (Fibonacci hashing). */
   private static final int SPREAD = 0x9E3779B9;
 
   private static final long SECOND_NANOS = 1_000_000_000;
-  private static final int V4_BITS = 24;
-  private static final int V6_BITS = 56;
 
   private final LongSupplier nanos;
   private final long began;
 
   /** Guarded by this. */
-  private final @Nullable Prefix[] networks = new @Nullable Prefix[SLOTS];
+  private final @Nullable String[] networks = new @Nullable String[SLOTS];
 
   /** When each is empty, in nanoseconds since {@code began}. Guarded by this. */
   private final long[] empty = new long[SLOTS];
@@ -80,17 +77,12 @@ final class NewSessions {
 
   /** Counts one, or says in how many nanoseconds there will be room for it. */
   long take(NewSessionLimit limit, InetAddress address) {
-    byte[] bytes = address.getAddress();
-    boolean v4 = bytes.length == 4;
-    for (Prefix prefix : limit.exempt()) {
-      if (prefix.holds(v4, Prefix.high(bytes), Prefix.low(bytes))) {
-        return 0;
-      }
-    }
-    return take(Prefix.of(address, v4 ? V4_BITS : V6_BITS), limit.perSecond());
+    return limit.isExempt(address)
+        ? 0
+        : take(NewSessionLimit.network(address), limit.perSecond());
   }
 
-  private synchronized long take(Prefix network, int perSecond) {
+  private synchronized long take(String network, int perSecond) {
     long now = nanos.getAsLong() - began;
     int at = (network.hashCode() * SPREAD) >>> (Integer.SIZE - SLOT_BITS);
     if (!network.equals(networks[at])
