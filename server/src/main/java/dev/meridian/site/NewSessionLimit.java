@@ -29,8 +29,7 @@ public record NewSessionLimit(int perSecond, List<Prefix> exempt) {
   public boolean isExempt(InetAddress address) {
     byte[] bytes = address.getAddress();
     return exempt.stream()
-        .anyMatch(
-            prefix -> prefix.holds(bytes.length == 4, Prefix.high(bytes), Prefix.low(bytes)));
+        .anyMatch(prefix -> prefix.holds(bytes.length == 4, Prefix.high(bytes), Prefix.low(bytes)));
   }
 
   /** The name of the network of this address, which shares one limit. */

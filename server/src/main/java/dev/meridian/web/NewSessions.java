@@ -77,9 +77,7 @@ final class NewSessions {
 
   /** Counts one, or says in how many nanoseconds there will be room for it. */
   long take(NewSessionLimit limit, InetAddress address) {
-    return limit.isExempt(address)
-        ? 0
-        : take(NewSessionLimit.network(address), limit.perSecond());
+    return limit.isExempt(address) ? 0 : take(NewSessionLimit.network(address), limit.perSecond());
   }
 
   private synchronized long take(String network, int perSecond) {
