@@ -90,8 +90,8 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("dns", "peer")
         .whereLayer("document")
         .mayOnlyBeAccessedByLayers(
-            "cli", "torture", "node", "web", "dns", "session", "cache", "shard", "replica", "peer", "store",
-            "site", "geo", "files", "health")
+            "cli", "torture", "node", "web", "dns", "session", "cache", "shard", "replica", "peer",
+            "store", "site", "geo", "files", "health")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")
         .check(CLASSES);

@@ -34,9 +34,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>{@code STRONG} reads go to the store.
- *   <li>{@code SESSION} reads are answered from here if every change that the reader's token covers
- *       is known here. A reader without a token is taken for one who has seen all that was written
- *       or shown through this.
+ *   <li>{@code SESSION} reads are answered from here if every change is known here that the
+ *       reader's token covers, or that anybody was shown or wrote through this.
  *   <li>What was not known to be fresh within {@link Store#MAX_AGE} goes to the store, whatever the
  *       reader asks for: so a feed that is cut makes the cache useless, never wrong.
  *   <li>Those who miss the same document at once share one look at the store.
@@ -116,9 +115,7 @@ public final class CachedStore implements Store {
       return shown(store.get(path, read));
     }
     SessionToken seen =
-        read.consistency() == Consistency.EVENTUAL
-            ? SessionToken.NONE
-            : read.token().timestamps().isEmpty() ? shown.get() : read.token();
+        read.consistency() == Consistency.EVENTUAL ? SessionToken.NONE : seenBy(read.token());
     Entry entry = find(path, seen);
     if (entry != null) {
       metrics.hit();
@@ -126,6 +123,22 @@ public final class CachedStore implements Store {
     }
     metrics.miss();
     return load(path, read, seen);
+  }
+
+  /**
+   * What a reader may have seen: what its token says, and all that was shown here. Before there was
+   * a cache, nobody who talked to one node went back in time.
+   */
+  private SessionToken seenBy(SessionToken token) {
+    SessionToken here = shown.get();
+    for (int region : here.timestamps().keySet()) {
+      // Of other regions this store has nothing, and could cover nothing.
+      Long known = token.timestamps().get(region);
+      if (known != null) {
+        here = here.seen(new Version(known, region));
+      }
+    }
+    return here.timestamps().isEmpty() ? token : here;
   }
 
   private boolean isCacheable(DocumentPath path) {
@@ -167,7 +180,7 @@ public final class CachedStore implements Store {
   /** Looks at the store, together with others who do. */
   private Optional<Document> load(DocumentPath path, ReadOptions read, SessionToken seen) {
     for (int i = 0; i < MAX_JOINS; i++) {
-      Load own = new Load(seen, !store.seen().covers(seen));
+      Load own = new Load(seen, !store.settled().covers(seen));
       Load other = cache.begin(path, own);
       if (other == null) {
         return lead(path, read, own);
@@ -192,7 +205,7 @@ public final class CachedStore implements Store {
       // Before the look: what is true then is true of what it finds.
       int generation = generation();
       long asOfNanos = follower.asOfNanos();
-      SessionToken asOf = store.seen();
+      SessionToken asOf = store.settled();
       Optional<Document> found = shown(timed(path, read));
       loaded = new Entry(found.orElse(null), asOf, asOfNanos, generation);
       cache.put(path, load, loaded);
@@ -311,6 +324,11 @@ public final class CachedStore implements Store {
   }
 
   @Override
+  public SessionToken settled() {
+    return store.settled();
+  }
+
+  @Override
   public Duration age() {
     return store.age();
   }
@@ -327,7 +345,9 @@ public final class CachedStore implements Store {
 
   @Override
   public Position position() {
-    return store.position();
+    Position here = store.position();
+    show(store.seen()); // whoever watches from here on is not told of what was before
+    return here;
   }
 
   /** How the cache is doing. Any thread, any time. */

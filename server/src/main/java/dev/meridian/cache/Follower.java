@@ -27,8 +27,12 @@ import org.slf4j.LoggerFactory;
  */
 final class Follower implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Follower.class);
-  private static final int MAX_CHANGES = 100;
-  private static final Duration POLL = Duration.ofMinutes(1);
+
+  /** Few: memory for so many large documents is set aside each time. */
+  private static final int MAX_CHANGES = 8;
+
+  /** So often it is noted how far the feed is, while nothing of interest changes. */
+  private static final Duration POLL = Duration.ofSeconds(1);
 
   /** How long after a feed broke it is opened again. */
   private static final Duration AGAIN_AFTER = Duration.ofMillis(50);
@@ -135,11 +139,14 @@ final class Follower implements AutoCloseable {
       } catch (InterruptedException e) {
         return;
       } catch (StoreException e) {
+        if (!broken) {
+          LOG.warn("The near cache does not follow the store for now: {}", e.getMessage());
+        }
         broken = true;
-        LOG.debug("The near cache does not follow the store: {}", e.getMessage());
-      } catch (RuntimeException e) {
-        broken = true;
+      } catch (RuntimeException | Error e) {
+        // Whatever it is, it may be over; without this thread there would be no cache.
         LOG.warn("The near cache does not follow the store", e);
+        broken = true;
       }
       detach();
       try {

@@ -10,7 +10,7 @@ import java.util.List;
  *
  * @param segments collection, id, collection, id, …; never empty, always even
  */
-public record DocumentPath(List<String> segments) {
+public record DocumentPath(List<String> segments) implements Comparable<DocumentPath> {
   /** Checks every rule above. */
   public DocumentPath {
     segments = List.copyOf(segments);
@@ -35,6 +35,22 @@ public record DocumentPath(List<String> segments) {
    */
   public static DocumentPath parse(String text) {
     return new DocumentPath(List.of(text.split("/", -1)));
+  }
+
+  /**
+   * By segments, as text. Tables of paths need an order: strings of equal hash are easy to make up,
+   * and whoever may choose ids could make every look-up a long search.
+   */
+  @Override
+  public int compareTo(DocumentPath other) {
+    int common = Math.min(segments.size(), other.segments.size());
+    for (int i = 0; i < common; i++) {
+      int order = segments.get(i).compareTo(other.segments.get(i));
+      if (order != 0) {
+        return order;
+      }
+    }
+    return Integer.compare(segments.size(), other.segments.size());
   }
 
   /** The collection this document is in. */

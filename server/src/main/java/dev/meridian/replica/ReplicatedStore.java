@@ -632,6 +632,12 @@ public final class ReplicatedStore implements Store {
   }
 
   @Override
+  public SessionToken settled() {
+    checkOpen();
+    return store().settled();
+  }
+
+  @Override
   public Duration age() {
     return Duration.ofMillis(freshness.millis(System.nanoTime()));
   }

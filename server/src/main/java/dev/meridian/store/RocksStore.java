@@ -75,6 +75,9 @@ public final class RocksStore implements Store {
   /** Guarded by {@link #writing}. */
   private final RecentHeads recent = new RecentHeads();
 
+  /** The timestamp of what may be visible already, or is about to be; written under the lock. */
+  private volatile long announced;
+
   /** Held while anything is written; {@link #meta} changes under it. */
   private final ReentrantLock writing = new ReentrantLock();
 
@@ -230,10 +233,12 @@ public final class RocksStore implements Store {
     while (done < commands.size()) {
       outcomes.add(transition.evaluate(commands.get(done++)));
       if (transition.isFull() && done < commands.size()) {
+        announced = Math.max(announced, transition.newest());
         publish(transition.commitPart(new Meta.Part(at.index(), done)));
         onPart.run();
       }
     }
+    announced = Math.max(announced, transition.newest());
     publish(transition.commit(at));
     return outcomes;
   }
@@ -307,6 +312,11 @@ public final class RocksStore implements Store {
 
   @Override
   public SessionToken seen() {
+    return token(Math.max(announced, lastTimestamp()), options.region());
+  }
+
+  @Override
+  public SessionToken settled() {
     return token(lastTimestamp(), options.region());
   }
 

@@ -65,6 +65,12 @@ public interface Store extends AutoCloseable {
   SessionToken seen();
 
   /**
+   * A token that covers only what every read that begins now finds, or something later. {@link
+   * #seen} may be ahead of it for a moment: while what it covers becomes visible.
+   */
+  SessionToken settled();
+
+  /**
    * How old what is read here may be, when that is more than {@link #MAX_AGE}: this replica has not
    * heard from the primary for so long, or has not caught up. Empty as a rule. Strong reads, and
    * what session reads promise, are not affected.

@@ -470,6 +470,11 @@ final class Transition {
     return held >= PART_BYTES;
   }
 
+  /** Nothing that is written next has a later timestamp. */
+  long newest() {
+    return Math.max(timestamp, entryTimestamp);
+  }
+
   /** Writes what was changed since the last part, and which commands are done, in one step. */
   Result commitPart(Meta.Part part) {
     // What the rest of the entry writes may still get the entry's own timestamp.
@@ -478,7 +483,7 @@ final class Transition {
 
   /** Writes what is left of the entry's changes, and that it was applied, in one step. */
   Result commit(LogIndex at) {
-    return commit(at, Math.max(timestamp, entryTimestamp), Meta.Part.NONE);
+    return commit(at, newest(), Meta.Part.NONE);
   }
 
   private Result commit(LogIndex applied, long newest, Meta.Part part) {

@@ -184,6 +184,11 @@ final class Valve implements Store {
   }
 
   @Override
+  public SessionToken settled() {
+    return store.settled();
+  }
+
+  @Override
   public long readMillis() {
     return store.readMillis();
   }

@@ -518,7 +518,8 @@ class SessionApiTest {
             plain.collections(),
             plain.names(),
             plain.limits(),
-            settings);
+            settings,
+            plain.cacheBytes());
   }
 
   @Test

@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /** A real web tier on a real store, on a free port of loopback. */
@@ -99,7 +100,8 @@ final class TestServer implements AutoCloseable {
         collections,
         new Names(Duration.ofMinutes(1), List.of(), Optional.empty(), false, List.of(), List.of()),
         limits,
-        Optional.of(SessionSettings.DEFAULT));
+        Optional.of(SessionSettings.DEFAULT),
+        OptionalLong.empty());
   }
 
   int port() {

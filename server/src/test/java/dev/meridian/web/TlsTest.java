@@ -70,7 +70,8 @@ class TlsTest {
         plain.collections(),
         plain.names(),
         plain.limits(),
-        plain.sessions());
+        plain.sessions(),
+        plain.cacheBytes());
   }
 
   private static InetSocketAddress any() {
