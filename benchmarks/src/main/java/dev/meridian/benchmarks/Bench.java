@@ -361,37 +361,16 @@ public final class Bench {
         double took = (System.nanoTime() - begun) / 1e9;
         starts.add(Sample.of(took));
         // Idle: long enough for the collector to give memory back.
-        try {
-          Thread.sleep(40_000);
-        } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-        }
+        Tools.pause(Duration.ofSeconds(40));
         double mebibytes = meridian.process().residentBytes() / 1048576.0;
         resident.add(Sample.of(mebibytes));
         out.printf(Locale.ROOT, "  start %.2f s, idle %.0f MiB%n", took, mebibytes);
       }
       Tools.delete(data);
     }
-    single("import of all cities with indexes", imports, "%.1f s", 15);
-    single("cold start to first answer, all cities stored", starts, "%.2f s", 3);
-    single("resident memory, idle, all cities stored", resident, "%.0f MiB", 350);
-  }
-
-  private void single(String what, Series series, String unit, double target) {
-    double median = series.median(Sample::rate);
-    report.add(
-        new Report.Row(
-            what,
-            "Meridian",
-            String.format(
-                Locale.ROOT,
-                unit + " (" + unit + " - " + unit + ")",
-                median,
-                series.min(Sample::rate),
-                series.max(Sample::rate)),
-            null,
-            String.format(Locale.ROOT, "under " + unit, target),
-            median < target));
+    report.range("import of all cities with indexes", imports, "%.1f s", 15);
+    report.range("cold start to first answer, all cities stored", starts, "%.2f s", 3);
+    report.range("resident memory, idle, all cities stored", resident, "%.0f MiB", 350);
   }
 
   // --- Cluster -----------------------------------------------------------------------------------

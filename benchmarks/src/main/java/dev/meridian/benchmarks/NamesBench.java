@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -174,22 +173,21 @@ final class NamesBench {
     for (int i = 0; i < asked.size(); i++) {
       Contender server = asked.get(i);
       int half = (int) (series.get(i).median(Sample::rate) / 2);
-      double[] p99 = new double[turns.runs()];
-      for (int run = 0; run < p99.length; run++) {
+      Series p99 = new Series(server.name());
+      for (int run = 0; run < turns.runs(); run++) {
         PacedQueries.Result result =
             PacedQueries.ask(server.port(), queries, half, turns.seconds());
-        p99[run] = result.percentileMillis(0.99);
+        p99.add(Sample.of(result.percentileMillis(0.99)));
         out.printf(
             Locale.ROOT,
             "latency: %s at %,d/s: p50 %.3f ms, p99 %.3f ms, %d lost%n",
             server.name(),
             half,
             result.percentileMillis(0.5),
-            p99[run],
+            result.percentileMillis(0.99),
             result.lost());
       }
-      Arrays.sort(p99);
-      double median = p99[p99.length / 2];
+      double median = p99.median(Sample::rate);
       report.figure(
           what + ", p99 at half load",
           server.name(),
@@ -197,8 +195,8 @@ final class NamesBench {
               Locale.ROOT,
               "%.2f ms (%.2f-%.2f) at %,d/s",
               median,
-              p99[0],
-              p99[p99.length - 1],
+              p99.min(Sample::rate),
+              p99.max(Sample::rate),
               half),
           i == 0 ? "under 1 ms" : "",
           i == 0 ? (Boolean) (median < 1) : null);
@@ -365,7 +363,7 @@ final class NamesBench {
           servers.meridianThatAnswers(
               site, folder.resolve("data" + run), dns -> Queries.answers(dns, last))) {
         starts.add(Sample.of((System.nanoTime() - begun) / 1e9));
-        pause(Duration.ofSeconds(45));
+        Tools.pause(Duration.ofSeconds(45));
         memory.add(Sample.of(meridian.process().residentBytes() / 1048576.0));
         out.printf(
             Locale.ROOT,
@@ -374,8 +372,8 @@ final class NamesBench {
             memory.max(Sample::rate));
       }
     }
-    range(what + ", start to first answer", starts, "%.1f s", 10);
-    range(what + ", resident memory after 45 s", memory, "%.0f MiB", 600);
+    report.range(what + ", start to first answer", starts, "%.1f s", 10);
+    report.range(what + ", resident memory after 45 s", memory, "%.0f MiB", 600);
 
     List<Contender> open = new ArrayList<>();
     try (Servers.Meridian meridian =
@@ -448,28 +446,5 @@ final class NamesBench {
             (long) rate * seconds),
         "none lost",
         missing == 0);
-  }
-
-  private void range(String what, Series series, String unit, double target) {
-    double median = series.median(Sample::rate);
-    report.figure(
-        what,
-        "Meridian",
-        String.format(
-            Locale.ROOT,
-            unit + " (" + unit + " - " + unit + ")",
-            median,
-            series.min(Sample::rate),
-            series.max(Sample::rate)),
-        String.format(Locale.ROOT, "under " + unit, target),
-        median < target);
-  }
-
-  private static void pause(Duration time) {
-    try {
-      Thread.sleep(time);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
   }
 }

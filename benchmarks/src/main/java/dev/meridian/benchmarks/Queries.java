@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
-import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -118,10 +117,8 @@ final class Queries {
       DatagramPacket answer = new DatagramPacket(new byte[1232], 1232);
       socket.receive(answer);
       return Arrays.copyOf(answer.getData(), answer.getLength());
-    } catch (SocketTimeoutException e) {
-      return new byte[0];
     } catch (IOException e) {
-      return new byte[0]; // not listening yet
+      return new byte[0]; // it takes longer, or does not listen yet
     }
   }
 }

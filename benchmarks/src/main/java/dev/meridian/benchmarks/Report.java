@@ -57,6 +57,22 @@ final class Report {
             Double.isNaN(target) ? null : (Boolean) (ratio >= target)));
   }
 
+  /** Meridian's figures that are no rates, of which the median is to be under a target. */
+  void range(String what, Series series, String unit, double target) {
+    double median = series.median(Sample::rate);
+    figure(
+        what,
+        series.contender(),
+        String.format(
+            Locale.ROOT,
+            unit + " (" + unit + " - " + unit + ")",
+            median,
+            series.min(Sample::rate),
+            series.max(Sample::rate)),
+        String.format(Locale.ROOT, "under " + unit, target),
+        median < target);
+  }
+
   /**
    * One figure.
    *

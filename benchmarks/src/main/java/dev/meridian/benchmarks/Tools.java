@@ -88,6 +88,15 @@ final class Tools {
     }
   }
 
+  /** Waits; not as long, if this thread is interrupted. */
+  static void pause(Duration time) {
+    try {
+      Thread.sleep(time);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** A TCP port on loopback that was free a moment ago. */
   static int freePort() {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
