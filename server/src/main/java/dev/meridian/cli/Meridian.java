@@ -1,5 +1,6 @@
 package dev.meridian.cli;
 
+import dev.meridian.handler.Routes;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
@@ -7,6 +8,7 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -93,6 +95,32 @@ public final class Meridian implements Runnable {
     this.console = console;
   }
 
+  /**
+   * Runs a node of a program that has handlers of its own, until a signal ends it, as {@code
+   * ./meridian up} does.
+   *
+   * @param folder the site's, unless the arguments name another
+   * @param args the flags of {@code ./meridian up}
+   * @return the exit code
+   */
+  public static int up(Path folder, Routes handlers, String... args) {
+    Console console = Console.system();
+    Failures failures = new Failures(console);
+    Factory factory = new Factory(console);
+    CommandLine up = new CommandLine(new UpCommand(console, folder, handlers), factory);
+    List<String> line = new ArrayList<>(List.of("up"));
+    line.addAll(List.of(args));
+    try {
+      return commandLine(console, failures, factory, List.of(up))
+          .execute(line.toArray(String[]::new));
+    } catch (Throwable e) { // the last resort: a stack trace is no answer to a user
+      return failures.report(e, false);
+    } finally {
+      console.out().flush();
+      console.err().flush();
+    }
+  }
+
   static void main(String[] args) {
     // A terminal's own encoding may be ASCII; what we print is UTF-8, as everywhere else.
     Console console = Console.system();
@@ -149,8 +177,17 @@ public final class Meridian implements Runnable {
   private static CommandLine commandLine(
       Console console, Failures failures, List<Class<?>> subcommands) {
     Factory factory = new Factory(console);
+    return commandLine(
+        console,
+        failures,
+        factory,
+        subcommands.stream().map(command -> new CommandLine(command, factory)).toList());
+  }
+
+  private static CommandLine commandLine(
+      Console console, Failures failures, Factory factory, List<CommandLine> subcommands) {
     CommandLine commands = new CommandLine(new Meridian(console), factory);
-    subcommands.forEach(command -> commands.addSubcommand(new CommandLine(command, factory)));
+    subcommands.forEach(commands::addSubcommand);
     commands
         .setExpandAtFiles(false)
         .setExecutionExceptionHandler(failures)

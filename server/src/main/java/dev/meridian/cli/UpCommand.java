@@ -3,6 +3,7 @@ package dev.meridian.cli;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.handler.Routes;
 import dev.meridian.node.Node;
 import dev.meridian.node.NodeOptions;
 import dev.meridian.peer.JoinToken;
@@ -184,9 +185,18 @@ final class UpCommand implements Callable<Integer> {
   boolean shortLogs;
 
   private final Console console;
+  private final Path folder;
+  private final Routes handlers;
 
   UpCommand(Console console) {
+    this(console, Path.of("."), Routes.NONE);
+  }
+
+  /** For a program with a site and handlers of its own. */
+  UpCommand(Console console, Path folder, Routes handlers) {
     this.console = console;
+    this.folder = folder;
+    this.handlers = handlers;
   }
 
   @Override
@@ -207,14 +217,15 @@ final class UpCommand implements Callable<Integer> {
     SLF4JBridgeHandler.install();
     NodeOptions options =
         new NodeOptions(
-            siteFolder(),
-            data,
-            this::listeners,
-            this::development,
-            VersionCommand.number(),
-            acceptClock,
-            shortLogs,
-            membership());
+                siteFolder(),
+                data,
+                this::listeners,
+                this::development,
+                VersionCommand.number(),
+                acceptClock,
+                shortLogs,
+                membership())
+            .withHandlers(handlers);
     long begun = System.nanoTime();
     Node node = Node.start(options);
     // Ctrl-C and SIGTERM end here; main waits for what is being finished.
@@ -229,7 +240,7 @@ final class UpCommand implements Callable<Integer> {
     if (site != null) {
       return site;
     }
-    return join == null ? Path.of(".") : data.resolve("site");
+    return join == null ? folder : data.resolve("site");
   }
 
   private NodeOptions.Membership membership() throws IOException {

@@ -29,6 +29,7 @@ import dev.meridian.store.Store;
 import dev.meridian.web.Access;
 import dev.meridian.web.AdminListener;
 import dev.meridian.web.AdminViews;
+import dev.meridian.web.HandlerService;
 import dev.meridian.web.Pages;
 import dev.meridian.web.StaticFiles;
 import dev.meridian.web.WebOptions;
@@ -291,7 +292,7 @@ public final class Node implements AutoCloseable {
                 site,
                 metrics,
                 access,
-                List.of(pages, files),
+                List.of(new HandlerService(options.handlers(), cache.store()), pages, files),
                 pages,
                 certificates.orElse(null))));
   }

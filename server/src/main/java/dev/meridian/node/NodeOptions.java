@@ -1,5 +1,6 @@
 package dev.meridian.node;
 
+import dev.meridian.handler.Routes;
 import dev.meridian.shard.ClusterOptions;
 import dev.meridian.site.Listeners;
 import java.net.InetSocketAddress;
@@ -23,6 +24,7 @@ import java.util.function.UnaryOperator;
  * @param shortLogs whether to cut the log every few hundred entries: only for tests, where a member
  *     that was away for seconds shall need a snapshot
  * @param membership the node's part in its cluster
+ * @param handlers what the team's own Java answers, before pages and files
  */
 public record NodeOptions(
     Path site,
@@ -32,7 +34,8 @@ public record NodeOptions(
     String version,
     boolean acceptClock,
     boolean shortLogs,
-    Membership membership) {
+    Membership membership,
+    Routes handlers) {
   /**
    * A node's part in its cluster.
    *
@@ -58,6 +61,28 @@ public record NodeOptions(
             ClusterOptions.REPLACE_AFTER);
   }
 
+  /** Without handlers. */
+  public NodeOptions(
+      Path site,
+      Path data,
+      UnaryOperator<Listeners> listeners,
+      Predicate<Listeners> development,
+      String version,
+      boolean acceptClock,
+      boolean shortLogs,
+      Membership membership) {
+    this(
+        site,
+        data,
+        listeners,
+        development,
+        version,
+        acceptClock,
+        shortLogs,
+        membership,
+        Routes.NONE);
+  }
+
   /** A node that founds a cluster, or is of one already. */
   public NodeOptions(
       Path site,
@@ -66,5 +91,11 @@ public record NodeOptions(
       boolean development,
       String version) {
     this(site, data, listeners, _ -> development, version, false, false, Membership.ALONE);
+  }
+
+  /** The same with handlers. */
+  public NodeOptions withHandlers(Routes routes) {
+    return new NodeOptions(
+        site, data, listeners, development, version, acceptClock, shortLogs, membership, routes);
   }
 }

@@ -1,5 +1,6 @@
 package dev.meridian.session;
 
+import dev.meridian.document.FieldPath;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Json;
 import dev.meridian.document.JsonLimits;
@@ -28,6 +29,9 @@ public final class Attributes {
 
   /** Longest name of an attribute. */
   public static final int MAX_NAME_CHARS = 64;
+
+  /** How deep a member may be that a form, or {@link #add}, names. */
+  private static final int MAX_DEPTH = 16;
 
   /** Of a patch and of what becomes of it. */
   public static final JsonLimits LIMITS = JsonLimits.DEFAULT.withBytes(MAX_BYTES).withDepth(32);
@@ -60,6 +64,27 @@ public final class Attributes {
 
   private static boolean isLetter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  }
+
+  /**
+   * An attribute, or a member of one, such as {@code cart.tea}.
+   *
+   * @throws InvalidInputException if there can be none of this name
+   */
+  public static FieldPath checkField(String field) {
+    FieldPath path = FieldPath.parse(field);
+    if (path.names().size() > MAX_DEPTH) {
+      throw new InvalidInputException(
+          "The field '" + path.names().getFirst() + "…' is nested deeper than " + MAX_DEPTH + ".");
+    }
+    checkName(path.names().getFirst());
+    return path;
+  }
+
+  /** Adds to a number, from 0 where there is none. */
+  public static Patch add(String field, long amount) {
+    Json members = new Json.Obj(Map.of(checkField(field).toString(), Json.Num.of(amount)));
+    return new Patch(Patch.Kind.INCREMENT, members.toBytes(), false);
   }
 
   /** Sets one attribute to {@code value}, whatever it was. */

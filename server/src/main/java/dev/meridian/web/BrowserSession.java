@@ -15,9 +15,11 @@ import io.helidon.http.Status;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -247,9 +249,28 @@ final class BrowserSession {
    * @throws ProblemException 403 or 409
    */
   void checkWrite(String field) {
+    checkOrigin(field);
+    checkCookies();
+  }
+
+  /**
+   * Refuses what another site may have sent.
+   *
+   * @param field the token in the form; empty when there is none
+   * @throws ProblemException 403
+   */
+  void checkOrigin(String field) {
     if (!isProven(field)) {
       throw unproven();
     }
+  }
+
+  /**
+   * Refuses a write by cookies that are not, or no more, the way to the session.
+   *
+   * @throws ProblemException 409
+   */
+  void checkCookies() {
     if (isAmbiguous()) {
       throw ambiguous();
     }
@@ -356,10 +377,10 @@ final class BrowserSession {
   /** The answer is about to be sent: gives it the cookies that it sets. */
   void answering() {
     if (!lines.isEmpty()) {
-      context
-          .response()
-          .headers()
-          .set(HeaderValues.create(HeaderNames.SET_COOKIE, List.copyOf(lines.values())));
+      var headers = context.response().headers();
+      Set<String> all = new LinkedHashSet<>(headers.values(HeaderNames.SET_COOKIE));
+      all.addAll(lines.values());
+      headers.set(HeaderValues.create(HeaderNames.SET_COOKIE, List.copyOf(all)));
     }
   }
 }

@@ -1,7 +1,6 @@
 package dev.meridian.web;
 
 import dev.meridian.health.LoadReport;
-import dev.meridian.session.Sessions;
 import dev.meridian.site.Site;
 import io.helidon.common.uri.UriPath;
 import io.helidon.http.Header;
@@ -34,7 +33,6 @@ final class FrontDoor implements Filter {
   private final Supplier<Site> site;
   private final DataApi data;
   private final SessionApi session;
-  private final Sessions sessions;
   private final Answers answers;
   private final WebMetrics metrics;
   private final RequestRate rate;
@@ -44,7 +42,6 @@ final class FrontDoor implements Filter {
   FrontDoor(
       Supplier<Site> site,
       DataApi data,
-      Sessions sessions,
       SessionApi session,
       Answers answers,
       WebMetrics metrics,
@@ -53,7 +50,6 @@ final class FrontDoor implements Filter {
       OpenConnections connections) {
     this.site = site;
     this.data = data;
-    this.sessions = sessions;
     this.session = session;
     this.answers = answers;
     this.metrics = metrics;
@@ -66,7 +62,7 @@ final class FrontDoor implements Filter {
   public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
     RequestContext context =
         new RequestContext(
-            request, response, site.get(), sessions, System.nanoTime(), connections::isDraining);
+            request, response, site.get(), session, System.nanoTime(), connections::isDraining);
     var connection = connections.enter(request);
     watchdog.enter(context);
     try {

@@ -79,6 +79,10 @@ final class Names {
   static final Header PRIVATE =
       HeaderValues.createCached(HeaderNames.CACHE_CONTROL, "private, no-store");
 
+  /** What a handler says nothing of: its visitor's alone, and to be asked for before each use. */
+  static final Header HANDLED =
+      HeaderValues.createCached(HeaderNames.CACHE_CONTROL, "private, no-cache");
+
   static final Header VARY_COOKIE =
       HeaderValues.createCached(HeaderNames.VARY, "Accept, Accept-Encoding, Cookie");
 

@@ -1,6 +1,8 @@
 package dev.meridian.web;
 
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.PatchException;
+import dev.meridian.document.TooLargeException;
 import dev.meridian.store.StoreException;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
@@ -78,6 +80,8 @@ public record Problem(
   public static Problem from(Throwable thrown) {
     return switch (thrown) {
       case ProblemException e -> e.problem();
+      case TooLargeException e -> tooLarge(message(e));
+      case PatchException e -> patchFailed(message(e));
       case InvalidInputException e -> badRequest(message(e));
       case StoreException e -> fromStore(e);
       case HttpException e -> fromHttp(e.status(), message(e));
@@ -118,12 +122,7 @@ public record Problem(
           switch (e.reason()) {
             case INVALID -> badRequest(detail);
             case NOT_FOUND -> notFound(detail);
-            case PATCH_FAILED ->
-                of(
-                    Status.UNPROCESSABLE_CONTENT_422,
-                    "patch-failed",
-                    "The patch does not fit the document",
-                    detail);
+            case PATCH_FAILED -> patchFailed(detail);
             case TOO_LARGE -> tooLarge(detail);
             case KEY_REUSED ->
                 of(
@@ -145,6 +144,14 @@ public record Problem(
                       : "unknown")
               .with(HeaderValues.create(HeaderNames.RETRY_AFTER, "1"));
     };
+  }
+
+  private static Problem patchFailed(String detail) {
+    return of(
+        Status.UNPROCESSABLE_CONTENT_422,
+        "patch-failed",
+        "The patch does not fit the document",
+        detail);
   }
 
   /** The request, or the document it would make, is over a limit. */

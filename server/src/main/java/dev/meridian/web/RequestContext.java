@@ -1,6 +1,5 @@
 package dev.meridian.web;
 
-import dev.meridian.session.Sessions;
 import dev.meridian.site.Site;
 import dev.meridian.store.ReadBudget;
 import io.helidon.http.HeaderName;
@@ -33,7 +32,7 @@ public final class RequestContext {
   private final RoutingRequest request;
   private final RoutingResponse response;
   private final @Nullable Site site;
-  private final @Nullable Sessions sessions;
+  private final @Nullable SessionApi sessions;
   private @Nullable BrowserSession session;
   private final long startNanos;
 
@@ -48,7 +47,7 @@ public final class RequestContext {
       RoutingRequest request,
       RoutingResponse response,
       @Nullable Site site,
-      @Nullable Sessions sessions,
+      @Nullable SessionApi sessions,
       long startNanos,
       BooleanSupplier draining) {
     this.request = request;
@@ -101,12 +100,15 @@ public final class RequestContext {
   BrowserSession session() {
     BrowserSession known = session;
     if (known == null) {
-      known =
-          new BrowserSession(
-              this, Objects.requireNonNull(sessions, "the operator's listener has no sessions"));
+      known = new BrowserSession(this, sessionApi().sessions());
       session = known;
     }
     return known;
+  }
+
+  /** What changes sessions. */
+  SessionApi sessionApi() {
+    return Objects.requireNonNull(sessions, "the operator's listener has no sessions");
   }
 
   /** Whether the site has sessions and the request cookies, so that there may be one. */

@@ -14,6 +14,8 @@ public enum Route {
   WATCH,
   /** A page made from a template. */
   PAGE,
+  /** What the team's own Java answers. */
+  HANDLER,
   /** The visitor's session. */
   SESSION,
   /** A file from the site's public folder. */

@@ -2,8 +2,6 @@ package dev.meridian.web;
 
 import dev.meridian.document.Json;
 import dev.meridian.document.Patch;
-import dev.meridian.document.PatchException;
-import dev.meridian.document.TooLargeException;
 import dev.meridian.session.Attributes;
 import dev.meridian.session.Session;
 import dev.meridian.session.Sessions;
@@ -46,6 +44,14 @@ final class SessionApi {
     this.form = new SessionForm(sessions, this);
   }
 
+  Sessions sessions() {
+    return sessions;
+  }
+
+  SessionForm form() {
+    return form;
+  }
+
   /** Whether a raw path is one of these. */
   static boolean isSession(String rawPath) {
     return rawPath.startsWith(PATH)
@@ -59,21 +65,10 @@ final class SessionApi {
     QueryParameters.of(context, List.of());
     // The answer to a write needs it, and must not fail.
     Gatekeeper.headerToken(context);
-    try {
-      if (rawPath.length() <= PATH.length() + 1) {
-        onSession(context);
-      } else {
-        onAttribute(context, Percent.decode(rawPath.substring(PATH.length() + 1), false));
-      }
-    } catch (TooLargeException e) {
-      throw new ProblemException(Problem.tooLarge(String.valueOf(e.getMessage())));
-    } catch (PatchException e) {
-      throw new ProblemException(
-          Problem.of(
-              Status.UNPROCESSABLE_CONTENT_422,
-              "patch-failed",
-              "The patch does not fit the document",
-              String.valueOf(e.getMessage())));
+    if (rawPath.length() <= PATH.length() + 1) {
+      onSession(context);
+    } else {
+      onAttribute(context, Percent.decode(rawPath.substring(PATH.length() + 1), false));
     }
   }
 

@@ -1,6 +1,5 @@
 package dev.meridian.web;
 
-import dev.meridian.document.FieldPath;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Json;
 import dev.meridian.document.Patch;
@@ -40,7 +39,6 @@ final class SessionForm {
   private static final String MEDIA_TYPE = "application/x-www-form-urlencoded";
   private static final int MAX_FIELDS = 200;
   private static final int MAX_REDIRECT_CHARS = 2_000;
-  private static final int MAX_DEPTH = 16;
 
   private final Sessions sessions;
   private final SessionApi api;
@@ -108,7 +106,7 @@ final class SessionForm {
     if (!changes.adds.isEmpty()) {
       steps.add(() -> change(context, Patch.Kind.INCREMENT, changes.adds));
     }
-    changes.appends.forEach(append -> steps.add(() -> append(context, append)));
+    changes.appends.forEach(append -> steps.add(() -> append(context, append.name, append.value)));
     changes.message.ifPresent(message -> steps.add(() -> leave(context, message)));
     for (int i = 0; i < steps.size(); i++) {
       try {
@@ -135,24 +133,26 @@ final class SessionForm {
     api.change(context, new Patch(kind, new Json.Obj(members).toBytes(), false), null);
   }
 
-  private void append(RequestContext context, Append append) {
+  /** Appends to a list of the session, and makes either. */
+  void append(RequestContext context, String name, Json value) {
     BrowserSession visitor = context.session();
     Optional<Session> session = visitor.find();
     if (session.isPresent()) {
       try {
         visitor.wrote(
             sessions
-                .append(session.get(), append.name, append.value, visitor.lifetimes())
+                .append(session.get(), name, value, visitor.lifetimes())
                 .version());
         return;
       } catch (StoreException.Rejected e) {
         SessionApi.endedMeanwhile(context, e);
       }
     }
-    api.change(context, Attributes.set(append.name, new Json.Arr(List.of(append.value))), null);
+    api.change(context, Attributes.set(name, new Json.Arr(List.of(value))), null);
   }
 
-  private void leave(RequestContext context, String message) {
+  /** Leaves a message in the session, and makes one. */
+  void leave(RequestContext context, String message) {
     BrowserSession visitor = context.session();
     Optional<Session> session = visitor.find();
     if (session.isPresent()) {
@@ -218,7 +218,7 @@ final class SessionForm {
       String list = Attributes.checkName(name.substring(0, name.length() - 2));
       changes.appends.add(new Append(list, new Json.Str(value)));
     } else if (name.endsWith("+")) {
-      String field = checked(name.substring(0, name.length() - 1)).toString();
+      String field = Attributes.checkField(name.substring(0, name.length() - 1)).toString();
       Json number;
       try {
         number = Json.parse(value.strip().getBytes(StandardCharsets.UTF_8));
@@ -232,20 +232,10 @@ final class SessionForm {
         throw new InvalidInputException("The field '" + name + "' is there twice; keep one.");
       }
     } else if (name.endsWith("-")) {
-      set(changes.sets, checked(name.substring(0, name.length() - 1)).names(), Json.NULL);
+      set(changes.sets, Attributes.checkField(name.substring(0, name.length() - 1)).names(), Json.NULL);
     } else {
-      set(changes.sets, checked(name).names(), new Json.Str(value));
+      set(changes.sets, Attributes.checkField(name).names(), new Json.Str(value));
     }
-  }
-
-  private static FieldPath checked(String field) {
-    FieldPath path = FieldPath.parse(field);
-    if (path.names().size() > MAX_DEPTH) {
-      throw new InvalidInputException(
-          "The field '" + path.names().getFirst() + "…' is nested deeper than " + MAX_DEPTH + ".");
-    }
-    Attributes.checkName(path.names().getFirst());
-    return path;
   }
 
   /** Where a field stands twice, the last counts, as with a hidden field before a checkbox. */

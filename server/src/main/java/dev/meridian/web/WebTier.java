@@ -72,7 +72,7 @@ public final class WebTier implements AutoCloseable {
     Function<OpenConnections, FrontDoor> doors =
         open ->
             new FrontDoor(
-                site, data, access.sessions(), session, answers, metrics, rate, watchdog, open);
+                site, data, session, answers, metrics, rate, watchdog, open);
     try {
       this.http =
           options

@@ -1,0 +1,93 @@
+package dev.meridian.web;
+
+import dev.meridian.document.Json;
+import dev.meridian.document.Patch;
+import dev.meridian.handler.VisitorSession;
+import dev.meridian.session.Attributes;
+import dev.meridian.session.Session;
+import dev.meridian.session.Sessions;
+import java.util.Map;
+import java.util.Optional;
+
+/** The visitor's session as handlers see it: the same changes as those of a form. */
+final class ContextSession implements VisitorSession {
+  static final String NONE = "The site has no sessions; write 'sessions: on' in its site.yaml";
+
+  private final RequestContext context;
+
+  ContextSession(RequestContext context) {
+    this.context = context;
+  }
+
+  private Optional<Session> find() {
+    context.session().personal();
+    return context.session().find();
+  }
+
+  /** Before a change. */
+  private SessionApi changing() {
+    context.session().personal();
+    context.session().checkCookies();
+    return context.sessionApi();
+  }
+
+  private void change(Patch patch) {
+    changing().change(context, patch, null);
+    context.session().again();
+  }
+
+  @Override
+  public boolean exists() {
+    return find().isPresent();
+  }
+
+  @Override
+  public Json.Obj attributes() {
+    return find().map(Session::attributes).orElse(new Json.Obj(Map.of()));
+  }
+
+  @Override
+  public void set(String name, Json value) {
+    change(Attributes.set(name, value));
+  }
+
+  @Override
+  public void remove(String name) {
+    Patch patch = Attributes.remove(name);
+    if (exists()) {
+      change(patch);
+    }
+  }
+
+  @Override
+  public void add(String field, long amount) {
+    change(Attributes.add(field, amount));
+  }
+
+  @Override
+  public void append(String name, Json value) {
+    changing().form().append(context, Attributes.checkName(name), value);
+    context.session().again();
+  }
+
+  @Override
+  public void flash(String message) {
+    changing().form().leave(context, Sessions.checkMessage(message));
+    context.session().again();
+  }
+
+  @Override
+  public Optional<String> user() {
+    return find().flatMap(Session::user);
+  }
+
+  @Override
+  public String csrfToken() {
+    return find().map(context.session().sessions()::csrfToken).orElse("");
+  }
+
+  @Override
+  public void end() {
+    changing().end(context);
+  }
+}

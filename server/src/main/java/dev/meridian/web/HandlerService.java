@@ -1,0 +1,158 @@
+package dev.meridian.web;
+
+import dev.meridian.handler.Request;
+import dev.meridian.handler.Response;
+import dev.meridian.handler.Routes;
+import dev.meridian.store.Store;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
+import io.helidon.http.Status;
+import io.helidon.webserver.http.HttpRules;
+import io.helidon.webserver.http.HttpService;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Requests that the team's own Java answers. What changes something must come from the site's own
+ * pages when a session's cookie came with it. Safe for any thread.
+ */
+public final class HandlerService implements HttpService {
+  static final String FORM = "application/x-www-form-urlencoded";
+
+  private final Routes routes;
+  private final Store store;
+
+  /** Answers what {@code routes} has handlers for, who see {@code store}. */
+  public HandlerService(Routes routes, Store store) {
+    this.routes = routes;
+    this.store = store;
+  }
+
+  @Override
+  public void routing(HttpRules rules) {
+    if (!routes.isEmpty()) {
+      rules.any(this::handle);
+    }
+  }
+
+  private void handle(ServerRequest request, ServerResponse response) {
+    SitePath path = SitePath.parse(request.prologue().uriPath().rawPath());
+    if (path == null || (path.folder() && !path.segments().isEmpty())) {
+      response.next();
+      return;
+    }
+    String method = request.prologue().method().text();
+    Optional<Routes.Match> match = routes.match(method, path.segments());
+    RequestContext context = RequestContext.current();
+    if (match.isPresent()) {
+      context.route(Route.HANDLER);
+      answer(context, match.get());
+      return;
+    }
+    Set<String> methods = routes.methods(path.segments());
+    // A page may answer the address where no handler does.
+    if (methods.isEmpty() || method.equals("GET") || method.equals("HEAD")) {
+      response.next();
+      return;
+    }
+    context.route(Route.HANDLER);
+    String allowed = String.join(", ", methods) + ", OPTIONS";
+    if (method.equals("OPTIONS")) {
+      response.status(Status.NO_CONTENT_204);
+      response.header(HeaderValues.create(HeaderNames.ALLOW, allowed));
+      context.send();
+      return;
+    }
+    throw new ProblemException(
+        Problem.of(
+                Status.METHOD_NOT_ALLOWED_405,
+                "method-not-allowed",
+                "Method not allowed",
+                "This address takes " + allowed + ".")
+            .with(HeaderValues.create(HeaderNames.ALLOW, allowed)));
+  }
+
+  private void answer(RequestContext context, Routes.Match match) {
+    // The answer to a write needs it, and must not fail.
+    Gatekeeper.headerToken(context);
+    ContextRequest request = new ContextRequest(context, match.parameters(), store);
+    if (changes(request.method()) && context.site().sessions().isPresent()) {
+      context.session().checkOrigin(csrf(context, request));
+    }
+    Response answer;
+    try {
+      answer = match.handler().handle(request);
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new HandlerFailure(e);
+    } catch (Exception e) {
+      throw new HandlerFailure(e);
+    }
+    if (answer == null) {
+      throw new HandlerFailure(
+          new NullPointerException("The handler of " + request.path() + " returned no response"));
+    }
+    send(context, request, answer);
+  }
+
+  private static boolean changes(String method) {
+    return !method.equals("GET") && !method.equals("HEAD");
+  }
+
+  private static String csrf(RequestContext context, Request request) {
+    return Bodies.mediaType(context).equals(FORM) ? request.form().get("_csrf").orElse("") : "";
+  }
+
+  private static void send(RequestContext context, ContextRequest request, Response answer) {
+    Status status = Status.create(answer.status());
+    if (answer.problem().isPresent()) {
+      throw new ProblemException(problem(status, answer));
+    }
+    var response = context.response();
+    response.status(status);
+    response.headers().set(Names.HANDLED);
+    for (Response.Header header : answer.headers()) {
+      response.headers().add(HeaderValues.create(header.name(), header.value()));
+      if (header.name().equalsIgnoreCase("Cache-Control")) {
+        response.headers().set(HeaderValues.create(HeaderNames.CACHE_CONTROL, header.value()));
+      }
+    }
+    request.written().ifPresent(token -> response.headers().set(token));
+    if (answer.status() == 204 || answer.status() == 304) {
+      context.send();
+    } else {
+      context.sendCounted(answer.body(), 0);
+    }
+  }
+
+  private static Problem problem(Status status, Response answer) {
+    Problem problem = Problem.fromHttp(status, answer.problem().orElseThrow());
+    problem =
+        new Problem(
+            problem.status(),
+            problem.type(),
+            problem.title(),
+            answer.problem().orElseThrow(),
+            problem.extra(),
+            problem.headers());
+    for (Response.Header header : answer.headers()) {
+      if (!header.name().equalsIgnoreCase("Content-Type")) {
+        problem = problem.with(HeaderValues.create(header.name(), header.value()));
+      }
+    }
+    return problem;
+  }
+
+  /** What a handler threw that no caller is told of. */
+  private static final class HandlerFailure extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    HandlerFailure(Exception cause) {
+      super("A handler failed: " + cause, cause);
+    }
+  }
+}

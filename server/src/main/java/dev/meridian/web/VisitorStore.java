@@ -1,0 +1,111 @@
+package dev.meridian.web;
+
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.store.Batch;
+import dev.meridian.store.ChangeFeed;
+import dev.meridian.store.ChangeQuery;
+import dev.meridian.store.Commit;
+import dev.meridian.store.Consistency;
+import dev.meridian.store.Page;
+import dev.meridian.store.Position;
+import dev.meridian.store.Query;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.SessionToken;
+import dev.meridian.store.Store;
+import io.helidon.http.Header;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * The store on behalf of one visitor: session reads see what they have seen, and what is written is
+ * theirs to see from then on, wherever they ask. Confined to the request's thread.
+ */
+final class VisitorStore implements Store {
+  private final Store store;
+  private final RequestContext context;
+  private SessionToken written = SessionToken.NONE;
+
+  VisitorStore(Store store, RequestContext context) {
+    this.store = store;
+    this.context = context;
+  }
+
+  private ReadOptions options(ReadOptions asked) {
+    return asked.consistency() == Consistency.SESSION
+        ? ReadOptions.session(Gatekeeper.token(context).seen(written).seen(asked.token()))
+        : asked;
+  }
+
+  private Commit wrote(Commit commit) {
+    written = written.seen(commit.version());
+    context.session().wrote(commit.version());
+    return commit;
+  }
+
+  /** What the answer says of what was written, if the client wants to know. */
+  Optional<Header> written() {
+    return written.equals(SessionToken.NONE)
+        ? Optional.empty()
+        : Gatekeeper.session(context, written);
+  }
+
+  @Override
+  public Optional<Document> get(DocumentPath path, ReadOptions options) {
+    return store.get(path, options(options));
+  }
+
+  @Override
+  public Page list(Query query, ReadOptions options) {
+    return store.list(query, options(options));
+  }
+
+  @Override
+  public Commit write(Batch batch) {
+    return wrote(store.write(batch));
+  }
+
+  @Override
+  public Optional<Commit> earlier(Batch batch) {
+    return store.earlier(batch).map(this::wrote);
+  }
+
+  @Override
+  public ChangeFeed changes(ChangeQuery query) {
+    return store.changes(query);
+  }
+
+  @Override
+  public SessionToken seen() {
+    return store.seen();
+  }
+
+  @Override
+  public SessionToken settled() {
+    return store.settled();
+  }
+
+  @Override
+  public Duration age() {
+    return store.age();
+  }
+
+  @Override
+  public Optional<Duration> stale() {
+    return store.stale();
+  }
+
+  @Override
+  public long readMillis() {
+    return store.readMillis();
+  }
+
+  @Override
+  public Position position() {
+    return store.position();
+  }
+
+  /** Does nothing: the store stays open, as it is the node's. */
+  @Override
+  public void close() {}
+}
