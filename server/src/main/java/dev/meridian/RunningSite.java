@@ -15,8 +15,7 @@ public final class RunningSite implements AutoCloseable {
 
   /** Where it answers: {@code http://127.0.0.1:PORT/}. */
   public URI address() {
-    return URI.create(
-        "http://127.0.0.1:" + node.listeners().http().orElseThrow().getPort() + "/");
+    return URI.create("http://127.0.0.1:" + node.listeners().http().orElseThrow().getPort() + "/");
   }
 
   /** Its data, with all rights. */

@@ -87,7 +87,8 @@ class LayersTest {
         .whereLayer("peer")
         .mayOnlyBeAccessedByLayers("cli", "node", "shard", "replica")
         .whereLayer("store")
-        .mayOnlyBeAccessedByLayers("cli", "node", "web", "handler", "session", "cache", "shard", "replica")
+        .mayOnlyBeAccessedByLayers(
+            "cli", "node", "web", "handler", "session", "cache", "shard", "replica")
         .whereLayer("health")
         .mayOnlyBeAccessedByLayers("node", "web")
         .whereLayer("site")
@@ -98,8 +99,8 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("dns", "peer")
         .whereLayer("document")
         .mayOnlyBeAccessedByLayers(
-            "cli", "torture", "node", "web", "handler", "dns", "session", "cache", "shard", "replica", "peer",
-            "store", "site", "geo", "files", "health")
+            "cli", "torture", "node", "web", "handler", "dns", "session", "cache", "shard",
+            "replica", "peer", "store", "site", "geo", "files", "health")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")
         .check(CLASSES);

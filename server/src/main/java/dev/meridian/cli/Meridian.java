@@ -36,7 +36,8 @@ import picocli.CommandLine.TypeConversionException;
       "  ./meridian data import cities f.ndjson   fill a collection",
       "",
       "'./meridian COMMAND --help' shows a command's options and examples. Of this folder rather"
-          + " than of the server are './meridian build', 'test', 'format' and 'bench'."
+          + " than of the server are './meridian build', 'test', 'format' and 'bench', and 'java',"
+          + " which runs a program of yours with a site's handlers."
     })
 public final class Meridian implements Runnable {
   /** In the order of the help. */

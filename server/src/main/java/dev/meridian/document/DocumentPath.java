@@ -29,6 +29,15 @@ public record DocumentPath(List<String> segments) implements Comparable<Document
   }
 
   /**
+   * The path of these segments, collections and ids in turn.
+   *
+   * @throws InvalidInputException if it is none; the message says which rule it breaks
+   */
+  public static DocumentPath of(String... segments) {
+    return new DocumentPath(List.of(segments));
+  }
+
+  /**
    * Reads {@code collection/id[/…]}.
    *
    * @throws InvalidInputException if a rule is broken; the message says which

@@ -138,7 +138,8 @@ public final class Routes {
         names.add(segment);
       }
     }
-    if (!segments.isEmpty() && List.of("data", "session", "account").contains(segments.getFirst())) {
+    if (!segments.isEmpty()
+        && List.of("data", "session", "account").contains(segments.getFirst())) {
       throw new IllegalArgumentException(
           "'/" + segments.getFirst() + "' is Meridian's own; '" + path + "' would never be asked");
     }

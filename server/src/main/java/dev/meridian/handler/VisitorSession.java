@@ -25,7 +25,9 @@ public interface VisitorSession {
 
   /** An attribute that is a text. */
   default Optional<String> text(String name) {
-    return get(name).flatMap(json -> json instanceof Json.Str(String text) ? Optional.of(text) : Optional.empty());
+    return get(name)
+        .flatMap(
+            json -> json instanceof Json.Str(String text) ? Optional.of(text) : Optional.empty());
   }
 
   /** Sets an attribute. */

@@ -170,6 +170,9 @@ public final class Lab implements AutoCloseable {
   /** More of the nodes' command line. */
   private List<String> more = List.of();
 
+  /** What a node is, to the JVM. */
+  private List<String> program = List.of("dev.meridian.cli.Meridian", "up");
+
   /** Makes a lab of plain nodes. */
   public Lab(Path folder, Path site, int firstAddress) throws IOException {
     this(folder, site, firstAddress, Equipment.PLAIN);
@@ -219,8 +222,13 @@ public final class Lab implements AutoCloseable {
         java.addAll(List.of("-XX:AOTCache=" + cache, "-Xlog:disable", "-Xlog:all=error:stderr"));
       }
     }
-    java.addAll(List.of("-cp", classPath, "dev.meridian.cli.Meridian"));
+    java.addAll(List.of("-cp", classPath));
     return java;
+  }
+
+  /** Nodes that are started from now on run a program with handlers, from its source. */
+  void program(Path source) {
+    program = List.of(source.toString());
   }
 
   /** More options of {@code up} for the nodes that are started from now on. */
@@ -303,7 +311,7 @@ public final class Lab implements AutoCloseable {
 
   private void launch(Node node, @Nullable String token, Node via) throws IOException {
     List<String> command = new ArrayList<>(java);
-    command.add("up");
+    command.addAll(program);
     if (node.founder) {
       command.add(site.toString());
     }
@@ -476,6 +484,7 @@ public final class Lab implements AutoCloseable {
    */
   public String recover(Node node) throws IOException, InterruptedException {
     List<String> command = new ArrayList<>(java);
+    command.add("dev.meridian.cli.Meridian");
     command.addAll(
         List.of("recover", "--from-this-replica", "--yes", "--data", node.data.toString()));
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();

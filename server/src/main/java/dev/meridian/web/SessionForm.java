@@ -139,10 +139,7 @@ final class SessionForm {
     Optional<Session> session = visitor.find();
     if (session.isPresent()) {
       try {
-        visitor.wrote(
-            sessions
-                .append(session.get(), name, value, visitor.lifetimes())
-                .version());
+        visitor.wrote(sessions.append(session.get(), name, value, visitor.lifetimes()).version());
         return;
       } catch (StoreException.Rejected e) {
         SessionApi.endedMeanwhile(context, e);
@@ -232,7 +229,10 @@ final class SessionForm {
         throw new InvalidInputException("The field '" + name + "' is there twice; keep one.");
       }
     } else if (name.endsWith("-")) {
-      set(changes.sets, Attributes.checkField(name.substring(0, name.length() - 1)).names(), Json.NULL);
+      set(
+          changes.sets,
+          Attributes.checkField(name.substring(0, name.length() - 1)).names(),
+          Json.NULL);
     } else {
       set(changes.sets, Attributes.checkField(name).names(), new Json.Str(value));
     }

@@ -70,9 +70,7 @@ public final class WebTier implements AutoCloseable {
     DataApi data = new DataApi(store, access, watches);
     SessionApi session = new SessionApi(access.sessions());
     Function<OpenConnections, FrontDoor> doors =
-        open ->
-            new FrontDoor(
-                site, data, session, answers, metrics, rate, watchdog, open);
+        open -> new FrontDoor(site, data, session, answers, metrics, rate, watchdog, open);
     try {
       this.http =
           options

@@ -1,0 +1,264 @@
+package dev.meridian;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Json;
+import dev.meridian.handler.Request;
+import dev.meridian.handler.Response;
+import dev.meridian.store.Batch;
+import dev.meridian.store.Condition;
+import dev.meridian.store.Expiry;
+import dev.meridian.store.ReadOptions;
+import dev.meridian.store.Write;
+import dev.meridian.web.TestSite;
+import java.io.IOException;
+import java.net.CookieManager;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A program with a site and handlers of its own. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class MeridianTest {
+  private static final DocumentPath COUNTER = DocumentPath.of("counters", "main");
+
+  private final HttpClient client =
+      HttpClient.newBuilder().cookieHandler(new CookieManager()).build();
+  private Meridian program;
+  private RunningSite site;
+
+  @BeforeAll
+  void start(@TempDir Path folder) throws Exception {
+    Path files = folder.resolve("site");
+    Files.createDirectories(files.resolve("pages"));
+    Files.writeString(
+        files.resolve("site.yaml"),
+        """
+        name: Program
+        sessions: {rateLimit: off}
+        collections:
+          counters:
+            rules: {read: "false", write: "false"}
+        """);
+    Files.writeString(files.resolve("pages/both.html"), "<p>the page</p>");
+    Files.writeString(files.resolve("pages/404.html"), "<h1>Nothing of ours</h1>");
+    program =
+        Meridian.site(files)
+            .get("/hello/{name}", request -> Response.text("Hello, " + request.parameter("name")))
+            .get("/sum", MeridianTest::sum)
+            .post("/both", _ -> Response.text("the handler"))
+            .post("/count", MeridianTest::count)
+            .post("/form", request -> Response.text(request.form().require("text")))
+            .put("/echo", request -> Response.json(request.json()))
+            .get("/teapot", _ -> Response.problem(418, "Tea only.").header("X-Pot", "small"))
+            .get("/broken", _ -> broken())
+            .get("/checked", _ -> checked())
+            .get("/cookie", MeridianTest::cookie)
+            .get("/cached", _ -> Response.text("x").header("Cache-Control", "max-age=60"))
+            .post("/visit", MeridianTest::visit);
+    site = program.start(folder.resolve("data"));
+  }
+
+  @AfterAll
+  void stop() {
+    site.close();
+  }
+
+  private static Response sum(Request request) {
+    long sum = request.query().all("n").stream().mapToLong(Long::parseLong).sum();
+    return Response.text(Long.toString(sum + request.query().number("plus", 0, 9)));
+  }
+
+  /** Writes, and reads what was written, where no rule lets anybody. */
+  private static Response count(Request request) {
+    request
+        .store()
+        .write(
+            Batch.of(
+                new Write.Put(COUNTER, request.json().toBytes(), Condition.NONE, Expiry.NEVER)));
+    byte[] read = request.store().get(COUNTER, ReadOptions.SESSION).orElseThrow().json();
+    return Response.of("application/json", read);
+  }
+
+  private static Response broken() {
+    throw new IllegalStateException("secret of the house");
+  }
+
+  private static Response checked() throws IOException {
+    throw new IOException("secret of the house");
+  }
+
+  private static Response cookie(Request request) {
+    request.session().set("seen", "yes");
+    return Response.text("x").header("Set-Cookie", "own=1; Path=/");
+  }
+
+  private static Response visit(Request request) {
+    var session = request.session();
+    session.set("name", request.form().get("name").orElse("nobody"));
+    session.add("cart.tea", 2);
+    session.append("list", new Json.Str("a"));
+    session.append("list", new Json.Str("b"));
+    session.remove("gone");
+    return Response.json(session.attributes());
+  }
+
+  private HttpResponse<String> send(String method, String path, String body, String... headers)
+      throws Exception {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(site.address().resolve(path))
+            .version(HttpClient.Version.HTTP_1_1)
+            .method(
+                method, body.isEmpty() ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return client.send(request.build(), BodyHandlers.ofString());
+  }
+
+  private HttpResponse<String> form(String path, String body, String... headers) throws Exception {
+    String[] all = new String[headers.length + 2];
+    all[0] = "Content-Type";
+    all[1] = "application/x-www-form-urlencoded";
+    System.arraycopy(headers, 0, all, 2, headers.length);
+    return send("POST", path, body, all);
+  }
+
+  @Test
+  void parametersAreDecoded() throws Exception {
+    assertThat(send("GET", "/hello/Zo%C3%AB%2F1", "").body()).isEqualTo("Hello, Zoë/1");
+    assertThat(send("GET", "/sum?n=1&n=2&plus=4", "").body()).isEqualTo("7");
+    assertThat(form("/form", "text=a+b%26c").body()).isEqualTo("a b&c");
+  }
+
+  @Test
+  void headHasNoBody() throws Exception {
+    HttpResponse<String> answer = send("HEAD", "/hello/you", "");
+    assertThat(answer.statusCode()).isEqualTo(200);
+    assertThat(answer.body()).isEmpty();
+    assertThat(answer.headers().firstValue("Content-Length")).contains("10");
+  }
+
+  @Test
+  void whatAHandlerSaysNothingOfIsKeptForItsVisitorAlone() throws Exception {
+    assertThat(send("GET", "/hello/you", "").headers().firstValue("Cache-Control"))
+        .contains("private, no-cache");
+    assertThat(send("GET", "/cached", "").headers().allValues("Cache-Control"))
+        .containsExactly("max-age=60");
+  }
+
+  @Test
+  void badRequestsAreSaidToBe() throws Exception {
+    HttpResponse<String> missing = send("GET", "/sum?plus=x", "");
+    assertThat(missing.statusCode()).isEqualTo(400);
+    assertThat(missing.body()).contains("'plus' is a whole number from 0 to 9; it was 'x'");
+    assertThat(form("/form", "other=1").body()).contains("'text' is missing");
+    assertThat(send("POST", "/form", "{}", "Content-Type", "application/json").statusCode())
+        .isEqualTo(415);
+    assertThat(send("PUT", "/echo", "{", "Content-Type", "application/json").statusCode())
+        .isEqualTo(400);
+    assertThat(form("/form", "text=" + "x".repeat(Request.MAX_BODY)).statusCode()).isEqualTo(413);
+    HttpResponse<String> method = send("DELETE", "/echo", "");
+    assertThat(method.statusCode()).isEqualTo(405);
+    assertThat(method.headers().firstValue("Allow")).contains("PUT, OPTIONS");
+    assertThat(send("OPTIONS", "/echo", "").headers().firstValue("Allow")).contains("PUT, OPTIONS");
+  }
+
+  @Test
+  void pagesAnswerWhereNoHandlerDoes() throws Exception {
+    assertThat(send("GET", "/both", "", "Accept", "text/html").body()).contains("the page");
+    assertThat(send("POST", "/both", "").body()).isEqualTo("the handler");
+    assertThat(send("GET", "/nowhere", "", "Accept", "text/html").body())
+        .contains("Nothing of ours");
+    assertThat(send("GET", "/hello/a/", "").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void problemsAndFailuresTellVisitorsNothingOfTheHouse() throws Exception {
+    HttpResponse<String> teapot = send("GET", "/teapot", "");
+    assertThat(teapot.statusCode()).isEqualTo(418);
+    assertThat(teapot.headers().firstValue("X-Pot")).contains("small");
+    assertThat(teapot.headers().firstValue("Content-Type")).contains("application/problem+json");
+    assertThat(teapot.body()).contains("Tea only.");
+    for (String path : List.of("/broken", "/checked")) {
+      HttpResponse<String> broken = send("GET", path, "");
+      assertThat(broken.statusCode()).isEqualTo(500);
+      assertThat(broken.body()).doesNotContain("secret").contains("urn:meridian:request:");
+    }
+  }
+
+  @Test
+  void handlersWriteWhatRulesForbidOthers() throws Exception {
+    HttpResponse<String> answer =
+        send("POST", "/count", "{\"n\":5}", "Meridian-Session", "", "X-Request-Id", "r1");
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+    assertThat(answer.body()).isEqualTo("{\"n\":5}");
+    assertThat(answer.headers().firstValue("Meridian-Session").orElse("")).isNotEmpty();
+    assertThat(send("GET", "/data/counters/main", "").statusCode()).isIn(401, 403);
+  }
+
+  @Test
+  void sessionsAreChangedInPlaceAndOtherSitesCannot() throws Exception {
+    HttpResponse<String> first = form("/visit", "name=Ada", "Sec-Fetch-Site", "same-origin");
+    assertThat(first.body())
+        .isEqualTo("{\"name\":\"Ada\",\"cart\":{\"tea\":2},\"list\":[\"a\",\"b\"]}");
+    assertThat(first.headers().firstValue("Cache-Control")).contains("private, no-store");
+    HttpResponse<String> other = form("/visit", "name=Eve", "Sec-Fetch-Site", "cross-site");
+    assertThat(other.statusCode()).isEqualTo(403);
+    HttpResponse<String> second = form("/visit", "", "Sec-Fetch-Site", "same-origin");
+    assertThat(second.body()).contains("\"name\":\"nobody\"").contains("{\"tea\":4}");
+    // By a browser that says nothing, the form's token shows where it comes from.
+    assertThat(form("/visit", "name=Bob").statusCode()).isEqualTo(403);
+    String csrf =
+        Json.parse(send("GET", "/session", "").body().getBytes(StandardCharsets.UTF_8))
+                    instanceof Json.Obj(Map<String, Json> members)
+                && members.get("csrf") instanceof Json.Str(String token)
+            ? token
+            : "";
+    assertThat(form("/visit", "name=Bob&_csrf=" + csrf).body()).contains("Bob");
+  }
+
+  @Test
+  void cookiesOfHandlersStandBesideTheSessions() throws Exception {
+    HttpResponse<String> answer =
+        HttpClient.newHttpClient()
+            .send(
+                HttpRequest.newBuilder(site.address().resolve("/cookie")).build(),
+                BodyHandlers.ofString());
+    List<String> cookies = answer.headers().allValues("Set-Cookie");
+    assertThat(cookies).anyMatch(line -> line.startsWith("own=1"));
+    assertThat(cookies).anyMatch(line -> line.contains("meridian-session="));
+  }
+
+  @Test
+  void handlersCanBeTestedWithoutSockets() throws Exception {
+    try (TestSite test = program.test()) {
+      assertThat(test.get("/hello/you?x=1").text()).isEqualTo("Hello, you");
+      assertThat(test.post("/form", Map.of("text", "ä & b/c")).text()).isEqualTo("ä & b/c");
+      assertThat(test.get("/nowhere").status()).isEqualTo(404);
+      assertThat(test.get("/form").status()).isEqualTo(405);
+      assertThat(test.post("/visit", Map.of("name", "Ada")).text())
+          .isEqualTo("{\"name\":\"Ada\",\"cart\":{\"tea\":2},\"list\":[\"a\",\"b\"]}");
+      assertThat(test.session().text("name")).contains("Ada");
+      test.newVisitor();
+      assertThat(test.session().exists()).isFalse();
+      test.send("POST", "/count", Map.of(), "{\"n\":1}".getBytes(StandardCharsets.UTF_8));
+      assertThat(test.store().get(COUNTER, ReadOptions.SESSION)).isPresent();
+      assertThatThrownBy(() -> test.get("/broken")).isInstanceOf(IllegalStateException.class);
+    }
+  }
+}
