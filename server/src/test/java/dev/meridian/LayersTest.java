@@ -88,7 +88,7 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("cli", "node", "shard", "replica")
         .whereLayer("store")
         .mayOnlyBeAccessedByLayers(
-            "cli", "node", "web", "handler", "session", "cache", "shard", "replica")
+            "program", "cli", "node", "web", "handler", "session", "cache", "shard", "replica")
         .whereLayer("health")
         .mayOnlyBeAccessedByLayers("node", "web")
         .whereLayer("site")

@@ -49,6 +49,7 @@ class MeridianTest {
         files.resolve("site.yaml"),
         """
         name: Program
+        domains: [program.test]
         sessions: {rateLimit: off}
         collections:
           counters:
@@ -140,7 +141,9 @@ class MeridianTest {
 
   @Test
   void parametersAreDecoded() throws Exception {
-    assertThat(send("GET", "/hello/Zo%C3%AB%2F1", "").body()).isEqualTo("Hello, Zoë/1");
+    assertThat(send("GET", "/hello/Zo%C3%AB%201", "").body()).isEqualTo("Hello, Zoë 1");
+    // What could mean another place than it says is no path of a site.
+    assertThat(send("GET", "/hello/a%2Fb", "").statusCode()).isEqualTo(404);
     assertThat(send("GET", "/sum?n=1&n=2&plus=4", "").body()).isEqualTo("7");
     assertThat(form("/form", "text=a+b%26c").body()).isEqualTo("a b&c");
   }
