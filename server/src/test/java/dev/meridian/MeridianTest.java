@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,8 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MeridianTest {
   private static final DocumentPath COUNTER = DocumentPath.of("counters", "main");
 
-  private final HttpClient client =
-      HttpClient.newBuilder().cookieHandler(new CookieManager()).build();
+  private HttpClient client;
   private Meridian program;
   private RunningSite site;
 
@@ -72,6 +72,11 @@ class MeridianTest {
             .get("/cached", _ -> Response.text("x").header("Cache-Control", "max-age=60"))
             .post("/visit", MeridianTest::visit);
     site = program.start(folder.resolve("data"));
+  }
+
+  @BeforeEach
+  void newVisitor() {
+    client = HttpClient.newBuilder().cookieHandler(new CookieManager()).build();
   }
 
   @AfterAll
