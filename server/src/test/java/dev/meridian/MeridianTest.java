@@ -51,6 +51,7 @@ class MeridianTest {
         name: Program
         domains: [program.test]
         sessions: {rateLimit: off}
+        limits: {requestTime: 2 s}
         collections:
           counters:
             rules: {read: "false", write: "false"}
@@ -68,6 +69,7 @@ class MeridianTest {
             .get("/teapot", _ -> Response.problem(418, "Tea only.").header("X-Pot", "small"))
             .get("/broken", _ -> broken())
             .get("/checked", _ -> checked())
+            .get("/endless", _ -> endless())
             .get("/cookie", MeridianTest::cookie)
             .get("/cached", _ -> Response.text("x").header("Cache-Control", "max-age=60"))
             .post("/visit", MeridianTest::visit);
@@ -106,6 +108,11 @@ class MeridianTest {
 
   private static Response checked() throws IOException {
     throw new IOException("secret of the house");
+  }
+
+  private static Response endless() throws InterruptedException {
+    Thread.sleep(Long.MAX_VALUE);
+    return Response.noContent();
   }
 
   private static Response cookie(Request request) {
@@ -207,6 +214,13 @@ class MeridianTest {
       assertThat(broken.statusCode()).isEqualTo(500);
       assertThat(broken.body()).doesNotContain("secret").contains("urn:meridian:request:");
     }
+  }
+
+  @Test
+  void aHandlerThatDoesNotEndIsEnded() throws Exception {
+    HttpResponse<String> answer = send("GET", "/endless", "");
+    assertThat(answer.statusCode()).isEqualTo(503);
+    assertThat(answer.body()).contains("limits.requestTime, 2 s").contains("unknown");
   }
 
   @Test

@@ -21,6 +21,11 @@ final class Deadline {
   private final RequestContext context;
   private final Thread thread = Thread.currentThread();
 
+  /**
+   * Whether the interrupt of {@link #INTERRUPTED} has been sent: a moment after the state says so.
+   */
+  private volatile boolean interruptArrived;
+
   // Of the watchdog alone: what had been sent when it last looked.
   private long progress = -1;
   private long progressNanos;
@@ -45,10 +50,11 @@ final class Deadline {
       return;
     }
     if (state.compareAndSet(INTERRUPTED, ANSWERING)) {
-      // The interrupt is on its way or here; it must not hit the socket.
-      while (!Thread.interrupted()) {
+      // It must not hit the socket. Whoever was interrupted may have taken it already, or not.
+      while (!interruptArrived) {
         Thread.onSpinWait();
       }
+      boolean _ = Thread.interrupted();
     } else if (state.get() == TAKEN) {
       throw new CloseConnectionException("The watchdog has answered this request");
     }
@@ -76,6 +82,7 @@ final class Deadline {
         if (nowNanos - context.startNanos() > requestNanos
             && state.compareAndSet(WORKING, INTERRUPTED)) {
           thread.interrupt();
+          interruptArrived = true;
         }
       }
       case ANSWERING -> {

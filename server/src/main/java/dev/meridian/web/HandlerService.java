@@ -84,19 +84,30 @@ public final class HandlerService implements HttpService {
     Response answer;
     try {
       answer = match.handler().handle(request);
-    } catch (RuntimeException e) {
-      throw e;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new HandlerFailure(e);
     } catch (Exception e) {
-      throw new HandlerFailure(e);
+      if (context.deadline().wasInterrupted()) {
+        throw tooLong(context);
+      }
+      throw e instanceof RuntimeException unchecked ? unchecked : new HandlerFailure(e);
     }
     if (answer == null) {
       throw new HandlerFailure(
           new NullPointerException("The handler of " + request.path() + " returned no response"));
     }
     send(context, request, answer);
+  }
+
+  private static ProblemException tooLong(RequestContext context) {
+    return new ProblemException(
+        Problem.of(
+                Status.SERVICE_UNAVAILABLE_503,
+                "handler-timeout",
+                "The request took too long",
+                "It was ended after the site's limits.requestTime, "
+                    + context.site().limits().requestTime().toSeconds()
+                    + " s; what it was to do may have been done in part.")
+            .with("outcome", "unknown")
+            .with(HeaderValues.create(HeaderNames.RETRY_AFTER, "1")));
   }
 
   private static boolean changes(String method) {
