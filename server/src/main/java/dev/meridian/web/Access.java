@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.account.Accounts;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.session.Sessions;
 import dev.meridian.site.Site;
@@ -23,13 +24,20 @@ public final class Access {
   private final ApiKeys keys;
   private final Grants grants;
   private final Sessions sessions;
+  private final Accounts accounts;
   private volatile @Nullable SiteRules rules;
 
-  private Access(OperatorKey operatorKey, ApiKeys keys, Grants grants, Sessions sessions) {
+  private Access(
+      OperatorKey operatorKey,
+      ApiKeys keys,
+      Grants grants,
+      Sessions sessions,
+      Accounts accounts) {
     this.operatorKey = operatorKey;
     this.keys = keys;
     this.grants = grants;
     this.sessions = sessions;
+    this.accounts = accounts;
   }
 
   /**
@@ -45,7 +53,8 @@ public final class Access {
         OperatorKey.open(operatorKey),
         new ApiKeys(store, clock),
         new Grants(store, clock),
-        new Sessions(store, clock));
+        new Sessions(store, clock),
+        new Accounts(store, clock));
   }
 
   /** What pages give their visitors. */
@@ -56,6 +65,11 @@ public final class Access {
   /** The visitors' sessions. */
   public Sessions sessions() {
     return sessions;
+  }
+
+  /** The users' accounts. */
+  public Accounts accounts() {
+    return accounts;
   }
 
   /** Keys for programs. */

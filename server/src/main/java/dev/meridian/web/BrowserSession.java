@@ -1,5 +1,7 @@
 package dev.meridian.web;
 
+import dev.meridian.account.Accounts;
+import dev.meridian.account.User;
 import dev.meridian.document.Json;
 import dev.meridian.document.Version;
 import dev.meridian.session.Claim;
@@ -8,6 +10,7 @@ import dev.meridian.session.Refusal;
 import dev.meridian.session.Session;
 import dev.meridian.session.Sessions;
 import dev.meridian.site.SessionSettings;
+import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
@@ -36,12 +39,19 @@ final class BrowserSession {
 
   private final RequestContext context;
   private final Sessions sessions;
+  private final Accounts accounts;
 
   private @Nullable List<Claim> claims;
   private @Nullable SessionToken token;
   private boolean loaded;
   private @Nullable Session session;
+  private Optional<User> user = Optional.empty();
+
+  /** Whether the session is of a user who is signed in by it no more. */
+  private boolean lapsed;
+
   private @Nullable Json forRules;
+  private @Nullable Json userForRules;
   private boolean replayed;
   private boolean made;
   private boolean ignored;
@@ -50,9 +60,10 @@ final class BrowserSession {
   /** What the answer sets, by the cookie's name; an answer that fails has it, too. */
   private final Map<String, String> lines = new LinkedHashMap<>();
 
-  BrowserSession(RequestContext context, Sessions sessions) {
+  BrowserSession(RequestContext context, Access access) {
     this.context = context;
-    this.sessions = sessions;
+    this.sessions = access.sessions();
+    this.accounts = access.accounts();
   }
 
   Sessions sessions() {
@@ -131,28 +142,76 @@ final class BrowserSession {
 
   private void load() {
     session = null;
+    user = Optional.empty();
+    lapsed = false;
     replayed = false;
     for (Claim claim : claims()) {
       Sessions.Loaded found = sessions.load(claim, token(), lifetimes(), !isRead());
       if (found.session().isPresent()) {
-        session = found.session().get();
+        session = withUser(found.session().get());
         return;
       }
       replayed |= found.refusal().equals(Optional.of(Refusal.REPLAYED));
     }
   }
 
+  /**
+   * Finds the user of a session, where the site has accounts. One who is gone, or let in no more,
+   * or whose sessions were ended since, is not signed in.
+   */
+  private Session withUser(Session found) {
+    if (context.site().accounts().isEmpty() || found.user().isEmpty()) {
+      return found;
+    }
+    String id = found.user().get();
+    if (isRead()) {
+      user = good(accounts.find(id, ReadOptions.session(token())), found);
+    }
+    if (user.isEmpty()) {
+      // A replica that lags behind must sign nobody out.
+      user = good(accounts.find(id, ReadOptions.STRONG), found);
+    }
+    lapsed = user.isEmpty();
+    return lapsed ? found.withoutUser() : found;
+  }
+
+  private static Optional<User> good(Optional<User> found, Session of) {
+    return found.filter(one -> !one.disabled() && one.epoch() == of.epoch());
+  }
+
+  /** Who is signed in; nobody where the site has no accounts. */
+  Optional<User> user() {
+    return find().isPresent() ? user : Optional.empty();
+  }
+
+  /** Whether the session is another's than {@code id}'s, or was: what is in it is not theirs. */
+  boolean isOfAnother(String id) {
+    return find().isPresent()
+        && (lapsed || user.filter(known -> !known.id().equals(id)).isPresent());
+  }
+
+  /** Takes note that this user signed in just now, by the session that was issued before. */
+  void signedIn(User signedIn) {
+    user = Optional.of(signedIn);
+    lapsed = false;
+    forRules = null;
+    userForRules = null;
+    wrote(signedIn.version());
+  }
+
   /** Forgets what was read, for it may have changed; the next look reads it anew. */
   void again() {
     loaded = false;
     forRules = null;
+    userForRules = null;
   }
 
   /** Looks again; whether rules see it otherwise now. */
   boolean isChanged() {
     Json before = forRules();
+    Json userBefore = userForRules();
     again();
-    return !forRules().equals(before);
+    return !forRules().equals(before) || !userForRules().equals(userBefore);
   }
 
   /** Takes note that the answer depends on the session, so it is for this visitor alone. */
@@ -175,6 +234,26 @@ final class BrowserSession {
       ignored = found.isPresent() && !isRead() && (isAmbiguous() || !isProven(""));
       known = found.isEmpty() || ignored ? new Json.Obj(Map.of()) : attributes(found.get());
       forRules = known;
+    }
+    return known;
+  }
+
+  /**
+   * The user for rules: {@code signedIn} and {@code roles}, and, when somebody is, what else is
+   * known of them. Where the session does not count, nobody is.
+   */
+  Json userForRules() {
+    Json known = userForRules;
+    if (known == null) {
+      // Decides whether the session counts.
+      forRules();
+      Optional<User> who = ignored ? Optional.empty() : user();
+      Map<String, Json> members = new LinkedHashMap<>();
+      members.put("signedIn", new Json.Bool(who.isPresent()));
+      members.put("roles", new Json.Arr(List.of()));
+      who.ifPresent(one -> members.putAll(one.json().members()));
+      known = new Json.Obj(members);
+      userForRules = known;
     }
     return known;
   }
@@ -247,16 +326,25 @@ final class BrowserSession {
    * @throws ProblemException 403 or 409
    */
   void checkWrite(String field) {
+    checkOrigin(field);
+    Optional<Session> found = find();
+    boolean outdated = found.filter(one -> one.access() == Session.Access.OUTDATED).isPresent();
+    if (outdated || (found.isEmpty() && replayed)) {
+      throw replaced();
+    }
+  }
+
+  /**
+   * The same for a sign-in, which needs no session: one by a cookie that was replaced is none.
+   *
+   * @throws ProblemException 403 or 409
+   */
+  void checkOrigin(String field) {
     if (!isProven(field)) {
       throw unproven();
     }
     if (isAmbiguous()) {
       throw ambiguous();
-    }
-    Optional<Session> found = find();
-    boolean outdated = found.filter(one -> one.access() == Session.Access.OUTDATED).isPresent();
-    if (outdated || (found.isEmpty() && replayed)) {
-      throw replaced();
     }
   }
 
@@ -292,6 +380,7 @@ final class BrowserSession {
     claims = List.of(new Claim(issued.session().id(), issued.session().verifier()));
     loaded = true;
     forRules = null;
+    userForRules = null;
     Duration left = Duration.between(Instant.now(), issued.session().ends());
     set(settings().cookie(), issued.cookie(), left.isNegative() ? Duration.ZERO : left);
     wrote(issued.commit().version());
@@ -314,6 +403,8 @@ final class BrowserSession {
   /** Takes note that the session ended before this request, or while it was answered. */
   void gone() {
     session = null;
+    user = Optional.empty();
+    userForRules = null;
     claims = List.of();
     loaded = true;
     forRules = null;

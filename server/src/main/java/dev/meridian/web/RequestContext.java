@@ -1,6 +1,5 @@
 package dev.meridian.web;
 
-import dev.meridian.session.Sessions;
 import dev.meridian.site.Site;
 import dev.meridian.store.ReadBudget;
 import io.helidon.http.HeaderName;
@@ -33,7 +32,7 @@ public final class RequestContext {
   private final RoutingRequest request;
   private final RoutingResponse response;
   private final @Nullable Site site;
-  private final @Nullable Sessions sessions;
+  private final @Nullable Access access;
   private @Nullable BrowserSession session;
   private final long startNanos;
 
@@ -48,13 +47,13 @@ public final class RequestContext {
       RoutingRequest request,
       RoutingResponse response,
       @Nullable Site site,
-      @Nullable Sessions sessions,
+      @Nullable Access access,
       long startNanos,
       BooleanSupplier draining) {
     this.request = request;
     this.response = response;
     this.site = site;
-    this.sessions = sessions;
+    this.access = access;
     this.startNanos = startNanos;
     this.draining = draining;
     this.deadline = new Deadline(this);
@@ -103,7 +102,7 @@ public final class RequestContext {
     if (known == null) {
       known =
           new BrowserSession(
-              this, Objects.requireNonNull(sessions, "the operator's listener has no sessions"));
+              this, Objects.requireNonNull(access, "the operator's listener has no sessions"));
       session = known;
     }
     return known;
@@ -111,7 +110,7 @@ public final class RequestContext {
 
   /** Whether the site has sessions and the request cookies, so that there may be one. */
   boolean hasCookies() {
-    return sessions != null
+    return access != null
         && site().sessions().isPresent()
         && request.headers().contains(HeaderNames.COOKIE);
   }

@@ -16,6 +16,8 @@ public enum Route {
   PAGE,
   /** The visitor's session. */
   SESSION,
+  /** The user's account. */
+  ACCOUNT,
   /** A file from the site's public folder. */
   STATIC,
   /** The API's description. */
