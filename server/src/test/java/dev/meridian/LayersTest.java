@@ -83,7 +83,8 @@ class LayersTest {
         .whereLayer("peer")
         .mayOnlyBeAccessedByLayers("cli", "node", "shard", "replica")
         .whereLayer("store")
-        .mayOnlyBeAccessedByLayers("cli", "node", "web", "account", "session", "cache", "shard", "replica")
+        .mayOnlyBeAccessedByLayers(
+            "cli", "node", "web", "account", "session", "cache", "shard", "replica")
         .whereLayer("health")
         .mayOnlyBeAccessedByLayers("node", "web")
         .whereLayer("site")

@@ -5,6 +5,7 @@ import dev.meridian.account.AccountException.Reason;
 import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Ids;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Json;
 import dev.meridian.document.Patch;
@@ -78,6 +79,14 @@ public final class Accounts {
   private final Attempts attempts;
   private final AccountCounts counts;
 
+  /**
+   * A browser by which a user has signed in.
+   *
+   * @param user their id
+   * @param id names the browser; random
+   */
+  public record Device(String user, String id) {}
+
   /** Those in {@code store}, by the clock by which it judges expiry. */
   public Accounts(Store store, InstantSource clock) {
     this(store, clock, new PasswordHasher());
@@ -94,6 +103,11 @@ public final class Accounts {
   /** What happened on this node. */
   public AccountCounts counts() {
     return counts;
+  }
+
+  /** The id of a browser that has none. */
+  public static String newDevice() {
+    return new Ids().next();
   }
 
   // Reading
@@ -143,22 +157,30 @@ public final class Accounts {
 
   /**
    * The user of that name, if the password is theirs. Takes the same time whether there is such a
-   * user or not, and counts what is wrong.
+   * user or not, and counts what is wrong: for the name, or for the browser if the user signed in
+   * by it before, so that nobody else keeps them out of their account.
    *
+   * @param device what the browser has from a sign-in before, if it has
    * @throws AccountException of {@link Reason#WRONG}, {@code DISABLED}, {@code LIMITED} or {@code
    *     BUSY}
    */
-  public User signIn(String name, String password, AccountSettings settings) {
+  public User signIn(
+      String text, String password, Optional<Device> device, AccountSettings settings) {
     String prepared = forChecking(password);
-    Optional<String> login = LoginName.parse(name);
+    Optional<String> login = LoginName.parse(text);
     // What is nobody's name is counted as well, for it is answered as well.
-    String key = nameKey(login.orElse(""));
-    checkLimit(key, settings);
-    Optional<User> found = login.isEmpty() ? Optional.empty() : byLogin(key);
+    String name = nameKey(login.orElse(""));
+    Optional<User> found = login.isEmpty() ? Optional.empty() : byLogin(name);
     if (found.isEmpty()) {
       // As if there were one.
       find("0".repeat(2 * ID_BYTES), ReadOptions.STRONG);
     }
+    String key =
+        device
+            .filter(one -> found.isPresent() && found.get().id().equals(one.user()))
+            .map(one -> key("device:" + one.id()))
+            .orElse(name);
+    checkLimit(key, settings);
     Optional<String> known = found.flatMap(User::hash);
     boolean right = verify(prepared, known.orElseGet(() -> nobodys(settings)));
     if (!right || known.isEmpty() || prepared.isEmpty()) {
@@ -380,8 +402,7 @@ public final class Accounts {
     if (login.flatMap(Accounts::leadsTo).equals(Optional.of(user.id()))) {
       try {
         store.write(
-            Batch.of(
-                new Write.Delete(path, Condition.ifMatch(login.get().version().etag()))));
+            Batch.of(new Write.Delete(path, Condition.ifMatch(login.get().version().etag()))));
       } catch (StoreException.PreconditionFailed e) {
         // Somebody took the name, which led to nobody.
       }
@@ -409,8 +430,7 @@ public final class Accounts {
       store.write(Batch.of(new Write.Delete(user(id), Condition.NONE)));
       return Optional.empty();
     }
-    User user =
-        User.of(new Document(user(id), made.version(), clock.millis(), json));
+    User user = User.of(new Document(user(id), made.version(), clock.millis(), json));
     user = stay(user);
     counts.signedUp();
     return Optional.of(user);

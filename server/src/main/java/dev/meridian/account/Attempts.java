@@ -21,8 +21,8 @@ import java.util.Optional;
  * Wrong passwords for a name, counted on all nodes together: a document in {@code _attempts} that
  * holds when its account would be empty if they were spread evenly (the generic cell rate
  * algorithm), and goes when it is. Only a password that was hashed is counted, so a flood writes no
- * more than it hashes; attempts that are under way at the same moment may pass the limit by as many.
- * Safe for any thread.
+ * more than it hashes; attempts that are under way at the same moment may pass the limit by as
+ * many. Safe for any thread.
  */
 final class Attempts {
   private static final CollectionPath COLLECTION = CollectionPath.parse("_attempts");
@@ -64,8 +64,7 @@ final class Attempts {
               .map(document -> Condition.ifMatch(document.version().etag()))
               .orElse(Condition.ABSENT);
       try {
-        store.write(
-            Batch.of(new Write.Put(path(key), json, condition, new Expiry.At(until))));
+        store.write(Batch.of(new Write.Put(path(key), json, condition, new Expiry.At(until))));
         return;
       } catch (StoreException.PreconditionFailed e) {
         // Another one was counted meanwhile.

@@ -65,12 +65,12 @@ public final class LoginName {
   private static boolean mayStand(int c) {
     return switch (Character.getType(c)) {
       case Character.LOWERCASE_LETTER,
-              Character.OTHER_LETTER,
-              Character.MODIFIER_LETTER,
-              Character.UPPERCASE_LETTER,
-              Character.NON_SPACING_MARK,
-              Character.COMBINING_SPACING_MARK,
-              Character.DECIMAL_DIGIT_NUMBER ->
+          Character.OTHER_LETTER,
+          Character.MODIFIER_LETTER,
+          Character.UPPERCASE_LETTER,
+          Character.NON_SPACING_MARK,
+          Character.COMBINING_SPACING_MARK,
+          Character.DECIMAL_DIGIT_NUMBER ->
           true;
       default -> SIGNS.indexOf(c) >= 0;
     };

@@ -146,8 +146,7 @@ final class PasswordHasher {
     if (cost.memoryKiB() > MOST_KIB || cost.iterations() < 1 || cost.parallelism() < 1) {
       throw new IllegalStateException("a password's hash has a cost that Meridian never writes");
     }
-    return new Stored(
-        cost, DECODER.decode(matcher.group(4)), DECODER.decode(matcher.group(5)));
+    return new Stored(cost, DECODER.decode(matcher.group(4)), DECODER.decode(matcher.group(5)));
   }
 
   private byte[] run(Callable<byte[]> task) {

@@ -25,8 +25,8 @@ final class Passwords {
 
   /**
    * The password in the form that is hashed, as PRECIS' OpaqueString (RFC 8265, section 4.2): all
-   * kinds of spaces are one, and composed characters are so in one way (NFC), whatever keyboard they
-   * were typed on.
+   * kinds of spaces are one, and composed characters are so in one way (NFC), whatever keyboard
+   * they were typed on.
    *
    * @throws InvalidInputException if it is too long, empty or has control characters
    */
@@ -50,8 +50,7 @@ final class Passwords {
     }
     if (password
         .codePoints()
-        .anyMatch(
-            c -> Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE)) {
+        .anyMatch(c -> Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE)) {
       throw new InvalidInputException(
           "A password may have any characters but control characters and broken ones.");
     }

@@ -146,6 +146,21 @@ public final class Sessions {
     return codec.readSeen(id, cookie);
   }
 
+  /**
+   * A text for the visitor's browser to keep, of no session, signed.
+   *
+   * @param purpose a word of letters: what is signed for one is good for no other
+   * @param text at most 512 characters
+   */
+  public String signed(String purpose, String text) {
+    return codec.signed(purpose, text);
+  }
+
+  /** The text of {@link #signed}; empty if it is not ours, or was signed for something else. */
+  public Optional<String> readSigned(String purpose, String signed) {
+    return Optional.ofNullable(codec.readSigned(purpose, signed));
+  }
+
   /** What forms and scripts of the session's pages send to show that they are the site's. */
   public String csrfToken(Session session) {
     return codec.csrf(session.id(), session.presented());
@@ -290,7 +305,8 @@ public final class Sessions {
    * @param epoch the user's now
    */
   public Issued createFor(String user, long epoch, Lifetimes lifetimes) {
-    return create(new Json.Obj(Map.of()), List.of(), Optional.of(checkUser(user)), epoch, lifetimes);
+    return create(
+        new Json.Obj(Map.of()), List.of(), Optional.of(checkUser(user)), epoch, lifetimes);
   }
 
   private static String checkUser(String user) {

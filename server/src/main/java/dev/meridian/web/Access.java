@@ -28,11 +28,7 @@ public final class Access {
   private volatile @Nullable SiteRules rules;
 
   private Access(
-      OperatorKey operatorKey,
-      ApiKeys keys,
-      Grants grants,
-      Sessions sessions,
-      Accounts accounts) {
+      OperatorKey operatorKey, ApiKeys keys, Grants grants, Sessions sessions, Accounts accounts) {
     this.operatorKey = operatorKey;
     this.keys = keys;
     this.grants = grants;

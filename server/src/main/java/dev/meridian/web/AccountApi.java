@@ -127,12 +127,7 @@ final class AccountApi {
     Map<String, Json> members = new LinkedHashMap<>();
     members.put("user", visitor.user().<Json>map(User::json).orElse(Json.NULL));
     members.put(
-        "csrf",
-        visitor
-            .find()
-            .map(sessions::csrfToken)
-            .<Json>map(Json.Str::new)
-            .orElse(Json.NULL));
+        "csrf", visitor.find().map(sessions::csrfToken).<Json>map(Json.Str::new).orElse(Json.NULL));
     members.put("signUp", new Json.Bool(settings(context).signUp()));
     context.response().status(status);
     context.response().header(Names.VARY_COOKIE);
@@ -221,17 +216,15 @@ final class AccountApi {
     String name = fields.required(AccountFields.NAME);
     String password = fields.required(AccountFields.PASSWORD);
     limits.check(context, name);
-    establish(context, accounts.signIn(name, password, settings(context)));
+    establish(
+        context, accounts.signIn(name, password, context.session().device(), settings(context)));
     return Status.OK_200;
   }
 
   private Status signOut(RequestContext context, AccountFields fields) {
     BrowserSession visitor = context.session();
     visitor.checkOrigin(fields.get(AccountFields.CSRF));
-    visitor
-        .find()
-        .filter(one -> one.access() != Session.Access.OUTDATED)
-        .ifPresent(sessions::end);
+    visitor.find().filter(one -> one.access() != Session.Access.OUTDATED).ifPresent(sessions::end);
     visitor.ended();
     return Status.NO_CONTENT_204;
   }
@@ -341,8 +334,7 @@ final class AccountApi {
     };
   }
 
-  private static ProblemException problem(
-      Status status, String type, String title, String detail) {
+  private static ProblemException problem(Status status, String type, String title, String detail) {
     return new ProblemException(Problem.of(status, type, title, detail));
   }
 }

@@ -88,7 +88,9 @@ record AccountFields(boolean form, Map<String, String> values) {
     }
     members.forEach(
         (name, value) -> {
-          if (!(value instanceof Json.Str(String text)) || name.startsWith("_") || !ALL.contains(name)) {
+          if (!(value instanceof Json.Str(String text))
+              || name.startsWith("_")
+              || !ALL.contains(name)) {
             throw new InvalidInputException(
                 "The body has \"name\", \"password\" and \"newPassword\", as far as they are needed,"
                     + " all of them text, and nothing else.");

@@ -27,15 +27,22 @@ import org.jspecify.annotations.Nullable;
  * The session of one request: its cookies are read, and it is asked of the store, when somebody
  * wants to know, and at most once. Confined to the request's thread.
  *
- * <p>There are two cookies. One names the session; it changes when that is rotated. The other, its
- * name followed by {@link #SEEN}, holds the visitor's consistency token and changes with every
- * write. Were they one, the answer to a slow request would put an old name back in the place of a
- * new one. For the same reason a cookie that names no session any more is left where it is: cookies
- * are taken back when their session is ended by the visitor, and then alone.
+ * <p>There are two cookies, and one that tells that a user signed in by this browser, which
+ * outlives the session. One names the session; it changes when that is rotated. The other, its name
+ * followed by {@link #SEEN}, holds the visitor's consistency token and changes with every write.
+ * Were they one, the answer to a slow request would put an old name back in the place of a new one.
+ * For the same reason a cookie that names no session any more is left where it is: cookies are
+ * taken back when their session is ended by the visitor, and then alone.
  */
 final class BrowserSession {
   /** After the cookie's name: the name of the cookie of what the visitor has seen. */
   static final String SEEN = "-seen";
+
+  /** The same of the cookie by which a browser is known where a user signed in. */
+  static final String DEVICE = "-device";
+
+  private static final String PURPOSE = "device";
+  private static final Duration DEVICE_LIFE = Duration.ofDays(180);
 
   private final RequestContext context;
   private final Sessions sessions;
@@ -190,8 +197,24 @@ final class BrowserSession {
         && (lapsed || user.filter(known -> !known.id().equals(id)).isPresent());
   }
 
+  /** What the browser has from a sign-in before, if it has, and whoever that was. */
+  Optional<Accounts.Device> device() {
+    return cookies(settings().cookie() + DEVICE).stream()
+        .flatMap(value -> sessions.readSigned(PURPOSE, value).stream())
+        .filter(text -> text.indexOf('.') > 0)
+        .map(
+            text ->
+                new Accounts.Device(
+                    text.substring(0, text.indexOf('.')), text.substring(text.indexOf('.') + 1)))
+        .findFirst();
+  }
+
   /** Takes note that this user signed in just now, by the session that was issued before. */
   void signedIn(User signedIn) {
+    if (device().filter(known -> known.user().equals(signedIn.id())).isEmpty()) {
+      String text = signedIn.id() + '.' + Accounts.newDevice();
+      set(settings().cookie() + DEVICE, sessions.signed(PURPOSE, text), DEVICE_LIFE);
+    }
     user = Optional.of(signedIn);
     lapsed = false;
     forRules = null;

@@ -14,8 +14,8 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 
 /**
- * Bounds how often one network tries passwords on this node: for one name, so that who guesses keeps
- * themselves out and not the user, and for all names together. Safe for any thread.
+ * Bounds how often one network tries passwords on this node: for one name, so that who guesses
+ * keeps themselves out and not the user, and for all names together. Safe for any thread.
  */
 final class SignInLimits {
   private static final long WINDOW = Duration.ofMinutes(AttemptLimit.MINUTES).toNanos();
@@ -40,8 +40,7 @@ final class SignInLimits {
    * @throws ProblemException 429 when there were too many
    */
   void check(RequestContext context, String name) {
-    AttemptLimit limit =
-        context.site().accounts().flatMap(AccountSettings::rateLimit).orElse(null);
+    AttemptLimit limit = context.site().accounts().flatMap(AccountSettings::rateLimit).orElse(null);
     if (limit == null
         || !(context.request().remotePeer().address() instanceof InetSocketAddress peer)
         || peer.getAddress() == null) {

@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The public side of a node: plain HTTP and HTTP over TLS, each speaking HTTP/1.1 and HTTP/2, with
- * the data API under {@code /data}, the visitor's session at {@code /session} and the user's account
- * at {@code /account}, if the site has them, a description at {@code /openapi.json}, and the services given for everything else.
- * Requests run on virtual threads.
+ * the data API under {@code /data}, the visitor's session at {@code /session} and the user's
+ * account at {@code /account}, if the site has them, a description at {@code /openapi.json}, and
+ * the services given for everything else. Requests run on virtual threads.
  */
 public final class WebTier implements AutoCloseable {
   /** Longest request line in bytes: a path of 1 KiB, all of it escaped, and a long query. */
