@@ -18,6 +18,8 @@ public final class AccountException extends RuntimeException {
     BUSY,
     /** Somebody has that name. */
     TAKEN,
+    /** There is no account, and visitors may not make one. */
+    CLOSED,
     /** The account was changed by another request at the same moment. */
     CHANGED
   }

@@ -342,6 +342,57 @@ public final class Accounts {
         operation("add", User.EPOCH, Json.Num.of(user.epoch() + 1)));
   }
 
+  // Providers
+
+  /**
+   * The user who is {@code identity} at a provider, made if there is none.
+   *
+   * @param name what they are called here
+   * @param claims what the provider says of them now
+   * @throws AccountException of {@link Reason#DISABLED}, or {@code CLOSED} where nobody may sign up
+   */
+  User signedIn(
+      String name, User.Identity identity, Json.Obj claims, AccountSettings settings) {
+    String key = identityKey(identity);
+    Optional<User> found = byLogin(key);
+    if (found.isEmpty()) {
+      if (!settings.signUp()) {
+        throw refused(Result.WRONG, Reason.CLOSED);
+      }
+      Map<String, Json> members = new LinkedHashMap<>();
+      members.put(User.NAME, new Json.Str(name));
+      members.put(User.ROLES, User.roles(List.of()));
+      members.put(User.CLAIMS, claims);
+      members.put(
+          User.IDENTITY,
+          new Json.Obj(
+              Map.of(
+                  User.ISSUER,
+                  new Json.Str(identity.issuer()),
+                  User.SUBJECT,
+                  new Json.Str(identity.subject()))));
+      // Or another request of theirs was first.
+      found = create(key, members).or(() -> byLogin(key));
+    }
+    User user = found.orElseThrow(() -> new AccountException(Reason.CHANGED));
+    if (user.disabled()) {
+      throw refused(Result.DISABLED, Reason.DISABLED);
+    }
+    counts.count(Result.OK);
+    if (user.provisional()) {
+      user = stay(user);
+    }
+    if (user.claims().equals(claims)) {
+      return user;
+    }
+    try {
+      return change(user, operation("add", User.CLAIMS, claims));
+    } catch (AccountException e) {
+      LOG.debug("The claims of {} are taken over next time", user, e);
+      return user;
+    }
+  }
+
   // For operators
 
   /**

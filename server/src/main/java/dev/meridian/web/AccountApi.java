@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.account.AccountCounts;
 import dev.meridian.account.AccountException;
 import dev.meridian.account.Accounts;
 import dev.meridian.account.User;
@@ -60,30 +61,37 @@ final class AccountApi {
   private final Sessions sessions;
   private final SessionApi session;
   private final SignInLimits limits;
+  private final ProviderSignIn providers;
 
   AccountApi(Access access, SessionApi session) {
     this.accounts = access.accounts();
     this.sessions = access.sessions();
     this.session = session;
     this.limits = new SignInLimits(accounts.counts(), System::nanoTime);
+    this.providers = new ProviderSignIn(access, this, session);
   }
 
   /** Whether a request is for this. */
   static boolean isAccount(RoutingRequest request, String rawPath) {
     return rawPath.startsWith(PATH)
         && (rawPath.length() == PATH.length()
+            || ProviderSignIn.isProviders(rawPath)
             || (ACTIONS.contains(rawPath) && request.prologue().method().text().equals("POST")));
   }
 
   /** Whether no page can have this address. */
   static boolean isTaken(String path) {
-    return path.equals(PATH);
+    return path.equals(PATH) || ProviderSignIn.isProviders(path);
   }
 
   /** Answers one request, or throws what {@link Problem#from} understands. */
   void handle(RequestContext context, String rawPath) {
     context.route(Route.ACCOUNT);
     context.session().personal();
+    if (ProviderSignIn.isProviders(rawPath)) {
+      providers.handle(context, rawPath);
+      return;
+    }
     QueryParameters.of(context, List.of());
     // The answer to a write needs it, and must not fail.
     Gatekeeper.headerToken(context);
@@ -94,6 +102,10 @@ final class AccountApi {
       case PASSWORD -> post(context, this::changePassword, "");
       default -> about(context);
     }
+  }
+
+  AccountCounts counts() {
+    return accounts.counts();
   }
 
   private static AccountSettings settings(RequestContext context) {
@@ -129,6 +141,12 @@ final class AccountApi {
     members.put(
         "csrf", visitor.find().map(sessions::csrfToken).<Json>map(Json.Str::new).orElse(Json.NULL));
     members.put("signUp", new Json.Bool(settings(context).signUp()));
+    members.put(
+        "providers",
+        new Json.Arr(
+            settings(context).providers().keySet().stream()
+                .map(name -> (Json) new Json.Str(name))
+                .toList()));
     context.response().status(status);
     context.response().header(Names.VARY_COOKIE);
     context.response().header(form.contentType());
@@ -190,12 +208,7 @@ final class AccountApi {
     String name = fields.required(AccountFields.NAME);
     String password = fields.required(AccountFields.PASSWORD);
     if (!settings(context).signUp()) {
-      throw new ProblemException(
-          Problem.of(
-              Status.FORBIDDEN_403,
-              "sign-up-closed",
-              "Not open to everybody",
-              "Accounts of this site are made by its operator."));
+      throw closed();
     }
     limits.check(context, name);
     User user = accounts.signUp(name, password, words(context.site()), settings(context));
@@ -268,7 +281,7 @@ final class AccountApi {
    * nowhere by it. What a visitor put into it before they signed in stays; what another user did
    * does not.
    */
-  private void establish(RequestContext context, User user) {
+  void establish(RequestContext context, User user) {
     BrowserSession visitor = context.session();
     Optional<Session> found = visitor.find().filter(one -> !one.replaced());
     if (found.isPresent() && visitor.isOfAnother(user.id())) {
@@ -292,7 +305,8 @@ final class AccountApi {
     visitor.signedIn(user);
   }
 
-  private static ProblemException refused(AccountException e) {
+  /** The answer to why somebody is not let in. */
+  static ProblemException refused(AccountException e) {
     return switch (e.reason()) {
       case WRONG ->
           problem(
@@ -319,6 +333,7 @@ final class AccountApi {
               "The account was changed meanwhile",
               "The account was changed by another request at this moment, and not by this one; try"
                   + " again.");
+      case CLOSED -> closed();
       case LIMITED -> SignInLimits.limited(e.retryAfter());
       case BUSY ->
           new ProblemException(
@@ -332,6 +347,14 @@ final class AccountApi {
                       HeaderValues.create(
                           HeaderNames.RETRY_AFTER, Math.max(1, e.retryAfter().toSeconds()))));
     };
+  }
+
+  private static ProblemException closed() {
+    return problem(
+        Status.FORBIDDEN_403,
+        "sign-up-closed",
+        "Not open to everybody",
+        "Accounts of this site are made by its operator.");
   }
 
   private static ProblemException problem(Status status, String type, String title, String detail) {

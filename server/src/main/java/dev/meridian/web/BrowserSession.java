@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import dev.meridian.account.Accounts;
+import dev.meridian.account.ProviderSignIns;
 import dev.meridian.account.User;
 import dev.meridian.document.Json;
 import dev.meridian.document.Version;
@@ -40,6 +41,11 @@ final class BrowserSession {
 
   /** The same of the cookie by which a browser is known where a user signed in. */
   static final String DEVICE = "-device";
+
+  /** The same of the cookie of a sign-in at a provider. */
+  static final String SIGN_IN = "-sign-in";
+
+  private static final int MAX_SIGN_INS = 4;
 
   private static final String PURPOSE = "device";
   private static final Duration DEVICE_LIFE = Duration.ofDays(180);
@@ -209,6 +215,21 @@ final class BrowserSession {
         .findFirst();
   }
 
+  /** Lets the browser keep the secret of a sign-in at a provider, from where it comes back. */
+  void keepSignIn(String secret) {
+    set(settings().cookie() + SIGN_IN, secret, ProviderSignIns.LIFE, SessionSettings.SameSite.LAX);
+  }
+
+  /** What it kept; another host of the domain can have set one, too. */
+  List<String> keptSignIns() {
+    List<String> kept = cookies(settings().cookie() + SIGN_IN);
+    return kept.subList(0, Math.min(kept.size(), MAX_SIGN_INS));
+  }
+
+  void forgetSignIn() {
+    set(settings().cookie() + SIGN_IN, "", Duration.ZERO, SessionSettings.SameSite.LAX);
+  }
+
   /** Takes note that this user signed in just now, by the session that was issued before. */
   void signedIn(User signedIn) {
     if (device().filter(known -> known.user().equals(signedIn.id())).isEmpty()) {
@@ -366,6 +387,15 @@ final class BrowserSession {
     if (!isProven(field)) {
       throw unproven();
     }
+    checkUnambiguous();
+  }
+
+  /**
+   * Refuses cookies of several sessions.
+   *
+   * @throws ProblemException 409
+   */
+  void checkUnambiguous() {
     if (isAmbiguous()) {
       throw ambiguous();
     }
@@ -447,6 +477,10 @@ final class BrowserSession {
 
   /** Replaces what was set under this name before, in this answer. */
   private void set(String name, String value, Duration life) {
+    set(name, value, life, settings().sameSite());
+  }
+
+  private void set(String name, String value, Duration life, SessionSettings.SameSite sameSite) {
     SessionSettings settings = settings();
     boolean secure =
         switch (settings.secure()) {
@@ -462,7 +496,7 @@ final class BrowserSession {
             + "; Path=/; Max-Age="
             + life.toSeconds()
             + "; HttpOnly; SameSite="
-            + settings.sameSite().word()
+            + sameSite.word()
             + (secure ? "; Secure" : ""));
     personal = true;
   }

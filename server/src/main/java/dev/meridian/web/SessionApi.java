@@ -203,6 +203,15 @@ final class SessionApi {
     create(context, message);
   }
 
+  /**
+   * Counts what is as good as a new session: a write that anybody can cause.
+   *
+   * @throws ProblemException 429 when the visitor's network caused too many
+   */
+  void checkRate(RequestContext context) {
+    limit.check(context);
+  }
+
   /** Makes a session that holds a message and nothing else. */
   private void create(RequestContext context, String message) {
     limit.check(context);
