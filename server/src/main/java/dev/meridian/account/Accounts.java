@@ -351,8 +351,7 @@ public final class Accounts {
    * @param claims what the provider says of them now
    * @throws AccountException of {@link Reason#DISABLED}, or {@code CLOSED} where nobody may sign up
    */
-  User signedIn(
-      String name, User.Identity identity, Json.Obj claims, AccountSettings settings) {
+  User signedIn(String name, User.Identity identity, Json.Obj claims, AccountSettings settings) {
     String key = identityKey(identity);
     Optional<User> found = byLogin(key);
     if (found.isEmpty()) {

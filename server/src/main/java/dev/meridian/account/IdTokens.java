@@ -19,9 +19,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Judges ID tokens of one provider for one client (OpenID Connect Core 1.0, section 3.1.3.7): signed
- * by a key of the provider's with an algorithm of public keys, of this issuer, for this client, not
- * over, and for the sign-in that began here. Safe for any thread.
+ * Judges ID tokens of one provider for one client (OpenID Connect Core 1.0, section 3.1.3.7):
+ * signed by a key of the provider's with an algorithm of public keys, of this issuer, for this
+ * client, not over, and for the sign-in that began here. Safe for any thread.
  */
 final class IdTokens {
   /** How far the provider's clock may be off. */

@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * This site as a client of one provider: the authorization code flow of OpenID Connect with PKCE
- * (RFC 7636, S256). What the provider says of itself (Discovery 1.0) is kept for {@link #FRESH}, and
- * for a while longer where it cannot be asked. Safe for any thread.
+ * (RFC 7636, S256). What the provider says of itself (Discovery 1.0) is kept for {@link #FRESH},
+ * and for a while longer where it cannot be asked. Safe for any thread.
  */
 final class OidcClient {
   static final Duration FRESH = Duration.ofMinutes(10);
@@ -112,9 +112,7 @@ final class OidcClient {
       throws OidcException {
     Known now = discover();
     // Another provider's answer, sent here to get its code from us (RFC 9207, section 2.4).
-    if (issuer.isEmpty()
-        ? now.namesItself
-        : !issuer.get().equals(provider.issuer().toString())) {
+    if (issuer.isEmpty() ? now.namesItself : !issuer.get().equals(provider.issuer().toString())) {
       throw new OidcException(Reason.REFUSED, "the answer is another provider's");
     }
     Map<String, String> parameters = new LinkedHashMap<>();
@@ -130,8 +128,7 @@ final class OidcClient {
       String pair = encode(provider.clientId()) + ":" + encode(secret.get());
       request.header(
           "Authorization",
-          "Basic "
-              + Base64.getEncoder().encodeToString(pair.getBytes(StandardCharsets.US_ASCII)));
+          "Basic " + Base64.getEncoder().encodeToString(pair.getBytes(StandardCharsets.US_ASCII)));
     } else {
       parameters.put("client_id", provider.clientId());
       secret.ifPresent(text -> parameters.put("client_secret", text));
@@ -175,8 +172,7 @@ final class OidcClient {
       return Optional.empty();
     }
     try (InputStream in = Files.newInputStream(provider.clientSecretFile().get())) {
-      String text =
-          new String(in.readNBytes(MAX_SECRET_BYTES), StandardCharsets.UTF_8).strip();
+      String text = new String(in.readNBytes(MAX_SECRET_BYTES), StandardCharsets.UTF_8).strip();
       if (!text.isEmpty()) {
         return Optional.of(text);
       }
@@ -197,8 +193,7 @@ final class OidcClient {
     try {
       // Whoever has something to go on with does so while another asks.
       first =
-          asking.tryLock(
-              before == null ? BoundedHttp.TIME.toMillis() : 0, TimeUnit.MILLISECONDS);
+          asking.tryLock(before == null ? BoundedHttp.TIME.toMillis() : 0, TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new OidcException(Reason.UNAVAILABLE, "interrupted", e);
@@ -233,8 +228,7 @@ final class OidcClient {
 
   private Known ask(@Nullable Known before) throws OidcException {
     String issuer = provider.issuer().toString();
-    URI address =
-        URI.create(issuer.replaceFirst("/$", "") + "/.well-known/openid-configuration");
+    URI address = URI.create(issuer.replaceFirst("/$", "") + "/.well-known/openid-configuration");
     HttpResponse<byte[]> answer = BoundedHttp.send(BoundedHttp.request(address).build());
     if (answer.statusCode() != 200) {
       throw new OidcException(

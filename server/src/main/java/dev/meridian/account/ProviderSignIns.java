@@ -31,8 +31,9 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * Sign-ins at providers of OpenID Connect. One that began is a document in {@code _signins} for
  * {@link #LIFE}, which any node can end, once: it has what the provider must not see before, the
- * verifier of PKCE, and the hash of a secret that the browser keeps. Who is sent here with another's
- * answer does not have that, so nobody is signed in as somebody else. Safe for any thread.
+ * verifier of PKCE, and the hash of a secret that the browser keeps. Who is sent here with
+ * another's answer does not have that, so nobody is signed in as somebody else. Safe for any
+ * thread.
  */
 public final class ProviderSignIns {
   /** How long a sign-in may take. */
@@ -141,9 +142,7 @@ public final class ProviderSignIns {
     }
     try {
       store.write(
-          Batch.of(
-              new Write.Delete(
-                  path(state), Condition.ifMatch(found.get().version().etag()))));
+          Batch.of(new Write.Delete(path(state), Condition.ifMatch(found.get().version().etag()))));
     } catch (StoreException.PreconditionFailed e) {
       return Optional.empty();
     }

@@ -30,7 +30,11 @@ public final class Access {
   private volatile @Nullable SiteRules rules;
 
   private Access(
-      OperatorKey operatorKey, ApiKeys keys, Grants grants, Sessions sessions, Accounts accounts,
+      OperatorKey operatorKey,
+      ApiKeys keys,
+      Grants grants,
+      Sessions sessions,
+      Accounts accounts,
       ProviderSignIns providers) {
     this.operatorKey = operatorKey;
     this.keys = keys;

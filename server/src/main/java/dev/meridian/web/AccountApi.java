@@ -11,6 +11,7 @@ import dev.meridian.session.Sessions;
 import dev.meridian.site.AccountSettings;
 import dev.meridian.site.Site;
 import dev.meridian.store.StoreException;
+import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
@@ -43,6 +44,10 @@ final class AccountApi {
   private static final String PASSWORD = PATH + "/password";
   private static final Set<String> ACTIONS = Set.of(SIGN_UP, SIGN_IN, SIGN_OUT, PASSWORD);
   private static final String HOME = "/";
+
+  /** RFC 9110 wants one with each 401; browsers know nothing of this, and ask nobody. */
+  private static final Header CHALLENGE =
+      HeaderValues.createCached(HeaderNames.WWW_AUTHENTICATE, "Session realm=\"account\"");
 
   /** Refusals that a person can mend in the form. */
   private static final Set<String> MENDABLE =
@@ -250,12 +255,11 @@ final class AccountApi {
             .user()
             .orElseThrow(
                 () ->
-                    new ProblemException(
-                        Problem.of(
-                            Status.UNAUTHORIZED_401,
-                            "not-signed-in",
-                            "Nobody is signed in",
-                            "Sign in first; then the password can be changed.")));
+                    problem(
+                        Status.UNAUTHORIZED_401,
+                        "not-signed-in",
+                        "Nobody is signed in",
+                        "Sign in first; then the password can be changed."));
     String old = fields.required(AccountFields.PASSWORD);
     String password = fields.required(AccountFields.NEW_PASSWORD);
     limits.check(context, user.name());
@@ -358,6 +362,8 @@ final class AccountApi {
   }
 
   private static ProblemException problem(Status status, String type, String title, String detail) {
-    return new ProblemException(Problem.of(status, type, title, detail));
+    Problem problem = Problem.of(status, type, title, detail);
+    return new ProblemException(
+        status == Status.UNAUTHORIZED_401 ? problem.with(CHALLENGE) : problem);
   }
 }

@@ -23,8 +23,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Signing in at a provider: {@code GET /account/sign-in/NAME} leads there, with {@code ?_redirect=}
- * where to go in the end, and the provider leads back to {@code /account/sign-in/NAME/callback}.
- * A link, not a form: the pages' policy keeps forms from leading to other sites.
+ * where to go in the end, and the provider leads back to {@code /account/sign-in/NAME/callback}. A
+ * link, not a form: the pages' policy keeps forms from leading to other sites.
  */
 final class ProviderSignIn {
   private static final String PREFIX = "/account/sign-in/";
@@ -90,8 +90,8 @@ final class ProviderSignIn {
   }
 
   private void begin(RequestContext context, OidcProvider provider) throws OidcException {
-    String next = QueryParameters.of(context, List.of(AccountFields.REDIRECT))
-        .get(AccountFields.REDIRECT);
+    String next =
+        QueryParameters.of(context, List.of(AccountFields.REDIRECT)).get(AccountFields.REDIRECT);
     if (next != null && !next.isEmpty() && !SessionForm.isOwnPath(next)) {
       throw new InvalidInputException(
           "_redirect is a path of this site, such as /cart, with what is not ASCII escaped.");

@@ -32,8 +32,7 @@ class IdTokensTest {
   @BeforeAll
   static void makeKey() throws JOSEException {
     key = new RSAKeyGenerator(2048).keyID("k").generate();
-    tokens =
-        new IdTokens(ISSUER, "site", new ImmutableJWKSet<>(new JWKSet(key.toPublicJWK())));
+    tokens = new IdTokens(ISSUER, "site", new ImmutableJWKSet<>(new JWKSet(key.toPublicJWK())));
   }
 
   private static JWTClaimsSet claims(UnaryOperator<JWTClaimsSet.Builder> change) {
@@ -113,8 +112,7 @@ class IdTokensTest {
     refused(signed(good, JWSAlgorithm.RS256, new RSASSASigner(other)));
     refused(new PlainJWT(good).serialize());
     // The public key taken for a shared secret.
-    refused(
-        signed(good, JWSAlgorithm.HS256, new MACSigner(key.toRSAPublicKey().getEncoded())));
+    refused(signed(good, JWSAlgorithm.HS256, new MACSigner(key.toRSAPublicKey().getEncoded())));
     String token = signed(all -> all);
     refused(token.substring(0, token.length() - 4) + "AAAA");
     refused(token.substring(0, token.lastIndexOf('.') + 1));

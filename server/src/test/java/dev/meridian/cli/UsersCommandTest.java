@@ -64,8 +64,7 @@ class UsersCommandTest {
     return Ran.fed(node, folder.resolve("data"), in, args);
   }
 
-  private HttpResponse<String> web(String method, String body, String... headers)
-      throws Exception {
+  private HttpResponse<String> web(String method, String body, String... headers) throws Exception {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(
                 URI.create(
@@ -89,8 +88,8 @@ class UsersCommandTest {
     assertThat(at("", "users", "show", "ADA").ok().out())
         .contains("\"name\":\"ada\"", "\"password\":true")
         .doesNotContain("argon2", "correct horse");
-    at("correct horse\n", "users", "create", "ADA").failed(ExitCode.CONFLICT);
-    at("short\n", "users", "create", "bob").failed(ExitCode.USAGE);
+    at("correct horse\n", "users", "create", "ADA").failed(ExitCode.FAILED);
+    at("short\n", "users", "create", "bob").failed(ExitCode.FAILED);
     at("", "users", "create", "bob").failed(ExitCode.USAGE);
 
     HttpResponse<String> form = web("GET", "");

@@ -107,7 +107,8 @@ class AccountApiTest {
   @Test
   void whoSignsUpIsSignedInUntilTheySignOut() throws Exception {
     HttpResponse<String> nobody = browser.page(server.port(), "GET", "/account", "");
-    assertThat(nobody.body()).isEqualTo("{\"user\":null,\"csrf\":null,\"signUp\":true,\"providers\":[]}");
+    assertThat(nobody.body())
+        .isEqualTo("{\"user\":null,\"csrf\":null,\"signUp\":true,\"providers\":[]}");
     assertThat(TestServer.header(nobody, "Cache-Control")).isEqualTo("private, no-store");
     HttpResponse<String> made = by(browser, "sign-up", account("Ada", GOOD));
     assertThat(made.statusCode()).isEqualTo(201);

@@ -51,15 +51,17 @@ final class OidcProviderProcess implements AutoCloseable {
     Path folder = installed();
     Process process =
         new ProcessBuilder(
-                Driver.ensureDriverInstalled(Map.of(), false).driverDir().resolve("node").toString(),
+                Driver.ensureDriverInstalled(Map.of(), false)
+                    .driverDir()
+                    .resolve("node")
+                    .toString(),
                 "provider.mjs",
                 redirect)
             .directory(folder.toFile())
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();
     BufferedReader out =
-        new BufferedReader(
-            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     String issuer = out.readLine();
     assertThat(issuer).as("the provider has started").startsWith("http://127.0.0.1:");
     return new OidcProviderProcess(process, URI.create(issuer));
@@ -68,8 +70,7 @@ final class OidcProviderProcess implements AutoCloseable {
   /** The folder of the provider, in which its packages are by now. */
   private static synchronized Path installed() throws Exception {
     byte[] lock = resource("package-lock.json");
-    String name =
-        "oidc-" + Integer.toHexString(Arrays.hashCode(lock)) + "-" + user();
+    String name = "oidc-" + Integer.toHexString(Arrays.hashCode(lock)) + "-" + user();
     Path folder = Path.of("target", name).toAbsolutePath();
     Path done = folder.resolve("done");
     if (!Files.exists(done)) {
@@ -149,13 +150,11 @@ final class OidcProviderProcess implements AutoCloseable {
 
   /** What a person does who signs in there; where their browser is sent in the end. */
   URI signIn(URI from, String login, URI until) throws Exception {
-    try (HttpClient client =
-        HttpClient.newBuilder().cookieHandler(new CookieManager()).build()) {
+    try (HttpClient client = HttpClient.newBuilder().cookieHandler(new CookieManager()).build()) {
       URI at = from;
       HttpRequest request = HttpRequest.newBuilder(at).build();
       for (int step = 0; step < 12; step++) {
-        HttpResponse<String> answer =
-            client.send(request, HttpResponse.BodyHandlers.ofString());
+        HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
         String location = TestServer.header(answer, "Location");
         if (!location.isEmpty()) {
           at = at.resolve(location);
@@ -171,7 +170,8 @@ final class OidcProviderProcess implements AutoCloseable {
         at = at.resolve(action.group(1));
         String form =
             answer.body().contains("value=\"login\"")
-                ? "prompt=login&login=" + URLEncoder.encode(login, StandardCharsets.UTF_8)
+                ? "prompt=login&login="
+                    + URLEncoder.encode(login, StandardCharsets.UTF_8)
                     + "&password=any"
                 : "prompt=consent";
         request =

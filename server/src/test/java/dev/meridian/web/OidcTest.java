@@ -4,9 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.meridian.account.AccountCounts.Result;
 import dev.meridian.site.AccountSettings;
-import dev.meridian.site.Limits;
 import dev.meridian.site.OidcProvider;
-import dev.meridian.site.Rules;
 import dev.meridian.site.SessionSettings;
 import java.net.URI;
 import java.net.http.HttpResponse;
@@ -53,8 +51,7 @@ class OidcTest {
     server.site =
         TestServer.withAccounts(
             server.site,
-            new AccountSettings(
-                signUp, 8, usual.hashCost(), usual.rateLimit(), Map.of("id", one)));
+            new AccountSettings(signUp, 8, usual.hashCost(), usual.rateLimit(), Map.of("id", one)));
   }
 
   @AfterEach
@@ -143,11 +140,9 @@ class OidcTest {
     refused(thief, answer);
     // The code alone, for another sign-in of the thief's: the provider gave it out once, and PKCE.
     HttpResponse<String> begun = get(thief, START);
-    String state =
-        TestServer.header(begun, "Location").replaceFirst(".*[?&]state=([^&]*).*", "$1");
+    String state = TestServer.header(begun, "Location").replaceFirst(".*[?&]state=([^&]*).*", "$1");
     refused(
-        thief,
-        URI.create(callback + "?" + query.replaceFirst("state=[^&]*", "state=" + state)));
+        thief, URI.create(callback + "?" + query.replaceFirst("state=[^&]*", "state=" + state)));
   }
 
   @Test
