@@ -56,6 +56,9 @@ final class PasswordHasher {
 
   private final Semaphore memory;
 
+  /** A hash that needs more would end the process, which has no more. */
+  private final long most = Runtime.getRuntime().maxMemory() >> 12;
+
   /** There are too many hashes to make. */
   static final class BusyException extends RuntimeException {
     private static final long serialVersionUID = 1;
@@ -172,6 +175,13 @@ final class PasswordHasher {
 
   private byte[] argon2id(String password, byte[] salt, HashCost cost, int bytes)
       throws InterruptedException {
+    if (cost.memoryKiB() > most) {
+      throw new IllegalStateException(
+          "a hash of "
+              + cost.memoryKiB()
+              + " KiB needs more than a quarter of the heap; give the node more memory, or lower"
+              + " accounts.argon2.memory in site.yaml");
+    }
     int weight = Math.min(budget, cost.memoryKiB());
     memory.acquire(weight);
     byte[] text = password.getBytes(StandardCharsets.UTF_8);

@@ -65,6 +65,10 @@ final class BrowserSession {
 
   private @Nullable Json forRules;
   private @Nullable Json userForRules;
+
+  /** Whether a request that reads is to see what is, as one that writes. */
+  private boolean writing;
+
   private boolean replayed;
   private boolean made;
   private boolean ignored;
@@ -159,7 +163,7 @@ final class BrowserSession {
     lapsed = false;
     replayed = false;
     for (Claim claim : claims()) {
-      Sessions.Loaded found = sessions.load(claim, token(), lifetimes(), !isRead());
+      Sessions.Loaded found = sessions.load(claim, token(), lifetimes(), isWrite());
       if (found.session().isPresent()) {
         session = withUser(found.session().get());
         return;
@@ -177,7 +181,7 @@ final class BrowserSession {
       return found;
     }
     String id = found.user().get();
-    if (isRead()) {
+    if (!isWrite()) {
       user = good(accounts.find(id, ReadOptions.session(token())), found);
     }
     if (user.isEmpty()) {
@@ -307,6 +311,16 @@ final class BrowserSession {
     Map<String, Json> members = new LinkedHashMap<>(session.attributes().members());
     members.put("user", session.user().<Json>map(Json.Str::new).orElse(Json.NULL));
     return new Json.Obj(members);
+  }
+
+  /** Takes note that the request writes although it does not look so. */
+  void writing() {
+    writing = true;
+    again();
+  }
+
+  private boolean isWrite() {
+    return writing || !isRead();
   }
 
   private boolean isRead() {

@@ -131,6 +131,7 @@ final class ProviderSignIn {
   private void end(RequestContext context, OidcProvider provider) throws OidcException {
     Map<String, String> sent = parameters(context);
     BrowserSession visitor = context.session();
+    visitor.writing();
     visitor.checkUnambiguous();
     Optional<ProviderSignIns.Returned> returned = Optional.empty();
     for (String secret : visitor.keptSignIns()) {

@@ -46,7 +46,15 @@ final class SignInLimits {
         || peer.getAddress() == null) {
       return;
     }
-    long wait = take(limit, peer.getAddress(), LoginName.parse(name).orElse(""));
+    // A browser by which somebody signed in before has an account of its own, so that others of its
+    // network do not use it up; it gets no more by that, for all names that are tried by it.
+    String who =
+        context
+            .session()
+            .device()
+            .map(device -> ' ' + device.id())
+            .orElseGet(() -> LoginName.parse(name).orElse(""));
+    long wait = take(limit, peer.getAddress(), who);
     if (wait > 0) {
       counts.count(AccountCounts.Result.LIMITED);
       throw limited(Duration.ofNanos(wait));

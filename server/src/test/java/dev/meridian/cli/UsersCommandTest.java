@@ -35,13 +35,18 @@ class UsersCommandTest {
         domains: users.test
         sessions: on
         accounts: {argon2: {memory: 7 MiB, iterations: 5}}
+        collections: {notes: {}}
         """);
     Files.writeString(
         folder.resolve("site/pages/account/sign-in.html"),
         """
+        ---
+        data:
+          own: {document: "notes/{user.id}", optional: true}
+        ---
         <form method="post">{{ csrfField() }}<input name="name"><input name="password"></form>
         {% if user.signedIn %}Hello {{ user.name }}{% else %}Sign in{% endif %}
-        {% if "editor" in user.roles %}(editor){% endif %}
+        {% if user.roles contains "editor" %}(editor){% endif %} {{ own.note }}
         """);
     InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
     node =

@@ -375,7 +375,7 @@ class AccountApiTest {
 
   @Test
   void guessesAreLimitedByNetworkAndName() throws Exception {
-    signedUp("ada");
+    Browser ada = signedUp("ada");
     AttemptLimit three = new AttemptLimit(3, List.of());
     server.site =
         TestServer.withAccounts(
@@ -394,6 +394,9 @@ class AccountApiTest {
     assertThat(by(browser, "sign-in", account("bob", GOOD)).statusCode())
         .as("another name")
         .isEqualTo(401);
+    assertThat(by(ada, "sign-in", account("ada", GOOD)).statusCode())
+        .as("a browser that they signed in by before, in the same network")
+        .isEqualTo(200);
     assertThat(count(Result.LIMITED)).isPositive();
     assertThat(form(browser, "sign-in", "name=ada&password=x").statusCode())
         .as("no redirection, which would make a session")
