@@ -63,7 +63,6 @@ public final class Accounts {
   private static final CollectionPath LOGINS = CollectionPath.parse("_logins");
   private static final String USER = "user";
   private static final Pattern ROLE = Pattern.compile("[a-z][a-z0-9-]{0,31}");
-  private static final Pattern ID = Pattern.compile("[0-9a-f]{32}");
   private static final int ID_BYTES = 16;
 
   /** How long an account may take to be made. */
@@ -114,7 +113,7 @@ public final class Accounts {
 
   /** The user of this id; any text may be asked for. */
   public Optional<User> find(String id, ReadOptions options) {
-    return ID.matcher(id).matches() ? store.get(user(id), options).map(User::of) : Optional.empty();
+    return LoginName.ID.matcher(id).matches() ? store.get(user(id), options).map(User::of) : Optional.empty();
   }
 
   /** The user of this id or, if there is none, of this name. */

@@ -4,6 +4,7 @@ import dev.meridian.document.InvalidInputException;
 import java.text.Normalizer;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * The name that somebody signs in with: an e-mail address, or a name of their choice. Two that look
@@ -16,6 +17,9 @@ public final class LoginName {
   public static final int MAX_CHARS = 100;
 
   private static final String SIGNS = "._-+@'";
+
+  /** What ids of users look like: or the operator would mean one and say another. */
+  static final Pattern ID = Pattern.compile("[0-9a-f]{32}");
 
   private LoginName() {}
 
@@ -49,6 +53,7 @@ public final class LoginName {
         || name.codePointCount(0, name.length()) > MAX_CHARS
         || !name.equals(Normalizer.normalize(fold(name), Normalizer.Form.NFKC))
         || !Character.isLetterOrDigit(name.codePointAt(0))
+        || ID.matcher(name).matches()
         || !name.codePoints().allMatch(LoginName::mayStand)) {
       return Optional.empty();
     }

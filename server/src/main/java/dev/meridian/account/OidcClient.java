@@ -212,11 +212,15 @@ final class OidcClient {
       if (System.nanoTime() - failedNanos < PAUSE.toNanos()) {
         throw new OidcException(Reason.UNAVAILABLE, "it could not be reached a moment ago");
       }
-      Known asked = ask(before);
-      known = asked;
-      return asked;
+      try {
+        Known asked = ask(before);
+        known = asked;
+        return asked;
+      } catch (OidcException e) {
+        failedNanos = System.nanoTime();
+        throw e;
+      }
     } catch (OidcException e) {
-      failedNanos = System.nanoTime();
       if (before != null) {
         return before;
       }
