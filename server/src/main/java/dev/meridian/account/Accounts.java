@@ -113,7 +113,9 @@ public final class Accounts {
 
   /** The user of this id; any text may be asked for. */
   public Optional<User> find(String id, ReadOptions options) {
-    return LoginName.ID.matcher(id).matches() ? store.get(user(id), options).map(User::of) : Optional.empty();
+    return LoginName.ID.matcher(id).matches()
+        ? store.get(user(id), options).map(User::of)
+        : Optional.empty();
   }
 
   /** The user of this id or, if there is none, of this name. */

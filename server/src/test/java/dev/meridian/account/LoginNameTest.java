@@ -32,6 +32,7 @@ class LoginNameTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
+        "0123456789abcdef0123456789ABCDEF",
         "",
         " ",
         "a b",
