@@ -36,6 +36,8 @@ class LayersTest {
         .definedBy("dev.meridian.handler..")
         .layer("dns")
         .definedBy("dev.meridian.dns..")
+        .layer("account")
+        .definedBy("dev.meridian.account..")
         .layer("session")
         .definedBy("dev.meridian.session..")
         .layer("cache")
@@ -76,6 +78,8 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("program", "cli", "node", "web")
         .whereLayer("dns")
         .mayOnlyBeAccessedByLayers("cli", "node")
+        .whereLayer("account")
+        .mayOnlyBeAccessedByLayers("cli", "node", "web")
         .whereLayer("session")
         .mayOnlyBeAccessedByLayers("cli", "node", "web")
         .whereLayer("cache")
@@ -88,18 +92,19 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("cli", "node", "shard", "replica")
         .whereLayer("store")
         .mayOnlyBeAccessedByLayers(
-            "program", "cli", "node", "web", "handler", "session", "cache", "shard", "replica")
+            "program", "cli", "node", "web", "handler", "account", "session", "cache", "shard",
+            "replica")
         .whereLayer("health")
         .mayOnlyBeAccessedByLayers("node", "web")
         .whereLayer("site")
-        .mayOnlyBeAccessedByLayers("program", "cli", "node", "web", "dns", "health")
+        .mayOnlyBeAccessedByLayers("program", "cli", "node", "web", "dns", "account", "health")
         .whereLayer("geo")
         .mayOnlyBeAccessedByLayers("cli", "node", "dns", "site")
         .whereLayer("files")
         .mayOnlyBeAccessedByLayers("dns", "peer")
         .whereLayer("document")
         .mayOnlyBeAccessedByLayers(
-            "cli", "torture", "node", "web", "handler", "dns", "session", "cache", "shard",
+            "cli", "torture", "node", "web", "handler", "dns", "account", "session", "cache", "shard",
             "replica", "peer", "store", "site", "geo", "files", "health")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")

@@ -58,6 +58,7 @@ public final class Meridian implements Runnable {
           RecoverCommand.class,
           KeyCommand.class,
           SessionsCommand.class,
+          UsersCommand.class,
           DnsCommand.class,
           GeoCommand.class,
           RegionCommand.class,

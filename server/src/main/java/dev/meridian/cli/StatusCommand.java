@@ -78,6 +78,17 @@ final class StatusCommand implements Callable<Integer> {
     if (status.path("asked").isObject()) {
       facts.row("queries", DnsTopCommand.inShort(status.path("asked")));
     }
+    JsonNode accounts = status.path("accounts");
+    if (accounts.path("hashes").asLong(0) + accounts.path("ok").asLong(0) > 0) {
+      facts.row(
+          "sign-ins",
+          String.format(
+              "%d, %d wrong, %d limited, %d too many at once",
+              accounts.path("ok").asLong(0),
+              accounts.path("wrong").asLong(0),
+              accounts.path("limited").asLong(0),
+              accounts.path("busy").asLong(0)));
+    }
     JsonNode sessions = status.path("sessions");
     if (sessions.path("loaded").asLong(0) + sessions.path("created").asLong(0) > 0) {
       long refused = 0;

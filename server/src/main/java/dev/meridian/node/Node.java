@@ -563,6 +563,11 @@ public final class Node implements AutoCloseable {
     }
 
     @Override
+    public Site site() {
+      return site.current();
+    }
+
+    @Override
     public byte[] status() {
       return StatusReport.of(
           options,
@@ -578,6 +583,7 @@ public final class Node implements AutoCloseable {
           cache.json(),
           seeding.progress(),
           access.sessions().counts().json(),
+          access.accounts().counts().json(),
           notReady());
     }
 

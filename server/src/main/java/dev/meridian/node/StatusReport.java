@@ -40,6 +40,7 @@ final class StatusReport {
       Json cache,
       Seeding.Progress seeding,
       Json sessions,
+      Json accounts,
       Optional<String> notReady) {
     Members report = new Members();
     report.put("ready", notReady.isEmpty());
@@ -101,6 +102,7 @@ final class StatusReport {
     report.put("shards", new Json.Arr(List.of(shard.json())));
 
     report.put("sessions", sessions);
+    report.put("accounts", accounts);
     report.put("cache", cache);
 
     if (!seeding.collection().isEmpty()) {

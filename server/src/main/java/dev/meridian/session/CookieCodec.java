@@ -18,11 +18,13 @@ import org.jspecify.annotations.Nullable;
  *       document, and the verifier, 128 random bits of which the store has only the hash, proves
  *       that the browser was given it;
  *   <li>the cookie of what the visitor has seen, {@code 1.KEY.SIGNATURE.TOKEN};
- *   <li>the token against forged requests, {@code KEY.SIGNATURE}.
+ *   <li>the token against forged requests, {@code KEY.SIGNATURE};
+ *   <li>other texts, {@code 1.KEY.SIGNATURE.TEXT}, each signed for a purpose.
  * </ul>
  *
- * The latter two are bound to the selector: they are of no use with another session. The last is
- * bound to the verifier too, so that a rotation replaces it with the cookie. Safe for any thread.
+ * The second and third are bound to the selector: they are of no use with another session. The
+ * third is bound to the verifier too, so that a rotation replaces it with the cookie. Safe for any
+ * thread.
  */
 final class CookieCodec {
   /** 128 bits. */
@@ -156,6 +158,34 @@ final class CookieCodec {
     }
     SigningKeys.Key key = keys.find(token.substring(0, SigningKeys.ID_CHARS));
     return key != null && same(token, key.id() + '.' + key.sign(csrfText(selector, verifier)));
+  }
+
+  /**
+   * A text that a browser keeps for us, of no session.
+   *
+   * @param purpose a word of letters: what is signed for one is good for no other
+   */
+  String signed(String purpose, String text) {
+    SigningKeys.Key key = keys.signing();
+    return VERSION + key.id() + '.' + key.sign("text:" + purpose + ":" + text) + '.' + text;
+  }
+
+  /** The text; null if it is not ours, or was signed for something else. */
+  @Nullable String readSigned(String purpose, String signed) {
+    if (signed.length() < SEEN_AT
+        || signed.length() > SEEN_AT + MAX_TOKEN_CHARS
+        || !signed.startsWith(VERSION)) {
+      return null;
+    }
+    int signatureAt = VERSION_CHARS + SigningKeys.ID_CHARS + 1;
+    SigningKeys.Key key = keys.find(signed.substring(VERSION_CHARS, signatureAt - 1));
+    String text = signed.substring(SEEN_AT);
+    return key != null
+            && same(
+                signed.substring(signatureAt, SEEN_AT - 1),
+                key.sign("text:" + purpose + ":" + text))
+        ? text
+        : null;
   }
 
   /** The hash of a verifier. */

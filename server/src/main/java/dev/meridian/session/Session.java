@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param attributes what the visitor's pages keep in it
  * @param flash messages that no page has shown yet, the oldest first
  * @param user whose it is, once somebody signed in
+ * @param epoch which of the user's epochs they signed in at: it counts only as long as that lasts
  * @param created when it was made
  * @param ends when it ends, whatever happens
  * @param expires when it ends if nobody uses it
@@ -33,6 +34,7 @@ public record Session(
     Json.Obj attributes,
     List<Json> flash,
     Optional<String> user,
+    long epoch,
     Instant created,
     Instant ends,
     Instant expires,
@@ -45,6 +47,7 @@ public record Session(
 
   static final String FLASH = "flash";
   static final String USER = "user";
+  static final String EPOCH = "epoch";
   static final String CREATED = "created";
   static final String ENDS = "ends";
   static final String VERIFIER = "verifier";
@@ -93,6 +96,7 @@ public record Session(
             : new Json.Obj(Map.of()),
         members.get(FLASH) instanceof Json.Arr(List<Json> flash) ? flash : List.of(),
         text(members, USER),
+        number(members, EPOCH),
         Instant.ofEpochMilli(number(members, CREATED)),
         Instant.ofEpochMilli(number(members, ENDS)),
         Instant.ofEpochMilli(document.expiresAtMillis()),
@@ -111,7 +115,7 @@ public record Session(
   }
 
   /** The same as nobody's. */
-  Session withoutUser() {
+  public Session withoutUser() {
     return with(flash, Optional.empty(), access);
   }
 
@@ -132,6 +136,7 @@ public record Session(
         attributes,
         messages,
         seenUser,
+        epoch,
         created,
         ends,
         expires,

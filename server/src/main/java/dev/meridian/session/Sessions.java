@@ -146,6 +146,21 @@ public final class Sessions {
     return codec.readSeen(id, cookie);
   }
 
+  /**
+   * A text for the visitor's browser to keep, of no session, signed.
+   *
+   * @param purpose a word of letters: what is signed for one is good for no other
+   * @param text at most 512 characters
+   */
+  public String signed(String purpose, String text) {
+    return codec.signed(purpose, text);
+  }
+
+  /** The text of {@link #signed}; empty if it is not ours, or was signed for something else. */
+  public Optional<String> readSigned(String purpose, String signed) {
+    return Optional.ofNullable(codec.readSigned(purpose, signed));
+  }
+
   /** What forms and scripts of the session's pages send to show that they are the site's. */
   public String csrfToken(Session session) {
     return codec.csrf(session.id(), session.presented());
@@ -284,7 +299,33 @@ public final class Sessions {
     return message;
   }
 
+  /**
+   * Makes an empty session of a user.
+   *
+   * @param epoch the user's now
+   */
+  public Issued createFor(String user, long epoch, Lifetimes lifetimes) {
+    return create(
+        new Json.Obj(Map.of()), List.of(), Optional.of(checkUser(user)), epoch, lifetimes);
+  }
+
+  private static String checkUser(String user) {
+    if (user.isEmpty() || user.length() > MAX_USER_CHARS) {
+      throw new IllegalArgumentException("a user's name has 1 to " + MAX_USER_CHARS);
+    }
+    return user;
+  }
+
   private Issued create(Json.Obj attributes, List<Json> flash, Lifetimes lifetimes) {
+    return create(attributes, flash, Optional.empty(), 0, lifetimes);
+  }
+
+  private Issued create(
+      Json.Obj attributes,
+      List<Json> flash,
+      Optional<String> user,
+      long epoch,
+      Lifetimes lifetimes) {
     byte[] selector = random();
     byte[] verifier = random();
     long now = clock.millis();
@@ -296,7 +337,10 @@ public final class Sessions {
     members.put(Session.VERIFIER, hex(CookieCodec.hash(verifier)));
     members.put(Session.CREATED, Json.Num.of(now));
     members.put(Session.ENDS, Json.Num.of(ends));
-    members.put(Session.USER, Json.NULL);
+    members.put(Session.USER, user(user));
+    if (user.isPresent()) {
+      members.put(Session.EPOCH, Json.Num.of(epoch));
+    }
     members.put(Session.ATTRIBUTES, attributes);
     members.put(Session.FLASH, new Json.Arr(flash));
     byte[] json = new Json.Obj(members).toBytes();
@@ -421,15 +465,41 @@ public final class Sessions {
    * @throws StoreException.Rejected if the session has ended
    */
   public Optional<Issued> rotate(Session session, Optional<String> user, Lifetimes lifetimes) {
-    if (user.isPresent() && (user.get().isEmpty() || user.get().length() > MAX_USER_CHARS)) {
-      throw new IllegalArgumentException("a user's name has 1 to " + MAX_USER_CHARS);
-    }
+    user.ifPresent(Sessions::checkUser);
+    Duration grace = user.equals(session.user()) ? UNUSED_GRACE : GRACE;
+    return rotate(session, user, session.epoch(), session.user(), grace, lifetimes);
+  }
+
+  /**
+   * Gives the session another cookie and says that {@code user} signed in, or proved again who they
+   * are. The cookie before leads to nothing from now on: it may be known to others.
+   *
+   * @param epoch the user's now
+   * @return empty when another request was first, or had been: its answer brought the new cookie
+   * @throws StoreException.Rejected if the session has ended
+   */
+  public Optional<Issued> signIn(Session session, String user, long epoch, Lifetimes lifetimes) {
+    Optional<String> now = Optional.of(checkUser(user));
+    return rotate(session, now, epoch, Optional.empty(), Duration.ZERO, lifetimes);
+  }
+
+  /**
+   * Rotates.
+   *
+   * @param before as whose the session is seen by the cookie before
+   */
+  private Optional<Issued> rotate(
+      Session session,
+      Optional<String> user,
+      long epoch,
+      Optional<String> before,
+      Duration grace,
+      Lifetimes lifetimes) {
     if (session.replaced()) {
       return Optional.empty();
     }
     byte[] verifier = random();
     String cookie = codec.cookie(session.id(), verifier);
-    Duration grace = user.equals(session.user()) ? UNUSED_GRACE : GRACE;
     long until = clock.millis() + grace.toMillis();
     Patch patch =
         Attributes.operations(
@@ -437,7 +507,8 @@ public final class Sessions {
             Attributes.operation("add", "/" + Session.VERIFIER, hex(CookieCodec.hash(verifier))),
             Attributes.operation("add", "/" + Session.PREVIOUS, hex(session.verifier())),
             Attributes.operation("add", "/" + Session.PREVIOUS_UNTIL, Json.Num.of(until)),
-            Attributes.operation("add", "/" + Session.PREVIOUS_USER, user(session.user())),
+            Attributes.operation("add", "/" + Session.PREVIOUS_USER, user(before)),
+            Attributes.operation("add", "/" + Session.EPOCH, Json.Num.of(epoch)),
             Attributes.operation("add", "/" + Session.USER, user(user)));
     Commit commit;
     try {
@@ -456,6 +527,7 @@ public final class Sessions {
             session.attributes(),
             session.flash(),
             user,
+            epoch,
             session.created(),
             session.ends(),
             session.expires(),
@@ -520,12 +592,23 @@ public final class Sessions {
    * @return how many
    */
   public int revokeAll(String user) {
+    return revokeAll(user, "");
+  }
+
+  /**
+   * The same but for one.
+   *
+   * @param kept the id of a session that goes on
+   */
+  public int revokeAll(String user, String kept) {
     int ended = 0;
     String after = null;
     do {
       Page page = list(Optional.of(user), Query.MAX_LIMIT, after);
       for (Document document : page.documents()) {
-        ended += end(document.path()).results().getFirst().existed() ? 1 : 0;
+        if (!document.path().id().equals(kept)) {
+          ended += end(document.path()).results().getFirst().existed() ? 1 : 0;
+        }
       }
       after = page.next();
     } while (after != null);

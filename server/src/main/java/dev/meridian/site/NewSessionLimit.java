@@ -27,6 +27,10 @@ public record NewSessionLimit(int perSecond, List<Prefix> exempt) {
 
   /** Whether there is no limit for this address. */
   public boolean isExempt(InetAddress address) {
+    return isExempt(exempt, address);
+  }
+
+  static boolean isExempt(List<Prefix> exempt, InetAddress address) {
     byte[] bytes = address.getAddress();
     return exempt.stream()
         .anyMatch(prefix -> prefix.holds(bytes.length == 4, Prefix.high(bytes), Prefix.low(bytes)));

@@ -19,7 +19,7 @@ public record Rules(String read, String write) {
 
   /**
    * What rules may speak of: who asks, the request, the document as it is stored, the value that a
-   * write would make of it, and the visitor's session.
+   * write would make of it, the visitor's session, and the user who signed in.
    */
   public static final Map<String, Expression.Type> VARIABLES =
       Map.of(
@@ -27,5 +27,6 @@ public record Rules(String read, String write) {
           "request", Expression.Type.MAP,
           "document", Expression.Type.DYN,
           "value", Expression.Type.DYN,
-          "session", Expression.Type.MAP);
+          "session", Expression.Type.MAP,
+          "user", Expression.Type.MAP);
 }

@@ -25,6 +25,7 @@ import java.util.OptionalLong;
  * @param names what the name server answers
  * @param limits bounds on what requests may ask
  * @param sessions how sessions of visitors live; empty: there are none
+ * @param accounts accounts of users, which need sessions; empty: there are none
  * @param cacheBytes most heap for a node's near cache, 0 for none; empty when nothing is said
  */
 public record Site(
@@ -38,11 +39,40 @@ public record Site(
     Names names,
     Limits limits,
     Optional<SessionSettings> sessions,
+    Optional<AccountSettings> accounts,
     OptionalLong cacheBytes) {
   /** Copies. */
   public Site {
     domains = List.copyOf(domains);
     collections = Collections.unmodifiableMap(new LinkedHashMap<>(collections));
+  }
+
+  /** A site without accounts. */
+  public Site(
+      Path folder,
+      String name,
+      List<String> domains,
+      Listeners listeners,
+      Optional<Tls> tls,
+      Rules rules,
+      Map<String, CollectionSettings> collections,
+      Names names,
+      Limits limits,
+      Optional<SessionSettings> sessions,
+      OptionalLong cacheBytes) {
+    this(
+        folder,
+        name,
+        domains,
+        listeners,
+        tls,
+        rules,
+        collections,
+        names,
+        limits,
+        sessions,
+        Optional.empty(),
+        cacheBytes);
   }
 
   /** A site without sessions that says nothing of caches. */

@@ -26,7 +26,8 @@ final class SiteReader {
           "names",
           "cache",
           "limits",
-          "sessions");
+          "sessions",
+          "accounts");
 
   /** Most domains: a bound on what a node must carry. */
   static final int MAX_DOMAINS = 100;
@@ -72,6 +73,7 @@ final class SiteReader {
     Optional<Tls> tls = listening.tls(fields.get("tls"));
     Listeners listeners = listening.listeners(fields.get("listeners"), fields.containsKey("tls"));
     Rules rules = rulesReader.rules(fields.get("rules"), Rules.DEFAULT);
+    Optional<SessionSettings> sessions = new SessionsReader(yaml).sessions(fields.get("sessions"));
     return new Site(
         folder,
         name,
@@ -89,7 +91,8 @@ final class SiteReader {
                 new RegionsReader(yaml, domains.isEmpty() ? "" : domains.getFirst())
                     .regions(fields.get("regions"), fields.get("health"))),
         new LimitsReader(yaml).limits(fields.get("limits")),
-        new SessionsReader(yaml).sessions(fields.get("sessions")),
+        sessions,
+        new AccountsReader(yaml, files).accounts(fields.get("accounts"), sessions.isPresent()),
         new CacheReader(yaml).bytes(fields.get("cache")));
   }
 

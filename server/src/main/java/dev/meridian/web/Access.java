@@ -1,5 +1,7 @@
 package dev.meridian.web;
 
+import dev.meridian.account.Accounts;
+import dev.meridian.account.ProviderSignIns;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.session.Sessions;
 import dev.meridian.site.Site;
@@ -23,13 +25,23 @@ public final class Access {
   private final ApiKeys keys;
   private final Grants grants;
   private final Sessions sessions;
+  private final Accounts accounts;
+  private final ProviderSignIns providers;
   private volatile @Nullable SiteRules rules;
 
-  private Access(OperatorKey operatorKey, ApiKeys keys, Grants grants, Sessions sessions) {
+  private Access(
+      OperatorKey operatorKey,
+      ApiKeys keys,
+      Grants grants,
+      Sessions sessions,
+      Accounts accounts,
+      ProviderSignIns providers) {
     this.operatorKey = operatorKey;
     this.keys = keys;
     this.grants = grants;
     this.sessions = sessions;
+    this.accounts = accounts;
+    this.providers = providers;
   }
 
   /**
@@ -41,11 +53,14 @@ public final class Access {
    */
   public static Access open(Store store, Path operatorKey) {
     Clock clock = Clock.systemUTC();
+    Accounts accounts = new Accounts(store, clock);
     return new Access(
         OperatorKey.open(operatorKey),
         new ApiKeys(store, clock),
         new Grants(store, clock),
-        new Sessions(store, clock));
+        new Sessions(store, clock),
+        accounts,
+        new ProviderSignIns(store, clock, accounts));
   }
 
   /** What pages give their visitors. */
@@ -56,6 +71,16 @@ public final class Access {
   /** The visitors' sessions. */
   public Sessions sessions() {
     return sessions;
+  }
+
+  /** The users' accounts. */
+  public Accounts accounts() {
+    return accounts;
+  }
+
+  /** Sign-ins elsewhere. */
+  ProviderSignIns providers() {
+    return providers;
   }
 
   /** Keys for programs. */

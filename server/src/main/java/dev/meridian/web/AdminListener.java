@@ -49,9 +49,11 @@ public final class AdminListener implements AutoCloseable {
   private static final String KEY = "/keys/";
   private static final String NODE = "/nodes/";
   private static final String SESSION = "/sessions/";
+  private static final String USER = "/users/";
 
   private final Access access;
   private final AdminViews views;
+  private final AdminUsers users;
   private final OpenConnections connections =
       new OpenConnections(MAX_CONNECTIONS, Duration.ofMinutes(1));
   private final WebServer server;
@@ -59,6 +61,7 @@ public final class AdminListener implements AutoCloseable {
   private AdminListener(InetSocketAddress address, Access access, AdminViews views) {
     this.access = access;
     this.views = views;
+    this.users = new AdminUsers(access);
     DirectHandlers.Builder direct = DirectHandlers.builder();
     for (EventType type : EventType.values()) {
       direct.addHandler(type, new DirectProblems());
@@ -211,6 +214,22 @@ public final class AdminListener implements AutoCloseable {
           default -> only(method, "GET, DELETE");
         }
       }
+      case "/users" -> {
+        operatorOnly(context);
+        switch (method) {
+          case "GET" -> {
+            QueryParameters asked = QueryParameters.of(context, List.of("limit", "after"));
+            String most = asked.get("limit");
+            int limit = most == null ? USUAL_SESSIONS : count(most);
+            json(context, Status.OK_200, users.list(limit, asked.get("after")).toBytes());
+          }
+          case "POST" -> {
+            byte[] body = Bodies.read(context, MAX_KEY_BYTES);
+            json(context, Status.CREATED_201, users.create(body, views.site()).toBytes());
+          }
+          default -> only(method, "GET, POST");
+        }
+      }
       case "/backup" -> {
         operatorOnly(context);
         only(method, "GET");
@@ -242,6 +261,11 @@ public final class AdminListener implements AutoCloseable {
           context.send();
           return;
         }
+        if (path.startsWith(USER)) {
+          operatorOnly(context);
+          user(context, method, path.substring(USER.length()));
+          return;
+        }
         if (path.startsWith(KEY)) {
           operatorOnly(context);
           only(method, "DELETE");
@@ -251,9 +275,25 @@ public final class AdminListener implements AutoCloseable {
         throw new ProblemException(
             Problem.notFound(
                 "The operator's listener has /health/live, /health/ready, /metrics, /status,"
-                    + " /where, /regions, /names/asked, /names/keys, /keys, /sessions, /tokens,"
-                    + " /nodes and /backup."));
+                    + " /where, /regions, /names/asked, /names/keys, /keys, /sessions, /users,"
+                    + " /tokens, /nodes and /backup."));
       }
+    }
+  }
+
+  private void user(RequestContext context, String method, String who) {
+    switch (method) {
+      case "GET" -> json(context, Status.OK_200, users.show(who).toBytes());
+      case "PATCH" -> {
+        byte[] body = Bodies.read(context, MAX_KEY_BYTES);
+        json(context, Status.OK_200, users.change(who, body, views.site()).toBytes());
+      }
+      case "DELETE" -> {
+        users.delete(who);
+        context.response().status(Status.NO_CONTENT_204);
+        context.send();
+      }
+      default -> only(method, "GET, PATCH, DELETE");
     }
   }
 

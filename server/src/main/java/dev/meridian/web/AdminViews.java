@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.site.Site;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Duration;
@@ -9,6 +10,9 @@ import java.util.Optional;
 public interface AdminViews {
   /** Why the node cannot serve now, in one sentence, or empty when it is ready. */
   Optional<String> notReady();
+
+  /** The site as it now is. */
+  Site site();
 
   /** The node's state as a JSON object. */
   byte[] status();

@@ -1,5 +1,8 @@
 package dev.meridian.web;
 
+import dev.meridian.account.Accounts;
+import dev.meridian.account.ProviderSignIns;
+import dev.meridian.account.User;
 import dev.meridian.document.Json;
 import dev.meridian.document.Version;
 import dev.meridian.session.Claim;
@@ -8,6 +11,7 @@ import dev.meridian.session.Refusal;
 import dev.meridian.session.Session;
 import dev.meridian.session.Sessions;
 import dev.meridian.site.SessionSettings;
+import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
@@ -26,24 +30,47 @@ import org.jspecify.annotations.Nullable;
  * The session of one request: its cookies are read, and it is asked of the store, when somebody
  * wants to know, and at most once. Confined to the request's thread.
  *
- * <p>There are two cookies. One names the session; it changes when that is rotated. The other, its
- * name followed by {@link #SEEN}, holds the visitor's consistency token and changes with every
- * write. Were they one, the answer to a slow request would put an old name back in the place of a
- * new one. For the same reason a cookie that names no session any more is left where it is: cookies
- * are taken back when their session is ended by the visitor, and then alone.
+ * <p>There are two cookies, and one that tells that a user signed in by this browser, which
+ * outlives the session. One names the session; it changes when that is rotated. The other, its name
+ * followed by {@link #SEEN}, holds the visitor's consistency token and changes with every write.
+ * Were they one, the answer to a slow request would put an old name back in the place of a new one.
+ * For the same reason a cookie that names no session any more is left where it is: cookies are
+ * taken back when their session is ended by the visitor, and then alone.
  */
 final class BrowserSession {
   /** After the cookie's name: the name of the cookie of what the visitor has seen. */
   static final String SEEN = "-seen";
 
+  /** The same of the cookie by which a browser is known where a user signed in. */
+  static final String DEVICE = "-device";
+
+  /** The same of the cookie of a sign-in at a provider. */
+  static final String SIGN_IN = "-sign-in";
+
+  private static final int MAX_SIGN_INS = 4;
+
+  private static final String PURPOSE = "device";
+  private static final Duration DEVICE_LIFE = Duration.ofDays(180);
+
   private final RequestContext context;
   private final Sessions sessions;
+  private final Accounts accounts;
 
   private @Nullable List<Claim> claims;
   private @Nullable SessionToken token;
   private boolean loaded;
   private @Nullable Session session;
+  private Optional<User> user = Optional.empty();
+
+  /** Whether the session is of a user who is signed in by it no more. */
+  private boolean lapsed;
+
   private @Nullable Json forRules;
+  private @Nullable Json userForRules;
+
+  /** Whether a request that reads is to see what is, as one that writes. */
+  private boolean writing;
+
   private boolean replayed;
   private boolean made;
   private boolean ignored;
@@ -52,9 +79,10 @@ final class BrowserSession {
   /** What the answer sets, by the cookie's name; an answer that fails has it, too. */
   private final Map<String, String> lines = new LinkedHashMap<>();
 
-  BrowserSession(RequestContext context, Sessions sessions) {
+  BrowserSession(RequestContext context, Access access) {
     this.context = context;
-    this.sessions = sessions;
+    this.sessions = access.sessions();
+    this.accounts = access.accounts();
   }
 
   Sessions sessions() {
@@ -133,28 +161,107 @@ final class BrowserSession {
 
   private void load() {
     session = null;
+    user = Optional.empty();
+    lapsed = false;
     replayed = false;
     for (Claim claim : claims()) {
-      Sessions.Loaded found = sessions.load(claim, token(), lifetimes(), !isRead());
+      Sessions.Loaded found = sessions.load(claim, token(), lifetimes(), isWrite());
       if (found.session().isPresent()) {
-        session = found.session().get();
+        session = withUser(found.session().get());
         return;
       }
       replayed |= found.refusal().equals(Optional.of(Refusal.REPLAYED));
     }
   }
 
+  /**
+   * Finds the user of a session, where the site has accounts. One who is gone, or let in no more,
+   * or whose sessions were ended since, is not signed in.
+   */
+  private Session withUser(Session found) {
+    if (context.site().accounts().isEmpty() || found.user().isEmpty()) {
+      return found;
+    }
+    String id = found.user().get();
+    if (!isWrite()) {
+      user = good(accounts.find(id, ReadOptions.session(token())), found);
+    }
+    if (user.isEmpty()) {
+      // A replica that lags behind must sign nobody out.
+      user = good(accounts.find(id, ReadOptions.STRONG), found);
+    }
+    lapsed = user.isEmpty();
+    return lapsed ? found.withoutUser() : found;
+  }
+
+  private static Optional<User> good(Optional<User> found, Session of) {
+    return found.filter(one -> !one.disabled() && one.epoch() == of.epoch());
+  }
+
+  /** Who is signed in; nobody where the site has no accounts. */
+  Optional<User> user() {
+    return find().isPresent() ? user : Optional.empty();
+  }
+
+  /** Whether the session is another's than {@code id}'s, or was: what is in it is not theirs. */
+  boolean isOfAnother(String id) {
+    return find().isPresent()
+        && (lapsed || user.filter(known -> !known.id().equals(id)).isPresent());
+  }
+
+  /** What the browser has from a sign-in before, if it has, and whoever that was. */
+  Optional<Accounts.Device> device() {
+    return cookies(settings().cookie() + DEVICE).stream()
+        .flatMap(value -> sessions.readSigned(PURPOSE, value).stream())
+        .filter(text -> text.indexOf('.') > 0)
+        .map(
+            text ->
+                new Accounts.Device(
+                    text.substring(0, text.indexOf('.')), text.substring(text.indexOf('.') + 1)))
+        .findFirst();
+  }
+
+  /** Lets the browser keep the secret of a sign-in at a provider, from where it comes back. */
+  void keepSignIn(String secret) {
+    set(settings().cookie() + SIGN_IN, secret, ProviderSignIns.LIFE, SessionSettings.SameSite.LAX);
+  }
+
+  /** What it kept; another host of the domain can have set one, too. */
+  List<String> keptSignIns() {
+    List<String> kept = cookies(settings().cookie() + SIGN_IN);
+    return kept.subList(0, Math.min(kept.size(), MAX_SIGN_INS));
+  }
+
+  void forgetSignIn() {
+    set(settings().cookie() + SIGN_IN, "", Duration.ZERO, SessionSettings.SameSite.LAX);
+  }
+
+  /** Takes note that this user signed in just now, by the session that was issued before. */
+  void signedIn(User signedIn) {
+    if (device().filter(known -> known.user().equals(signedIn.id())).isEmpty()) {
+      String text = signedIn.id() + '.' + Accounts.newDevice();
+      set(settings().cookie() + DEVICE, sessions.signed(PURPOSE, text), DEVICE_LIFE);
+    }
+    user = Optional.of(signedIn);
+    lapsed = false;
+    forRules = null;
+    userForRules = null;
+    wrote(signedIn.version());
+  }
+
   /** Forgets what was read, for it may have changed; the next look reads it anew. */
   void again() {
     loaded = false;
     forRules = null;
+    userForRules = null;
   }
 
   /** Looks again; whether rules see it otherwise now. */
   boolean isChanged() {
     Json before = forRules();
+    Json userBefore = userForRules();
     again();
-    return !forRules().equals(before);
+    return !forRules().equals(before) || !userForRules().equals(userBefore);
   }
 
   /** Takes note that the answer depends on the session, so it is for this visitor alone. */
@@ -181,11 +288,41 @@ final class BrowserSession {
     return known;
   }
 
+  /**
+   * The user for rules: {@code signedIn} and {@code roles}, and, when somebody is, what else is
+   * known of them. Where the session does not count, nobody is.
+   */
+  Json userForRules() {
+    Json known = userForRules;
+    if (known == null) {
+      // Decides whether the session counts.
+      forRules();
+      Optional<User> who = ignored ? Optional.empty() : user();
+      Map<String, Json> members = new LinkedHashMap<>();
+      members.put("signedIn", new Json.Bool(who.isPresent()));
+      members.put("roles", new Json.Arr(List.of()));
+      who.ifPresent(one -> members.putAll(one.json().members()));
+      known = new Json.Obj(members);
+      userForRules = known;
+    }
+    return known;
+  }
+
   /** What templates and rules see. */
   static Json.Obj attributes(Session session) {
     Map<String, Json> members = new LinkedHashMap<>(session.attributes().members());
     members.put("user", session.user().<Json>map(Json.Str::new).orElse(Json.NULL));
     return new Json.Obj(members);
+  }
+
+  /** Takes note that the request writes although it does not look so. */
+  void writing() {
+    writing = true;
+    again();
+  }
+
+  private boolean isWrite() {
+    return writing || !isRead();
   }
 
   private boolean isRead() {
@@ -254,30 +391,39 @@ final class BrowserSession {
   }
 
   /**
-   * Refuses what another site may have sent.
-   *
-   * @param field the token in the form; empty when there is none
-   * @throws ProblemException 403
-   */
-  void checkOrigin(String field) {
-    if (!isProven(field)) {
-      throw unproven();
-    }
-  }
-
-  /**
    * Refuses a write by cookies that are not, or no more, the way to the session.
    *
    * @throws ProblemException 409
    */
   void checkCookies() {
-    if (isAmbiguous()) {
-      throw ambiguous();
-    }
+    checkUnambiguous();
     Optional<Session> found = find();
     boolean outdated = found.filter(one -> one.access() == Session.Access.OUTDATED).isPresent();
     if (outdated || (found.isEmpty() && replayed)) {
       throw replaced();
+    }
+  }
+
+  /**
+   * The same for a sign-in, which needs no session: one by a cookie that was replaced is none.
+   *
+   * @throws ProblemException 403 or 409
+   */
+  void checkOrigin(String field) {
+    if (!isProven(field)) {
+      throw unproven();
+    }
+    checkUnambiguous();
+  }
+
+  /**
+   * Refuses cookies of several sessions.
+   *
+   * @throws ProblemException 409
+   */
+  void checkUnambiguous() {
+    if (isAmbiguous()) {
+      throw ambiguous();
     }
   }
 
@@ -313,6 +459,7 @@ final class BrowserSession {
     claims = List.of(new Claim(issued.session().id(), issued.session().verifier()));
     loaded = true;
     forRules = null;
+    userForRules = null;
     Duration left = Duration.between(Instant.now(), issued.session().ends());
     set(settings().cookie(), issued.cookie(), left.isNegative() ? Duration.ZERO : left);
     wrote(issued.commit().version());
@@ -335,6 +482,8 @@ final class BrowserSession {
   /** Takes note that the session ended before this request, or while it was answered. */
   void gone() {
     session = null;
+    user = Optional.empty();
+    userForRules = null;
     claims = List.of();
     loaded = true;
     forRules = null;
@@ -354,6 +503,10 @@ final class BrowserSession {
 
   /** Replaces what was set under this name before, in this answer. */
   private void set(String name, String value, Duration life) {
+    set(name, value, life, settings().sameSite());
+  }
+
+  private void set(String name, String value, Duration life, SessionSettings.SameSite sameSite) {
     SessionSettings settings = settings();
     boolean secure =
         switch (settings.secure()) {
@@ -369,7 +522,7 @@ final class BrowserSession {
             + "; Path=/; Max-Age="
             + life.toSeconds()
             + "; HttpOnly; SameSite="
-            + settings.sameSite().word()
+            + sameSite.word()
             + (secure ? "; Secure" : ""));
     personal = true;
   }

@@ -81,16 +81,16 @@ final class ContextRequest implements Request {
     if (sent.length == 0) {
       return Parameters.NONE;
     }
-    if (!Bodies.mediaType(context).equals(HandlerService.FORM)) {
+    if (!Bodies.mediaType(context).equals(SessionForm.MEDIA_TYPE)) {
       throw new ProblemException(
           Problem.of(
                   Status.UNSUPPORTED_MEDIA_TYPE_415,
                   "unsupported-media-type",
                   "This format is not understood here",
                   "This address takes "
-                      + HandlerService.FORM
+                      + SessionForm.MEDIA_TYPE
                       + ", what an HTML form sends without an enctype.")
-              .with(HeaderValues.create(HeaderNames.ACCEPT, HandlerService.FORM)));
+              .with(HeaderValues.create(HeaderNames.ACCEPT, SessionForm.MEDIA_TYPE)));
     }
     return Parameters.ofPairs(
         Urlencoded.pairs(new String(sent, StandardCharsets.ISO_8859_1), MAX_FIELDS));

@@ -72,7 +72,7 @@ final class ContextSession implements VisitorSession {
 
   @Override
   public void flash(String message) {
-    changing().form().leave(context, Sessions.checkMessage(message));
+    changing().leave(context, Sessions.checkMessage(message));
     context.session().again();
   }
 

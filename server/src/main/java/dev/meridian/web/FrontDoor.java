@@ -19,8 +19,8 @@ import java.util.regex.Pattern;
 
 /**
  * Where every request of the public listeners comes in: gives it its {@link RequestContext}, sends
- * it to the data API, to the session, or to the site's pages and files, and counts and logs it when
- * it is done.
+ * it to the data API, to the session or the account, or to the site's pages and files, and counts
+ * and logs it when it is done.
  *
  * <p>The data API is called from here and not through the engine's routing, which would match every
  * path against every route: that is a third of the cost of a small GET.
@@ -33,6 +33,8 @@ final class FrontDoor implements Filter {
   private final Supplier<Site> site;
   private final DataApi data;
   private final SessionApi session;
+  private final AccountApi account;
+  private final Access access;
   private final Answers answers;
   private final WebMetrics metrics;
   private final RequestRate rate;
@@ -42,7 +44,9 @@ final class FrontDoor implements Filter {
   FrontDoor(
       Supplier<Site> site,
       DataApi data,
+      Access access,
       SessionApi session,
+      AccountApi account,
       Answers answers,
       WebMetrics metrics,
       RequestRate rate,
@@ -50,7 +54,9 @@ final class FrontDoor implements Filter {
       OpenConnections connections) {
     this.site = site;
     this.data = data;
+    this.access = access;
     this.session = session;
+    this.account = account;
     this.answers = answers;
     this.metrics = metrics;
     this.rate = rate;
@@ -62,7 +68,13 @@ final class FrontDoor implements Filter {
   public void filter(FilterChain chain, RoutingRequest request, RoutingResponse response) {
     RequestContext context =
         new RequestContext(
-            request, response, site.get(), session, System.nanoTime(), connections::isDraining);
+            request,
+            response,
+            site.get(),
+            access,
+            session,
+            System.nanoTime(),
+            connections::isDraining);
     var connection = connections.enter(request);
     watchdog.enter(context);
     try {
@@ -92,6 +104,16 @@ final class FrontDoor implements Filter {
                 () -> {
                   try {
                     session.handle(context, path);
+                  } catch (RuntimeException | Error e) {
+                    answers.failure(context, e);
+                  }
+                });
+      } else if (context.site().accounts().isPresent() && AccountApi.isAccount(request, path)) {
+        ScopedValue.where(RequestContext.CURRENT, context)
+            .run(
+                () -> {
+                  try {
+                    account.handle(context, path);
                   } catch (RuntimeException | Error e) {
                     answers.failure(context, e);
                   }

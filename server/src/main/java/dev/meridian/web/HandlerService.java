@@ -19,8 +19,6 @@ import java.util.Set;
  * pages when a session's cookie came with it. Safe for any thread.
  */
 public final class HandlerService implements HttpService {
-  static final String FORM = "application/x-www-form-urlencoded";
-
   private final Routes routes;
   private final Store store;
 
@@ -115,7 +113,7 @@ public final class HandlerService implements HttpService {
   }
 
   private static String csrf(RequestContext context, Request request) {
-    return Bodies.mediaType(context).equals(FORM) ? request.form().get("_csrf").orElse("") : "";
+    return Bodies.mediaType(context).equals(SessionForm.MEDIA_TYPE) ? request.form().get("_csrf").orElse("") : "";
   }
 
   private static void send(RequestContext context, ContextRequest request, Response answer) {

@@ -8,39 +8,18 @@ import io.helidon.http.Status;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Bounds how often one network makes a session, which anybody may and which is a write that stays.
- *
- * <p>Each network has an account that holds when it would be empty again if its sessions were
- * spread evenly (the generic cell rate algorithm). There are two places where it may be, beside
- * each other; if both are taken, the one that is empty sooner makes room, so a flood from many
- * networks costs only a little memory and at worst forgets accounts. Safe for any thread.
+ * Safe for any thread.
  */
 final class NewSessions {
-  private static final int SLOT_BITS = 14;
-
-  /** A name and a long each: 1.5 MiB when all are taken. */
-  private static final int SLOTS = 1 << SLOT_BITS;
-
-  /** Networks differ in the upper bits of their hashes (Fibonacci hashing). */
-  private static final int SPREAD = 0x9E3779B9;
-
   private static final long SECOND_NANOS = 1_000_000_000;
 
-  private final LongSupplier nanos;
-  private final long began;
-
-  /** Guarded by this. */
-  private final @Nullable String[] networks = new @Nullable String[SLOTS];
-
-  /** When each is empty, in nanoseconds since {@code began}. Guarded by this. */
-  private final long[] empty = new long[SLOTS];
+  private final RateTable networks;
 
   NewSessions(LongSupplier nanos) {
-    this.nanos = nanos;
-    this.began = nanos.getAsLong();
+    this.networks = new RateTable(nanos);
   }
 
   /**
@@ -77,24 +56,11 @@ final class NewSessions {
 
   /** Counts one, or says in how many nanoseconds there will be room for it. */
   long take(NewSessionLimit limit, InetAddress address) {
-    return limit.isExempt(address) ? 0 : take(NewSessionLimit.network(address), limit.perSecond());
-  }
-
-  private synchronized long take(String network, int perSecond) {
-    long now = nanos.getAsLong() - began;
-    int at = (network.hashCode() * SPREAD) >>> (Integer.SIZE - SLOT_BITS);
-    if (!network.equals(networks[at])
-        && (network.equals(networks[at ^ 1]) || empty[at ^ 1] < empty[at])) {
-      at ^= 1;
-    }
-    long from = network.equals(networks[at]) ? Math.max(now, empty[at]) : now;
-    long interval = SECOND_NANOS / perSecond;
-    long beyond = from + interval - now - NewSessionLimit.AT_ONCE * SECOND_NANOS;
-    if (beyond > 0) {
-      return beyond;
-    }
-    networks[at] = network;
-    empty[at] = from + interval;
-    return 0;
+    return limit.isExempt(address)
+        ? 0
+        : networks.take(
+            NewSessionLimit.network(address),
+            SECOND_NANOS / limit.perSecond(),
+            NewSessionLimit.AT_ONCE * SECOND_NANOS);
   }
 }

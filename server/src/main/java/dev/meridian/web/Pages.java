@@ -294,6 +294,9 @@ public final class Pages implements HttpService, ErrorPages {
             "secure", request.isSecure()));
     variables.put("site", site(context.site()));
     variables.put("session", new SessionView(context.session()));
+    if (context.site().accounts().isPresent()) {
+      variables.put("user", new UserView(context.session()));
+    }
     variables.put("page", Map.of("title", matter.title(), "description", matter.description()));
     return variables;
   }

@@ -32,7 +32,8 @@ public final class RequestContext {
   private final RoutingRequest request;
   private final RoutingResponse response;
   private final @Nullable Site site;
-  private final @Nullable SessionApi sessions;
+  private final @Nullable Access access;
+  private final @Nullable SessionApi sessionApi;
   private @Nullable BrowserSession session;
   private final long startNanos;
 
@@ -47,13 +48,15 @@ public final class RequestContext {
       RoutingRequest request,
       RoutingResponse response,
       @Nullable Site site,
-      @Nullable SessionApi sessions,
+      @Nullable Access access,
+      @Nullable SessionApi sessionApi,
       long startNanos,
       BooleanSupplier draining) {
     this.request = request;
     this.response = response;
     this.site = site;
-    this.sessions = sessions;
+    this.access = access;
+    this.sessionApi = sessionApi;
     this.startNanos = startNanos;
     this.draining = draining;
     this.deadline = new Deadline(this);
@@ -73,7 +76,7 @@ public final class RequestContext {
   /** A request of the operator's listener, which needs no site. */
   static RequestContext admin(RoutingRequest request, RoutingResponse response) {
     RequestContext context =
-        new RequestContext(request, response, null, null, System.nanoTime(), () -> false);
+        new RequestContext(request, response, null, null, null, System.nanoTime(), () -> false);
     context.route(Route.ADMIN);
     return context;
   }
@@ -100,7 +103,9 @@ public final class RequestContext {
   BrowserSession session() {
     BrowserSession known = session;
     if (known == null) {
-      known = new BrowserSession(this, sessionApi().sessions());
+      known =
+          new BrowserSession(
+              this, Objects.requireNonNull(access, "the operator's listener has no sessions"));
       session = known;
     }
     return known;
@@ -108,12 +113,12 @@ public final class RequestContext {
 
   /** What changes sessions. */
   SessionApi sessionApi() {
-    return Objects.requireNonNull(sessions, "the operator's listener has no sessions");
+    return Objects.requireNonNull(sessionApi, "the operator's listener has no sessions");
   }
 
   /** Whether the site has sessions and the request cookies, so that there may be one. */
   boolean hasCookies() {
-    return sessions != null
+    return access != null
         && site().sessions().isPresent()
         && request.headers().contains(HeaderNames.COOKIE);
   }

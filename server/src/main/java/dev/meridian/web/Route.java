@@ -18,6 +18,8 @@ public enum Route {
   HANDLER,
   /** The visitor's session. */
   SESSION,
+  /** The user's account. */
+  ACCOUNT,
   /** A file from the site's public folder. */
   STATIC,
   /** The API's description. */

@@ -24,7 +24,10 @@ import org.slf4j.LoggerFactory;
  *   <li>{@code value}: the value after the write, null for reads and deletes;
  *   <li>{@code session}: the attributes of the visitor's session, and {@code user}, who signed in,
  *       null for nobody. Empty without a session, where the site has none, and for writes that
- *       another site may have sent.
+ *       another site may have sent;
+ *   <li>{@code user}: {@code signedIn}, {@code roles} (a list), and, of who is signed in, {@code
+ *       id}, {@code name} and {@code claims}. Where nobody is, or {@code session} is empty for
+ *       another reason, a rule that needs those does not allow.
  * </ul>
  *
  * Immutable.
@@ -97,7 +100,11 @@ final class Rule {
 
   /** Whether the answer depends on the visitor's session. */
   boolean mentionsSession() {
-    return expression.uses("session");
+    return expression.uses("session") || mentionsUser();
+  }
+
+  private boolean mentionsUser() {
+    return expression.uses("user");
   }
 
   /** Whether the answer depends on what the document would become. */
@@ -130,7 +137,10 @@ final class Rule {
               "time", System.currentTimeMillis(),
               "ip", request.remotePeer().host()));
     }
-    if (mentionsSession()) {
+    if (mentionsUser()) {
+      variables.put("user", subject.context.session().userForRules());
+    }
+    if (expression.uses("session")) {
       variables.put("session", subject.context.session().forRules());
     }
     if (mentionsDocument()) {

@@ -183,8 +183,32 @@ final class SessionApi {
     return made.map(Sessions.Issued::commit);
   }
 
+  /** Leaves a message in the visitor's session, which is made for it if there is none. */
+  void leave(RequestContext context, String message) {
+    BrowserSession visitor = context.session();
+    Optional<Session> session = visitor.find();
+    if (session.isPresent()) {
+      try {
+        visitor.wrote(sessions.message(session.get(), message, visitor.lifetimes()).version());
+        return;
+      } catch (StoreException.Rejected e) {
+        endedMeanwhile(context, e);
+      }
+    }
+    create(context, message);
+  }
+
+  /**
+   * Counts what is as good as a new session: a write that anybody can cause.
+   *
+   * @throws ProblemException 429 when the visitor's network caused too many
+   */
+  void checkRate(RequestContext context) {
+    limit.check(context);
+  }
+
   /** Makes a session that holds a message and nothing else. */
-  void create(RequestContext context, String message) {
+  private void create(RequestContext context, String message) {
     limit.check(context);
     BrowserSession visitor = context.session();
     visitor.created(sessions.createWithMessage(message, visitor.lifetimes()));

@@ -36,7 +36,7 @@ import java.util.Optional;
  * without knowing the session; where a later one fails, those before it are done.
  */
 final class SessionForm {
-  private static final String MEDIA_TYPE = "application/x-www-form-urlencoded";
+  static final String MEDIA_TYPE = "application/x-www-form-urlencoded";
   private static final int MAX_FIELDS = 200;
   private static final int MAX_REDIRECT_CHARS = 2_000;
 
@@ -107,7 +107,7 @@ final class SessionForm {
       steps.add(() -> change(context, Patch.Kind.INCREMENT, changes.adds));
     }
     changes.appends.forEach(append -> steps.add(() -> append(context, append.name, append.value)));
-    changes.message.ifPresent(message -> steps.add(() -> leave(context, message)));
+    changes.message.ifPresent(message -> steps.add(() -> api.leave(context, message)));
     for (int i = 0; i < steps.size(); i++) {
       try {
         if (i > 0) {
@@ -146,21 +146,6 @@ final class SessionForm {
       }
     }
     api.change(context, Attributes.set(name, new Json.Arr(List.of(value))), null);
-  }
-
-  /** Leaves a message in the session, and makes one. */
-  void leave(RequestContext context, String message) {
-    BrowserSession visitor = context.session();
-    Optional<Session> session = visitor.find();
-    if (session.isPresent()) {
-      try {
-        visitor.wrote(sessions.message(session.get(), message, visitor.lifetimes()).version());
-        return;
-      } catch (StoreException.Rejected e) {
-        SessionApi.endedMeanwhile(context, e);
-      }
-    }
-    api.create(context, message);
   }
 
   private static Changes parse(String body) {
@@ -254,7 +239,7 @@ final class SessionForm {
   }
 
   /** The page of the form, as the browser says, or home. */
-  private static String cameFrom(RequestContext context) {
+  static String cameFrom(RequestContext context) {
     String referer = context.header(HeaderNames.REFERER);
     int scheme = referer == null ? -1 : referer.indexOf("://");
     int path = scheme < 0 || referer == null ? -1 : referer.indexOf('/', scheme + 3);

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -71,34 +72,43 @@ public final class SiteCheck {
     }
     List<Problem> problems = new ArrayList<>(sorted(undeclared));
     problems.addAll(files(set, site));
-    if (site.sessions().isPresent()) {
-      problems.addAll(shadowed(site));
-    }
+    problems.addAll(shadowed(site));
     return problems;
   }
 
-  /** Pages whose addresses are the visitor's session's. */
+  /** Pages whose addresses are the visitor's session's, or the user's account's. */
   private static List<Problem> shadowed(Site site) {
     List<Problem> problems = new ArrayList<>();
     for (String template : new TreeSet<>(PageSet.names(site.pages()))) {
-      if (PageRoutes.isRoutable(template) && isSession(template.replaceFirst("\\.[^.]*$", ""))) {
-        problems.add(never("pages/" + template));
+      if (PageRoutes.isRoutable(template)) {
+        taken(template.replaceFirst("\\.[^.]*$", ""), site)
+            .ifPresent(by -> problems.add(never("pages/" + template, by)));
       }
     }
     return problems;
   }
 
-  private static boolean isSession(String path) {
-    return SessionApi.isSession("/" + path);
+  /** What of Meridian's own answers the address of a file instead of it. */
+  private static Optional<String> taken(String file, Site site) {
+    String path = "/" + file;
+    if (site.sessions().isPresent() && SessionApi.isSession(path)) {
+      return Optional.of(
+          "/session is the visitor's session; give it another name, or take 'sessions' out of"
+              + " site.yaml.");
+    }
+    String page = path.endsWith("/index") ? path.substring(0, path.lastIndexOf('/')) : path;
+    if (site.accounts().isPresent() && AccountApi.isTaken(page)) {
+      return Optional.of(
+          "Meridian itself answers "
+              + page
+              + ", with who is signed in; give it another name. Pages of forms may be at"
+              + " /account/sign-in and beside it.");
+    }
+    return Optional.empty();
   }
 
-  private static Problem never(String file) {
-    return new Problem(
-        file,
-        1,
-        1,
-        "this file is never served, because /session is the visitor's session; give it another"
-            + " name, or take 'sessions' out of site.yaml.");
+  private static Problem never(String file, String because) {
+    return new Problem(file, 1, 1, "this file is never served, because " + because);
   }
 
   /** Problems of static files, and of templates that name some. */
@@ -163,8 +173,9 @@ public final class SiteCheck {
       return;
     }
     published.add(name);
-    if (site.sessions().isPresent() && isSession(name)) {
-      problems.add(never("public/" + name));
+    Optional<String> by = taken(name.replaceFirst("/index\\.html$", "/index"), site);
+    if (by.isPresent()) {
+      problems.add(never("public/" + name, by.get()));
       return;
     }
     List<String> address =

@@ -116,7 +116,7 @@ public final class TestSite implements AutoCloseable {
     return send(
         "POST",
         path,
-        Map.of("Content-Type", HandlerService.FORM),
+        Map.of("Content-Type", SessionForm.MEDIA_TYPE),
         form.toString().getBytes(StandardCharsets.US_ASCII));
   }
 

@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The public side of a node: plain HTTP and HTTP over TLS, each speaking HTTP/1.1 and HTTP/2, with
- * the data API under {@code /data}, the visitor's session at {@code /session}, if the site has
- * them, a description at {@code /openapi.json}, and the services given for everything else.
- * Requests run on virtual threads.
+ * the data API under {@code /data}, the visitor's session at {@code /session} and the user's
+ * account at {@code /account}, if the site has them, a description at {@code /openapi.json}, and
+ * the services given for everything else. Requests run on virtual threads.
  */
 public final class WebTier implements AutoCloseable {
   /** Longest request line in bytes: a path of 1 KiB, all of it escaped, and a long query. */
@@ -68,9 +68,13 @@ public final class WebTier implements AutoCloseable {
     registry.gauge("meridian.http.watches", watches, Watches::open);
     access.sessions().counts().bindTo(registry);
     DataApi data = new DataApi(store, access, watches);
+    access.accounts().counts().bindTo(registry);
     SessionApi session = new SessionApi(access.sessions());
+    AccountApi account = new AccountApi(access, session);
     Function<OpenConnections, FrontDoor> doors =
-        open -> new FrontDoor(site, data, session, answers, metrics, rate, watchdog, open);
+        open ->
+            new FrontDoor(
+                site, data, access, session, account, answers, metrics, rate, watchdog, open);
     try {
       this.http =
           options

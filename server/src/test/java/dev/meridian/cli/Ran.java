@@ -40,10 +40,15 @@ record Ran(int code, String out, String err) {
 
   /** Runs a command of this node's operator. */
   static Ran at(Node node, Path data, String... args) {
+    return fed(node, data, "", args);
+  }
+
+  /** The same with this standard input. */
+  static Ran fed(Node node, Path data, String input, String... args) {
     List<String> all = new ArrayList<>(List.of(args));
     all.addAll(List.of("--admin", "http://127.0.0.1:" + node.listeners().admin().getPort()));
     all.addAll(List.of("--data", data.toString()));
-    return run("", all.toArray(String[]::new));
+    return run(input, all.toArray(String[]::new));
   }
 
   /** Runs a command with this standard input. */

@@ -105,6 +105,14 @@ class SiteSchemaTest {
         listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5, pageSize: 2 MiB}
       sessions: {idle: 2 h, absolute: 12 h, cookie: __Host-cart, sameSite: strict, secure: always,
         rateLimit: {perSecond: 5, exempt: [10.0.0.0/8]}}
+      accounts:
+        signUp: off
+        passwordLength: 12
+        argon2: {memory: 46 MiB, iterations: 1, parallelism: 1}
+        rateLimit: {attempts: 5, exempt: 10.0.0.5}
+        oidc:
+          id: {issuer: "https://id.a.test/realms/a", clientId: a, scopes: [openid, email]}
+          lab: {issuer: "http://127.0.0.1:3000", clientId: b, scopes: profile}
       """;
 
   private static @Nullable Path fuzzed;
@@ -229,6 +237,16 @@ class SiteSchemaTest {
         "domains: a.test\nsessions: true",
         "domains: a.test\nsessions: []",
         "domains: a.test\nsessions:",
+        "domains: a.test\nsessions: on\naccounts: true",
+        "domains: a.test\nsessions: on\naccounts: {signUp: true}",
+        "domains: a.test\nsessions: on\naccounts: {passwordLength: 4}",
+        "domains: a.test\nsessions: on\naccounts: {argon2: {memory: 19456}}",
+        "domains: a.test\nsessions: on\naccounts: {argon2: {iterations: 0}}",
+        "domains: a.test\nsessions: on\naccounts: {rateLimit: 5}",
+        "domains: a.test\nsessions: on\naccounts: {rateLimit: {attempts: 0}}",
+        "domains: a.test\nsessions: on\naccounts: {oidc: {a: {issuer: 'https://a.test'}}}",
+        "domains: a.test\nsessions: on\naccounts: {oidc: {A: {issuer: 'https://a.test', clientId: a}}}",
+        "domains: a.test\nsessions: on\naccounts: {oidc: {a: {issuer: id.a.test, clientId: a}}}",
       })
   void bothRefuse(String yaml) throws IOException {
     assertThat(refusal(folder, yaml)).as("the loader").isNotNull();
@@ -256,6 +274,30 @@ class SiteSchemaTest {
         .isEqualTo(cookie);
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "accounts: on",
+        "sessions: off\naccounts: {}",
+        "sessions: on\naccounts: {argon2: {memory: 7 MiB}}",
+        "sessions: on\naccounts: {argon2: {memory: 300 MiB}}",
+        "sessions: on\naccounts: {oidc: {a: {issuer: 'http://id.a.test', clientId: a}}}",
+        "sessions: on\naccounts: {oidc: {a: {issuer: 'https://a.test?b', clientId: a}}}",
+        "sessions: on\naccounts: {oidc: {a: {issuer: 'https://a.test', clientId: a,"
+            + " clientSecretFile: none}}}",
+      })
+  void theLoaderRefusesAccountsThatCannotWork(String yaml) throws IOException {
+    assertThat(refusal(folder, "domains: a.test\n" + yaml)).isNotNull();
+  }
+
+  @Test
+  void accountsAreThereWhereTheSiteSaysSo() throws IOException {
+    assertThat(refusal(folder, "domains: a.test\nsessions: on\naccounts: on")).isNull();
+    assertThat(SiteLoader.load(folder).accounts()).contains(AccountSettings.DEFAULT);
+    assertThat(refusal(folder, "domains: a.test\naccounts: off")).isNull();
+    assertThat(SiteLoader.load(folder).accounts()).isEmpty();
+  }
+
   @Test
   void theSchemaHasExactlyTheLoadersKeys() {
     JsonNode schema = JSON.readTree(SiteLoader.schema());
@@ -265,6 +307,16 @@ class SiteSchemaTest {
     keys(schema.at("/properties/names/properties"), NamesReader.NAMES_KEYS);
     keys(schema.at("/properties/limits/properties"), LimitsReader.LIMITS_KEYS);
     keys(schema.at("/properties/sessions/anyOf/1/properties"), SessionsReader.KEYS);
+    keys(schema.at("/properties/accounts/anyOf/1/properties"), AccountsReader.KEYS);
+    keys(
+        schema.at("/properties/accounts/anyOf/1/properties/argon2/properties"),
+        AccountsReader.ARGON2_KEYS);
+    keys(
+        schema.at("/properties/accounts/anyOf/1/properties/rateLimit/anyOf/1/properties"),
+        AccountsReader.LIMIT_KEYS);
+    keys(
+        schema.at("/properties/accounts/anyOf/1/properties/oidc/additionalProperties/properties"),
+        AccountsReader.PROVIDER_KEYS);
     keys(schema.at("/properties/cache/anyOf/1/properties"), CacheReader.CACHE_KEYS);
     keys(schema.at("/$defs/rules/properties"), RulesReader.RULES_KEYS);
     keys(schema.at("/$defs/collection/properties"), CollectionsReader.COLLECTION_KEYS);

@@ -6,6 +6,7 @@ import com.networknt.schema.InputFormat;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
 import dev.meridian.document.Json;
+import dev.meridian.site.AccountSettings;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Limits;
 import dev.meridian.site.Rules;
@@ -187,6 +188,7 @@ class OpenApiTest {
     collections("/1/sub", "/data/{collection}/{id}/{collection2}", reader);
     root(reader, operator);
     session();
+    account();
 
     Set<String> declared = new TreeSet<>();
     API.get("paths")
@@ -310,6 +312,54 @@ class OpenApiTest {
     call("DELETE", s, s + "?colour=red", 400, "");
     call("DELETE", s, s, 403, "", with("Sec-Fetch-Site", "cross-site"));
     call("OPTIONS", s, s, 204, "");
+  }
+
+  private void account() throws Exception {
+    server.site = TestServer.withAccounts(server.site, AccountSettings.DEFAULT);
+    String form = "application/x-www-form-urlencoded";
+    String[] own = {"Sec-Fetch-Site", "same-origin"};
+    String a = "/account";
+    String up = a + "/sign-up";
+    String in = a + "/sign-in";
+    String out = a + "/sign-out";
+    String password = a + "/password";
+    call("GET", a, a, 200, "");
+    call("GET", a, a + "?colour=red", 400, "");
+    call("GET", a, a, 406, "", with("Accept", "image/png"));
+    call("HEAD", a, a, 200, "");
+    call("HEAD", a, a + "?colour=red", 400, "");
+    call("HEAD", a, a, 406, "", with("Accept", "image/png"));
+    call("OPTIONS", a, a, 204, "");
+
+    String ada = "{\"name\":\"ada\",\"password\":\"correct horse\"}";
+    String wrong = ada.replace("correct", "another");
+    String change = ada.replace("name\":\"ada", "newPassword\":\"another horse");
+    String first = TestServer.header(call("POST", up, up, 201, ada), "Set-Cookie");
+    String second = TestServer.header(call("POST", in, in, 200, ada), "Set-Cookie");
+    String cookie = first.substring(0, first.indexOf(';'));
+    call("GET", a, a, 200, "", with("Cookie", cookie));
+    for (String format : List.of("application/yaml", "application/xml", "application/cbor")) {
+      call("GET", a, a, 200, "", with("Accept", format, "Cookie", cookie));
+    }
+    call("POST", up, up, 409, ada);
+    call("POST", in, in, 401, wrong);
+    call("POST", password, password, 401, change);
+    String[] two = {
+      "Cookie", cookie + "; " + second.substring(0, second.indexOf(';')), own[0], own[1]
+    };
+    String filled = "name=bob&password=correct+horse&newPassword=another+horse";
+    for (String path : List.of(up, in, out, password)) {
+      String good = path.equals(password) ? change : path.equals(out) ? "" : ada;
+      call("POST", path, path + "?colour=red", 400, good);
+      call("POST", path, path, 403, good, with("Sec-Fetch-Site", "cross-site"));
+      call("POST", path, path, 406, good, with("Accept", "image/png"));
+      call("POST", path, path, 409, good, two);
+      call("POST", path, path, 413, "x".repeat(20_000));
+      call("POST", path, path, 415, "x", with("Content-Type", "text/csv"));
+      call("POST", path, path, 303, filled, with("Content-Type", form));
+    }
+    call("POST", password, password, 200, change, with("Cookie", cookie, own[0], own[1]));
+    call("POST", out, out, 204, "", with("Cookie", cookie, own[0], own[1]));
   }
 
   private void documents(String below, String t, String reader) throws Exception {

@@ -145,4 +145,20 @@ class SiteCheckTest {
         .anyMatch(problem -> problem.startsWith("pages/session/cart.html:"))
         .anyMatch(problem -> problem.startsWith("public/session/a.txt:"));
   }
+
+  @Test
+  void pagesOfAccountFormsAreServedAndTheAccountItselfIsNot() throws Exception {
+    write("pages/account/index.html", "x");
+    write("pages/account/sign-in.html", "x");
+    write("pages/account/sign-in/example.html", "x");
+    write("pages/accounts.html", "x");
+    write("public/account/style.css", "x");
+    assertThat(problems()).isEmpty();
+    write("site.yaml", "domains: [a.test]\nsessions: on\naccounts: on\n");
+    assertThat(problems())
+        .hasSize(2)
+        .allMatch(problem -> problem.contains("never served, because Meridian itself answers"))
+        .anyMatch(problem -> problem.startsWith("pages/account/index.html:"))
+        .anyMatch(problem -> problem.startsWith("pages/account/sign-in/example.html:"));
+  }
 }

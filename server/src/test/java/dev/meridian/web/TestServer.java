@@ -1,6 +1,8 @@
 package dev.meridian.web;
 
 import dev.meridian.cache.CachedStore;
+import dev.meridian.session.Sessions;
+import dev.meridian.site.AccountSettings;
 import dev.meridian.site.Certificates;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Limits;
@@ -53,7 +55,9 @@ final class TestServer implements AutoCloseable {
 
   TestServer(Path folder, Site site, WebOptions options) throws IOException {
     this.folder = folder;
-    this.store = RocksStore.open(folder.resolve("db"), RocksStore.Options.of(engine), List.of());
+    this.store =
+        RocksStore.open(
+            folder.resolve("db"), RocksStore.Options.of(engine), List.of(Sessions.INDEX));
     this.cached = CachedStore.over(store, 8 << 20, _ -> true, metrics);
     this.access = Access.open(store, folder.resolve("operator.key"));
     this.site = site;
@@ -102,6 +106,23 @@ final class TestServer implements AutoCloseable {
         limits,
         Optional.of(SessionSettings.DEFAULT),
         OptionalLong.empty());
+  }
+
+  /** The same site with accounts. */
+  static Site withAccounts(Site site, AccountSettings accounts) {
+    return new Site(
+        site.folder(),
+        site.name(),
+        site.domains(),
+        site.listeners(),
+        site.tls(),
+        site.rules(),
+        site.collections(),
+        site.names(),
+        site.limits(),
+        site.sessions(),
+        Optional.of(accounts),
+        site.cacheBytes());
   }
 
   int port() {
