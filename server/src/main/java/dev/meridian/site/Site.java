@@ -26,6 +26,7 @@ import java.util.OptionalLong;
  * @param limits bounds on what requests may ask
  * @param sessions how sessions of visitors live; empty: there are none
  * @param cacheBytes most heap for a node's near cache, 0 for none; empty when nothing is said
+ * @param pageCacheBytes the same for the pages that it keeps
  */
 public record Site(
     Path folder,
@@ -38,7 +39,8 @@ public record Site(
     Names names,
     Limits limits,
     Optional<SessionSettings> sessions,
-    OptionalLong cacheBytes) {
+    OptionalLong cacheBytes,
+    OptionalLong pageCacheBytes) {
   /** Copies. */
   public Site {
     domains = List.copyOf(domains);
@@ -67,6 +69,34 @@ public record Site(
         names,
         limits,
         Optional.empty(),
+        OptionalLong.empty());
+  }
+
+  /** A site that says nothing of kept pages. */
+  public Site(
+      Path folder,
+      String name,
+      List<String> domains,
+      Listeners listeners,
+      Optional<Tls> tls,
+      Rules rules,
+      Map<String, CollectionSettings> collections,
+      Names names,
+      Limits limits,
+      Optional<SessionSettings> sessions,
+      OptionalLong cacheBytes) {
+    this(
+        folder,
+        name,
+        domains,
+        listeners,
+        tls,
+        rules,
+        collections,
+        names,
+        limits,
+        sessions,
+        cacheBytes,
         OptionalLong.empty());
   }
 

@@ -72,6 +72,7 @@ final class SiteReader {
     Optional<Tls> tls = listening.tls(fields.get("tls"));
     Listeners listeners = listening.listeners(fields.get("listeners"), fields.containsKey("tls"));
     Rules rules = rulesReader.rules(fields.get("rules"), Rules.DEFAULT);
+    CacheReader.Sizes cache = new CacheReader(yaml).sizes(fields.get("cache"));
     return new Site(
         folder,
         name,
@@ -90,7 +91,8 @@ final class SiteReader {
                     .regions(fields.get("regions"), fields.get("health"))),
         new LimitsReader(yaml).limits(fields.get("limits")),
         new SessionsReader(yaml).sessions(fields.get("sessions")),
-        new CacheReader(yaml).bytes(fields.get("cache")));
+        cache.documents(),
+        cache.pages());
   }
 
   private List<String> domains(Node node) {

@@ -39,6 +39,7 @@ final class SiteServer implements AutoCloseable {
   private final LiveSite site;
   private final RocksStore store;
   private final CachedStore cached;
+  final PageCache kept;
   private final WebTier web;
   final StaticFiles files;
 
@@ -50,8 +51,9 @@ final class SiteServer implements AutoCloseable {
     Access access = Access.open(store, data.resolve("operator.key"));
     SimpleMeterRegistry meters = new SimpleMeterRegistry();
     cached = CachedStore.over(store, 8 << 20, _ -> true, meters);
+    kept = PageCache.over(cached, 8 << 20, meters);
     files = StaticFiles.create(site, development);
-    Pages pages = Pages.create(site, cached, access.grants(), files, development);
+    Pages pages = Pages.create(site, cached, kept, access.grants(), files, development);
     web =
         WebTier.start(
             WebOptions.http(new InetSocketAddress("127.0.0.1", 0)),
@@ -142,6 +144,7 @@ final class SiteServer implements AutoCloseable {
   public void close() {
     client.close(); // or the listener would wait for what its connections may yet ask
     web.close();
+    kept.close();
     cached.close();
     store.close();
     site.close();
