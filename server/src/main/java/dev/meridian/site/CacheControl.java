@@ -75,8 +75,7 @@ public record CacheControl(
    */
   public String value(long leftSeconds) {
     long browsers = Math.min(maxAge.toSeconds(), leftSeconds);
-    long shared =
-        Math.min(sharedMaxAge.map(Duration::toSeconds).orElse(browsers), leftSeconds);
+    long shared = Math.min(sharedMaxAge.map(Duration::toSeconds).orElse(browsers), leftSeconds);
     if (browsers <= 0 && shared <= 0) {
       return "no-cache";
     }

@@ -20,8 +20,7 @@ import org.snakeyaml.engine.v2.nodes.Node;
  * @param data in the order it is read; later ones may refer to earlier ones
  * @param cacheControl for how long caches outside may use the page unasked
  */
-record FrontMatter(
-    String title, String description, List<Need> data, CacheControl cacheControl) {
+record FrontMatter(String title, String description, List<Need> data, CacheControl cacheControl) {
   static final FrontMatter NONE = new FrontMatter("", "", List.of(), CacheControl.ASK);
 
   /** Most data a page may declare. */

@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Pages as they were made, for as long as nothing changed that they were made of: documents, places
  * without one, collections, templates, {@code site.yaml}, files. What a page is made of is noted
- * while it is made; one that looked at anything of its visitor's is not kept. A page is found by its
- * address, its form and those parameters of the query that it looks at, and by whoever may have it
- * as {@link Derived} says.
+ * while it is made; one that looked at anything of its visitor's is not kept. A page is found by
+ * its address, its form and those parameters of the query that it looks at, and by whoever may have
+ * it as {@link Derived} says.
  *
  * <p>Many who ask at once for a page that is not there wait for the first of them. Safe for any
  * thread.

@@ -64,8 +64,7 @@ public final class Pages implements HttpService, ErrorPages {
     this.cache = cache;
     this.assets = files::address;
     this.development = development;
-    this.templates =
-        new LivePages(site, new TemplateFunctions(grants::mint, assets), development);
+    this.templates = new LivePages(site, new TemplateFunctions(grants::mint, assets), development);
   }
 
   /**

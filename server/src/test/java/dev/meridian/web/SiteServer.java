@@ -2,6 +2,7 @@ package dev.meridian.web;
 
 import dev.meridian.cache.CachedStore;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
 import dev.meridian.site.LiveSite;
 import dev.meridian.site.Site;
 import dev.meridian.store.Batch;
@@ -84,14 +85,17 @@ final class SiteServer implements AutoCloseable {
     Files.writeString(file, text);
   }
 
-  void put(String path, String json) {
-    store.write(
-        Batch.of(
-            new Write.Put(
-                DocumentPath.parse(path),
-                json.getBytes(StandardCharsets.UTF_8),
-                Condition.NONE,
-                Expiry.NEVER)));
+  /** Writes into the store, as another node does. */
+  Version put(String path, String json) {
+    return store
+        .write(
+            Batch.of(
+                new Write.Put(
+                    DocumentPath.parse(path),
+                    json.getBytes(StandardCharsets.UTF_8),
+                    Condition.NONE,
+                    Expiry.NEVER)))
+        .version();
   }
 
   int port() {
