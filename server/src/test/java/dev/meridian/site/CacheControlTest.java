@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,7 +19,7 @@ class CacheControlTest {
     Files.writeString(
         folder.resolve("site.yaml"),
         "domains: [a.test]\ncollections: {a: {cacheControl: " + yaml + "}}");
-    return SiteLoader.load(folder).collections().get("a").cacheControl();
+    return Objects.requireNonNull(SiteLoader.load(folder).collections().get("a")).cacheControl();
   }
 
   @ParameterizedTest
