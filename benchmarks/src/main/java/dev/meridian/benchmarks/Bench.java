@@ -44,7 +44,11 @@ public final class Bench {
         --no-save        print only
       """;
   private static final List<String> NAMES =
-      Stream.of(List.of("get", "page", "redis", "put"), NamesBench.PARTS, List.of("import"), ClusterBench.PARTS)
+      Stream.of(
+              List.of("get", "page", "redis", "put"),
+              NamesBench.PARTS,
+              List.of("import"),
+              ClusterBench.PARTS)
           .flatMap(List::stream)
           .toList();
   private static final int DOCUMENT_BYTES = 256;
@@ -255,7 +259,8 @@ public final class Bench {
       HttpResponse<String> page = get(meridian.process(), "/");
       Path root = open(scratch.resolve("page/root"));
       Tools.write(root.resolve("page"), page.body());
-      StringBuilder headers = new StringBuilder("types { } default_type 'text/html; charset=utf-8';");
+      StringBuilder headers =
+          new StringBuilder("types { } default_type 'text/html; charset=utf-8';");
       for (String name :
           List.of(
               "Cache-Control",
@@ -266,10 +271,7 @@ public final class Bench {
               "X-Request-Id")) {
         page.headers()
             .firstValue(name)
-            .ifPresent(
-                value ->
-                    headers.append(
-                        " add_header %s \"%s\";".formatted(name, value)));
+            .ifPresent(value -> headers.append(" add_header %s \"%s\";".formatted(name, value)));
       }
       try (Contender nginx = servers.nginx(root, headers.toString());
           Contender varnish = servers.varnish(nginx)) {
@@ -309,8 +311,7 @@ public final class Bench {
       put(meridian.process(), "/data/bench/one", document());
       Tools.run(
           Duration.ofSeconds(10),
-          List.of(
-              "redis-cli", "-p", "" + redis.port(), "SET", "/data/bench/one", document()));
+          List.of("redis-cli", "-p", "" + redis.port(), "SET", "/data/bench/one", document()));
       if (!get(nginx, "/data/bench/one").body().equals(document())) {
         throw new IllegalStateException("The peer serves another document");
       }

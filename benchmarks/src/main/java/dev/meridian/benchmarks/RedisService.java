@@ -24,7 +24,8 @@ public final class RedisService {
 
   /** Serves until it is ended: the arguments are its port and Redis'. */
   static void main(String[] args) throws InterruptedException {
-    RedisClient client = RedisClient.create(RedisURI.create("127.0.0.1", Integer.parseInt(args[1])));
+    RedisClient client =
+        RedisClient.create(RedisURI.create("127.0.0.1", Integer.parseInt(args[1])));
     RedisCommands<byte[], byte[]> redis = client.connect(ByteArrayCodec.INSTANCE).sync();
     redis.setTimeout(Duration.ofSeconds(5));
     WebServer.builder()

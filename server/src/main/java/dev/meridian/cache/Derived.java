@@ -113,6 +113,14 @@ public final class Derived<V> {
   }
 
   /**
+   * Whether a reader with this token need not wait for what it has seen; if it need, others are
+   * better off without it.
+   */
+  public boolean isSettled(SessionToken token) {
+    return store.settled().covers(store.seenBy(token));
+  }
+
+  /**
    * Begins to make a value, for a reader with this token, with whom all of it is then read.
    *
    * @param token what the reader has seen

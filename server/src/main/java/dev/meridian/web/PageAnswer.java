@@ -54,7 +54,7 @@ final class PageAnswer {
    * @param compress whether it may be compressed
    * @param assets the files that it leads to, and the addresses that they had
    * @param addresses the addresses that files have
-   * @param making what it was made of; null if that was not noted
+   * @param making what it was made of
    */
   PageAnswer(
       Object era,
@@ -65,7 +65,7 @@ final class PageAnswer {
       CacheControl caching,
       Map<String, String> assets,
       UnaryOperator<String> addresses,
-      @Nullable Making making) {
+      Making making) {
     this.era = era;
     this.type = type;
     this.markup = markup;
@@ -79,14 +79,12 @@ final class PageAnswer {
     this.compressedTag = HeaderValues.createCached(HeaderNames.ETAG, '"' + hash + "-gz\"");
     this.assets = Map.copyOf(assets);
     this.addresses = addresses;
-    this.expiresAtMillis = making == null ? Document.NEVER : making.expiresAtMillis();
-    // What nobody took note of may expire at any time.
-    this.caching = making == null ? CacheControl.ASK : caching;
+    this.expiresAtMillis = making.expiresAtMillis();
+    this.caching = caching;
     this.cacheControl =
-        this.caching.asks()
+        caching.asks()
             ? Names.NO_CACHE
-            : HeaderValues.createCached(
-                HeaderNames.CACHE_CONTROL, this.caching.value(Long.MAX_VALUE));
+            : HeaderValues.createCached(HeaderNames.CACHE_CONTROL, caching.value(Long.MAX_VALUE));
   }
 
   Object era() {

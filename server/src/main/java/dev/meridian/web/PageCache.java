@@ -129,7 +129,7 @@ public final class PageCache implements AutoCloseable {
    * @param hits requests answered with a page that was there
    * @param misses requests whose page was made
    * @param shared requests answered with a page that another request made meanwhile
-   * @param passed requests whose page can be kept for nobody
+   * @param passed requests for which no page was looked for, by their address or query
    */
   public record Status(
       long bytes,
@@ -268,7 +268,8 @@ public final class PageCache implements AutoCloseable {
         hits.increment();
         return page;
       }
-      if (!shape.kept()) {
+      // Whoever must wait for what they have seen, lets nobody wait with them.
+      if (!shape.kept() || !pages.isSettled(token)) {
         misses.increment();
         return null;
       }
@@ -297,12 +298,14 @@ public final class PageCache implements AutoCloseable {
       }
     }
 
-    /** Notes what is read from here on; null if the page cannot be kept anyway. */
-    @Nullable Making begin() {
-      if (start != null && making == null) {
-        making = pages.begin(token);
+    /** Notes what is read from here on. */
+    Making begin() {
+      Making begun = pages.begin(token);
+      making = begun;
+      if (start == null) {
+        begun.refuse();
       }
-      return making;
+      return begun;
     }
 
     /**
@@ -322,8 +325,9 @@ public final class PageCache implements AutoCloseable {
         made.refuse();
       }
       List<String> names = made.isRefused() ? before.parameters() : List.copyOf(all);
-      pages.keep(key(start, names), page, made);
-      note(before, new Shape(names, !made.isRefused()));
+      // Others wait only for a page that is likely to be there then.
+      note(before, new Shape(names, pages.keep(key(start, names), page, made)));
+      close();
     }
 
     /** The page was made, and is its visitor's alone. */
@@ -332,6 +336,7 @@ public final class PageCache implements AutoCloseable {
         Shape before = shape();
         note(before, new Shape(before.parameters(), false));
       }
+      close();
     }
 
     private void note(Shape before, Shape now) {
@@ -344,14 +349,19 @@ public final class PageCache implements AutoCloseable {
       return era;
     }
 
+    /** Ends the making, and lets those go who wait: not only when the page has been sent. */
     @Override
     public void close() {
-      if (making != null) {
-        making.close();
+      Making begun = making;
+      if (begun != null) {
+        begun.close();
+        making = null;
       }
-      if (flight != null) {
-        flights.remove(flightKey, flight);
-        flight.countDown();
+      CountDownLatch own = flight;
+      if (own != null) {
+        flights.remove(flightKey, own);
+        own.countDown();
+        flight = null;
       }
     }
   }

@@ -213,7 +213,7 @@ public final class Pages implements HttpService, ErrorPages {
       body = rendering.bytes();
       compress = !rendering.isGranted();
       leadsTo = rendering.assets();
-      if (rendering.isGranted() && making != null) {
+      if (rendering.isGranted()) {
         making.atMost(PageCache.GRANT_LIFE);
       }
     }

@@ -317,20 +317,18 @@ class DerivedTest {
     put("a/1", "0");
     AtomicInteger acknowledged = new AtomicInteger();
     AtomicInteger hits = new AtomicInteger();
-    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+    // Of the platform's: virtual ones that never wait would leave none to the writer and the feed.
+    try (ExecutorService threads = Executors.newCachedThreadPool()) {
       Future<?> writer =
           threads.submit(
               () -> {
-                for (int i = 1; i <= 3000; i++) {
+                for (int i = 1; i <= 2000; i++) {
                   put("a/1", "" + i);
                   acknowledged.set(i);
-                  if (i % 4 == 0) {
-                    Thread.yield();
-                  }
                 }
               });
       List<Future<?>> readers = new ArrayList<>();
-      for (int r = 0; r < 4; r++) {
+      for (int r = 0; r < 3; r++) {
         readers.add(
             threads.submit(
                 () -> {
@@ -350,6 +348,6 @@ class DerivedTest {
       }
     }
     assertThat(hits.get()).as("or nothing was tried").isPositive();
-    assertThat(both(SessionToken.NONE)).isEqualTo("3000,none");
+    assertThat(both(SessionToken.NONE)).isEqualTo("2000,none");
   }
 }

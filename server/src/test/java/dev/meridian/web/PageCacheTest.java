@@ -61,7 +61,9 @@ class PageCacheTest {
         ---
         {{ city.name }} {{ mayor.name }}\
         """);
-    page("list.html", "{% for c in list('cities', sort='size') %}{{ c.name }} {% endfor %}");
+    page(
+        "list.html",
+        "{% set l = list('cities', sort='size') %}{% for c in l.items %}{{ c.name }} {% endfor %}");
     server = new SiteServer(folder, temp.resolve("data"), true);
     put("cities/k", "{\"name\":\"Kiel\",\"size\":2}");
   }
