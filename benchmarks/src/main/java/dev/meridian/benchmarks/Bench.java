@@ -248,7 +248,7 @@ public final class Bench {
         data: {rows: {list: rows, limit: 100}}
         ---
         <!doctype html><title>Rows</title>
-        {% for row in rows.items %}<p>{{ row.name }}: {{ row.text }}</p>
+        {% for row in rows.items %}<p>{{ row.value.name }}: {{ row.value.text }}</p>
         {% endfor %}
         """);
     Servers servers = servers("page");

@@ -20,8 +20,7 @@ import org.jspecify.annotations.Nullable;
  * documents they were made of changes, or any document of a collection they were made of. A value
  * is found only by readers who may have it by the rules of {@link CachedStore}: it has every change
  * that the reader's token covers, and all that was shown or written through that store, and is no
- * older than {@link Level#MAX_AGE}. So whoever finds one gets nothing that is older than what
- * making it anew could give.
+ * older than {@link Level#MAX_AGE}.
  *
  * <p>Bounded by bytes; what is asked for often stays. Any thread may use it.
  *

@@ -12,6 +12,7 @@ import dev.meridian.store.Expiry;
 import dev.meridian.store.IndexDefinition;
 import dev.meridian.store.RocksStore;
 import dev.meridian.store.Sort;
+import dev.meridian.store.Store;
 import dev.meridian.store.Write;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
@@ -85,10 +86,18 @@ final class SiteServer implements AutoCloseable {
     Files.writeString(file, text);
   }
 
-  /** Writes into the store, as another node does. */
-  Version put(String path, String json) {
-    return store
-        .write(
+  /** Writes, as a client of this node does. */
+  void put(String path, String json) {
+    write(cached, path, json);
+  }
+
+  /** Writes as another node does: this one hears of it from the change feed alone. */
+  Version putElsewhere(String path, String json) {
+    return write(store, path, json);
+  }
+
+  private static Version write(Store to, String path, String json) {
+    return to.write(
             Batch.of(
                 new Write.Put(
                     DocumentPath.parse(path),
