@@ -197,7 +197,7 @@ class DerivedTest {
   }
 
   @Test
-  void aReaderWhoKnowsMoreThanTheFeedGetsNothing() {
+  void aReaderWhoKnowsMoreThanTheFeedGetsNothing() throws InterruptedException {
     put("a/1", "1");
     assertThat(both(SessionToken.NONE)).isEqualTo("1,none");
     assertKept("1,none");
