@@ -278,6 +278,11 @@ public final class Bench {
         if (!get(varnish, "/page").body().equals(page.body())) {
           throw new IllegalStateException("Varnish serves other bytes");
         }
+        // Two numbers: this request's, and of the one that fetched what it got.
+        String numbers = get(varnish, "/page").headers().firstValue("X-Varnish").orElse("");
+        if (!numbers.strip().contains(" ")) {
+          throw new IllegalStateException("Varnish did not answer from its cache: " + numbers);
+        }
         List<Series> series = List.of(new Series("Meridian"), new Series("Varnish"));
         turns.run(
             "page",
@@ -315,6 +320,7 @@ public final class Bench {
       if (!get(nginx, "/data/bench/one").body().equals(document())) {
         throw new IllegalStateException("The peer serves another document");
       }
+      Contender all = nginx.with(List.of(service, redis));
       List<Series> series =
           List.of(new Series("Meridian"), new Series("nginx, Java service, Redis"));
       turns.run(
@@ -322,7 +328,7 @@ public final class Bench {
           series,
           List.of(
               s -> Load.wrk(meridian.process(), 32, s, List.of(), "/data/bench/one"),
-              s -> Load.wrk(nginx, 32, s, List.of(), "/data/bench/one")));
+              s -> Load.wrk(all, 32, s, List.of(), "/data/bench/one")));
       String what = "GET of a cached 256-byte document, 32 connections";
       report.own(what, series.getFirst());
       report.peer(what, series.getFirst(), series.get(1), Sample::rate, 2);

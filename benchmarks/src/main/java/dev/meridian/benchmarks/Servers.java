@@ -241,7 +241,8 @@ final class Servers {
             """
             vcl 4.1;
             backend default { .host = "127.0.0.1"; .port = "%d"; }
-            sub vcl_backend_response { set beresp.ttl = 1h; }
+            # Delivered here: what comes with Varnish would keep nothing that says "no-cache".
+            sub vcl_backend_response { set beresp.ttl = 1h; return (deliver); }
             """
                 .formatted(backend.port()));
     return started(
