@@ -17,14 +17,15 @@ import io.helidon.webserver.http.ServerResponse;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where every request of the public listeners comes in: gives it its {@link RequestContext}, sends
  * it to the data API, to the session, or to the site's pages and files, and counts and logs it when
  * it is done.
  *
- * <p>The data API is called from here and not through the engine's routing, which would match every
- * path against every route: that is a third of the cost of a small GET.
+ * <p>The data API and pages are called from here and not through the engine's routing, which would
+ * match every path against every route: that is a third of the cost of a small GET.
  */
 final class FrontDoor implements Filter {
   private static final Pattern ORIGIN = Pattern.compile("(?i)https?://[^/]+(?=/|$)");
@@ -41,6 +42,9 @@ final class FrontDoor implements Filter {
   private final Watchdog watchdog;
   private final OpenConnections connections;
 
+  /** Where pages come before all else; they are then not looked for through the routing either. */
+  private final @Nullable Pages pages;
+
   FrontDoor(
       Supplier<Site> site,
       DataApi data,
@@ -50,7 +54,9 @@ final class FrontDoor implements Filter {
       WebMetrics metrics,
       RequestRate rate,
       Watchdog watchdog,
-      OpenConnections connections) {
+      OpenConnections connections,
+      @Nullable Pages pages) {
+    this.pages = pages;
     this.site = site;
     this.data = data;
     this.sessions = sessions;
@@ -103,13 +109,33 @@ final class FrontDoor implements Filter {
       } else {
         response.header(Names.NOSNIFF);
         response.beforeSend(context::answering);
-        ScopedValue.where(RequestContext.CURRENT, context).run(chain::proceed);
+        ScopedValue.where(RequestContext.CURRENT, context)
+            .run(
+                () -> {
+                  if (!isPage(context, path)) {
+                    chain.proceed();
+                  }
+                });
       }
       Bodies.abandon(context);
     } finally {
       watchdog.leave(context);
       connections.leave(connection);
       metrics.record(context);
+    }
+  }
+
+  /** Whether it was for a page, and is answered. */
+  private boolean isPage(RequestContext context, String path) {
+    Pages first = pages;
+    if (first == null || path.equals(OpenApi.PATH)) {
+      return false;
+    }
+    try {
+      return first.answers(context.request(), context.response());
+    } catch (RuntimeException | Error e) {
+      answers.failure(context, e);
+      return true;
     }
   }
 

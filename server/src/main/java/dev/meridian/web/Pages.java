@@ -92,13 +92,19 @@ public final class Pages implements HttpService, ErrorPages {
   }
 
   private void handle(ServerRequest request, ServerResponse response) {
+    if (!answers(request, response)) {
+      response.next();
+    }
+  }
+
+  /** Answers, if there is a page at the address. Within a request's context. */
+  boolean answers(ServerRequest request, ServerResponse response) {
     String raw = request.prologue().uriPath().rawPath();
     SitePath path = SitePath.parse(raw);
     PageSet set = templates.current();
     PageRoutes.Match match = path == null ? null : set.routes().match(path.segments());
     if (path == null || match == null) {
-      response.next();
-      return;
+      return false;
     }
     RequestContext context = RequestContext.current();
     context.route(Route.PAGE);
@@ -119,7 +125,7 @@ public final class Pages implements HttpService, ErrorPages {
           response,
           raw.substring(0, raw.length() - 1) + (query.isEmpty() ? "" : "?" + query),
           Status.PERMANENT_REDIRECT_308);
-      return;
+      return true;
     }
     try {
       answer(context, request, response, set, match, path);
@@ -128,6 +134,7 @@ public final class Pages implements HttpService, ErrorPages {
     } catch (PageFailure e) {
       fail(context, request, set, e);
     }
+    return true;
   }
 
   private void answer(
@@ -334,8 +341,11 @@ public final class Pages implements HttpService, ErrorPages {
 
   /** The first value of each parameter; what cannot be decoded is left out. */
   private static Map<String, Object> query(String raw) {
+    if (raw.isEmpty()) {
+      return Map.of();
+    }
     Map<String, Object> query = new LinkedHashMap<>();
-    if (raw.isEmpty() || raw.length() > MAX_QUERY_CHARS) {
+    if (raw.length() > MAX_QUERY_CHARS) {
       return query;
     }
     for (String pair : raw.split("&", MAX_QUERY_PARAMETERS + 1)) {

@@ -69,10 +69,20 @@ public final class WebTier implements AutoCloseable {
     access.sessions().counts().bindTo(registry);
     DataApi data = new DataApi(store, access, watches);
     SessionApi session = new SessionApi(access.sessions());
+    Pages first = !services.isEmpty() && services.getFirst() instanceof Pages p ? p : null;
     Function<OpenConnections, FrontDoor> doors =
         open ->
             new FrontDoor(
-                site, data, access.sessions(), session, answers, metrics, rate, watchdog, open);
+                site,
+                data,
+                access.sessions(),
+                session,
+                answers,
+                metrics,
+                rate,
+                watchdog,
+                open,
+                first);
     try {
       this.http =
           options

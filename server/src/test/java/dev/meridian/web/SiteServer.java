@@ -63,7 +63,7 @@ final class SiteServer implements AutoCloseable {
             site,
             meters,
             access,
-            List.of(files, pages),
+            List.of(pages, files),
             pages,
             null);
   }
