@@ -83,7 +83,7 @@ class LayersTest {
         .whereLayer("session")
         .mayOnlyBeAccessedByLayers("cli", "node", "web")
         .whereLayer("cache")
-        .mayOnlyBeAccessedByLayers("node")
+        .mayOnlyBeAccessedByLayers("node", "web")
         .whereLayer("shard")
         .mayOnlyBeAccessedByLayers("cli", "node")
         .whereLayer("replica")

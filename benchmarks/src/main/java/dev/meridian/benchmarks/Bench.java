@@ -30,7 +30,8 @@ public final class Bench {
 
       Runs Meridian and its peers in turns on this machine, on loopback and on the disk of the
       temporary folder, and writes the medians to benchmarks/RESULTS.md. Peers that are not installed
-      are left out with a word. Names: get, put, import; of the name server dns, geo (answers by
+      are left out with a word. Names: get, page (a kept page), redis (a document, beside nginx with a
+      Java service and Redis), put, import; of the name server dns, geo (answers by
       region), signed and million (names); and of three nodes beside three of
       etcd: cluster (writes and strong reads), spread (reads on one and on three), failover, and
       steady (elections while many write), which takes its minutes and is only run when it is named.
@@ -43,7 +44,11 @@ public final class Bench {
         --no-save        print only
       """;
   private static final List<String> NAMES =
-      Stream.of(List.of("get", "put"), NamesBench.PARTS, List.of("import"), ClusterBench.PARTS)
+      Stream.of(
+              List.of("get", "page", "redis", "put"),
+              NamesBench.PARTS,
+              List.of("import"),
+              ClusterBench.PARTS)
           .flatMap(List::stream)
           .toList();
   private static final int DOCUMENT_BYTES = 256;
@@ -103,6 +108,12 @@ public final class Bench {
       Bench bench = new Bench(home, scratch, runs, seconds);
       if (only.contains("get")) {
         bench.get();
+      }
+      if (only.contains("page")) {
+        bench.page();
+      }
+      if (only.contains("redis")) {
+        bench.redis();
       }
       if (only.contains("put")) {
         bench.put();
@@ -210,6 +221,117 @@ public final class Bench {
                 "at most 3",
                 p99 <= 3));
       }
+    }
+  }
+
+  // --- Pages -------------------------------------------------------------------------------------
+
+  private static final int ITEMS = 40;
+
+  /** A page with a list of documents, from memory, beside Varnish with the same bytes. */
+  private void page() throws IOException {
+    if (!Tools.installed("wrk", "varnishd", "nginx")) {
+      report.skip("a page beside Varnish (needs wrk, varnish and nginx)");
+      return;
+    }
+    Path site = scratch.resolve("pagesite");
+    Tools.write(
+        site.resolve("site.yaml"),
+        """
+        domains: [bench.example]
+        rules: {read: "true", write: "true"}
+        """);
+    Tools.write(
+        site.resolve("pages/index.html"),
+        """
+        ---
+        data: {rows: {list: rows, limit: 100}}
+        ---
+        <!doctype html><title>Rows</title>
+        {% for row in rows.items %}<p>{{ row.value.name }}: {{ row.value.text }}</p>
+        {% endfor %}
+        """);
+    Servers servers = servers("page");
+    try (Servers.Meridian meridian = servers.meridian(site, scratch.resolve("page/data"))) {
+      for (int i = 0; i < ITEMS; i++) {
+        put(meridian.process(), "/data/rows/r" + i, document());
+      }
+      HttpResponse<String> page = get(meridian.process(), "/");
+      Path root = open(scratch.resolve("page/root"));
+      Tools.write(root.resolve("page"), page.body());
+      StringBuilder headers =
+          new StringBuilder("types { } default_type 'text/html; charset=utf-8';");
+      for (String name :
+          List.of(
+              "Cache-Control",
+              "Vary",
+              "Referrer-Policy",
+              "Content-Security-Policy",
+              "X-Content-Type-Options",
+              "X-Request-Id")) {
+        page.headers()
+            .firstValue(name)
+            .ifPresent(value -> headers.append(" add_header %s \"%s\";".formatted(name, value)));
+      }
+      try (Contender nginx = servers.nginx(root, headers.toString());
+          Contender varnish = servers.varnish(nginx)) {
+        if (!get(varnish, "/page").body().equals(page.body())) {
+          throw new IllegalStateException("Varnish serves other bytes");
+        }
+        // Two numbers: this request's, and of the one that fetched what it got.
+        String numbers = get(varnish, "/page").headers().firstValue("X-Varnish").orElse("");
+        if (!numbers.strip().contains(" ")) {
+          throw new IllegalStateException("Varnish did not answer from its cache: " + numbers);
+        }
+        List<Series> series = List.of(new Series("Meridian"), new Series("Varnish"));
+        turns.run(
+            "page",
+            series,
+            List.of(
+                s -> Load.wrk(meridian.process(), 32, s, List.of(), "/"),
+                s -> Load.wrk(varnish, 32, s, List.of(), "/page")));
+        String what =
+            String.format(
+                Locale.ROOT,
+                "GET of a kept page of %.0f KiB with %d documents, 32 connections",
+                page.body().length() / 1024.0,
+                ITEMS);
+        report.own(what, series.getFirst());
+        report.peer(what, series.getFirst(), series.get(1), Sample::rate, 0.8);
+      }
+    }
+  }
+
+  /** One document by HTTP, beside nginx before a Java service that keeps it in Redis. */
+  private void redis() throws IOException {
+    if (!Tools.installed("wrk", "redis-server", "nginx")) {
+      report.skip("a document beside nginx, Java and Redis (needs wrk, redis-server and nginx)");
+      return;
+    }
+    Servers servers = servers("redis");
+    try (Servers.Meridian meridian = servers.meridian(site(), scratch.resolve("redis/data"));
+        Contender redis = servers.redisInMemory();
+        Contender service = servers.redisService(redis);
+        Contender nginx = servers.nginxBefore(service)) {
+      put(meridian.process(), "/data/bench/one", document());
+      Tools.run(
+          Duration.ofSeconds(10),
+          List.of("redis-cli", "-p", "" + redis.port(), "SET", "/data/bench/one", document()));
+      if (!get(nginx, "/data/bench/one").body().equals(document())) {
+        throw new IllegalStateException("The peer serves another document");
+      }
+      Contender all = nginx.with(List.of(service, redis));
+      List<Series> series =
+          List.of(new Series("Meridian"), new Series("nginx, Java service, Redis"));
+      turns.run(
+          "redis",
+          series,
+          List.of(
+              s -> Load.wrk(meridian.process(), 32, s, List.of(), "/data/bench/one"),
+              s -> Load.wrk(all, 32, s, List.of(), "/data/bench/one")));
+      String what = "GET of a cached 256-byte document, 32 connections";
+      report.own(what, series.getFirst());
+      report.peer(what, series.getFirst(), series.get(1), Sample::rate, 2);
     }
   }
 
@@ -393,6 +515,23 @@ public final class Bench {
   }
 
   // --- What they share ---------------------------------------------------------------------------
+
+  private static HttpResponse<String> get(Contender server, String path) {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.port() + path)).build();
+    try (HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
+      HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
+      if (answer.statusCode() != 200) {
+        throw new IllegalStateException(server.name() + " answered " + answer.statusCode());
+      }
+      return answer;
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
 
   private static void put(Contender server, String path, String json) {
     HttpRequest request =

@@ -16,8 +16,14 @@ final class Contender implements AutoCloseable {
   private final int port;
   private final Process process;
   private final Path log;
+  private final List<Contender> helpers;
 
   private Contender(String name, int port, Process process, Path log) {
+    this(name, port, process, log, List.of());
+  }
+
+  private Contender(String name, int port, Process process, Path log, List<Contender> helpers) {
+    this.helpers = helpers;
     this.name = name;
     this.port = port;
     this.process = process;
@@ -62,6 +68,11 @@ final class Contender implements AutoCloseable {
     return new Contender(name, otherPort, process, log);
   }
 
+  /** The same process, whose processor time is counted together with that of its helpers. */
+  Contender with(List<Contender> others) {
+    return new Contender(name, port, process, log, others);
+  }
+
   /** The end of what it printed. */
   String lastWords() {
     try {
@@ -85,11 +96,13 @@ final class Contender implements AutoCloseable {
     return tree().map(ProcessHandle::pid).toList();
   }
 
-  /** Processor time used so far by the process and its children that live. */
+  /** Processor time used so far by the process, its children that live, and its helpers. */
   Duration cpu() {
-    return tree()
-        .map(p -> p.info().totalCpuDuration().orElse(Duration.ZERO))
-        .reduce(Duration.ZERO, Duration::plus);
+    Duration own =
+        tree()
+            .map(p -> p.info().totalCpuDuration().orElse(Duration.ZERO))
+            .reduce(Duration.ZERO, Duration::plus);
+    return helpers.stream().map(Contender::cpu).reduce(own, Duration::plus);
   }
 
   /** The part of {@link #cpu} that the kernel spent on the server's behalf, from {@code /proc}. */

@@ -99,6 +99,11 @@ final class Servers {
 
   /** nginx serving static files from {@code root}, one worker a core, keep-alive without end. */
   Contender nginx(Path root) {
+    return nginx(root, "");
+  }
+
+  /** The same, with more in its configuration. */
+  Contender nginx(Path root, String more) {
     int port = Tools.freePort();
     Path folder = scratch.resolve("nginx");
     Path conf =
@@ -122,16 +127,142 @@ final class Servers {
               fastcgi_temp_path %1$s/fastcgi;
               uwsgi_temp_path %1$s/uwsgi;
               scgi_temp_path %1$s/scgi;
-              server { listen 127.0.0.1:%2$d; root %3$s; }
+              server { listen 127.0.0.1:%2$d; root %3$s; %4$s }
             }
             """
-                .formatted(folder, port, root));
+                .formatted(folder, port, root, more));
     return started(
         Contender.start(
             "nginx",
             port,
             folder.resolve("out.log"),
             List.of(tool("nginx"), "-p", folder.toString(), "-c", conf.toString())));
+  }
+
+  /** nginx before a service, on connections that it keeps. */
+  Contender nginxBefore(Contender service) {
+    int port = Tools.freePort();
+    Path folder = scratch.resolve("proxy");
+    Path conf =
+        Tools.write(
+            folder.resolve("nginx.conf"),
+            """
+            daemon off;
+            worker_processes auto;
+            pid %1$s/nginx.pid;
+            error_log %1$s/error.log;
+            events { worker_connections 4096; }
+            http {
+              access_log off;
+              keepalive_requests 1000000000;
+              client_body_temp_path %1$s/body;
+              proxy_temp_path %1$s/proxy;
+              fastcgi_temp_path %1$s/fastcgi;
+              uwsgi_temp_path %1$s/uwsgi;
+              scgi_temp_path %1$s/scgi;
+              upstream service { server 127.0.0.1:%3$d; keepalive 64; keepalive_requests 1000000000; }
+              server {
+                listen 127.0.0.1:%2$d;
+                location / {
+                  proxy_pass http://service;
+                  proxy_http_version 1.1;
+                  proxy_set_header Connection "";
+                }
+              }
+            }
+            """
+                .formatted(folder, port, service.port()));
+    return started(
+        Contender.start(
+            "nginx, Java, Redis",
+            port,
+            folder.resolve("out.log"),
+            List.of(tool("nginx"), "-p", folder.toString(), "-c", conf.toString())));
+  }
+
+  /** A Java service that keeps documents in Redis. */
+  Contender redisService(Contender redis) {
+    int port = Tools.freePort();
+    Path folder = scratch.resolve("service");
+    Tools.write(folder.resolve("empty"), "");
+    return started(
+        Contender.start(
+            "Java service",
+            port,
+            folder.resolve("out.log"),
+            List.of(
+                ProcessHandle.current().info().command().orElse("java"),
+                "-cp",
+                Path.of(
+                        RedisService.class
+                            .getProtectionDomain()
+                            .getCodeSource()
+                            .getLocation()
+                            .getPath())
+                    + ":"
+                    + home.resolve("benchmarks/target/lib")
+                    + "/*",
+                RedisService.class.getName(),
+                "" + port,
+                "" + redis.port())));
+  }
+
+  /** Redis as a cache: in memory alone. */
+  Contender redisInMemory() {
+    int port = Tools.freePort();
+    Path folder = scratch.resolve("redis");
+    Tools.write(folder.resolve("empty"), "");
+    return started(
+        Contender.start(
+            "Redis",
+            port,
+            folder.resolve("out.log"),
+            List.of(
+                tool("redis-server"),
+                "--port",
+                "" + port,
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                folder.toString(),
+                "--appendonly",
+                "no",
+                "--save",
+                "")));
+  }
+
+  /** Varnish as Debian configures it, keeping what {@code backend} answers for an hour. */
+  Contender varnish(Contender backend) {
+    int port = Tools.freePort();
+    Path folder = scratch.resolve("varnish");
+    Path vcl =
+        Tools.write(
+            folder.resolve("default.vcl"),
+            """
+            vcl 4.1;
+            backend default { .host = "127.0.0.1"; .port = "%d"; }
+            # Delivered here: what comes with Varnish would keep nothing that says "no-cache".
+            sub vcl_backend_response { set beresp.ttl = 1h; return (deliver); }
+            """
+                .formatted(backend.port()));
+    return started(
+        Contender.start(
+            "Varnish",
+            port,
+            folder.resolve("out.log"),
+            List.of(
+                tool("varnishd"),
+                "-F",
+                "-j",
+                "none",
+                "-n",
+                folder.resolve("work").toString(),
+                "-a",
+                "127.0.0.1:" + port,
+                "-f",
+                vcl.toString(),
+                "-s",
+                "malloc,64m")));
   }
 
   /** Redis that fsyncs its append-only file before it answers. */

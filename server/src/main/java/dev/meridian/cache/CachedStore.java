@@ -22,9 +22,11 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,6 +58,9 @@ public final class CachedStore implements Store {
   private final LongSupplier nanos;
   private volatile Predicate<DocumentPath> cacheable;
 
+  /** What is made of documents; it follows the same feed. */
+  private final List<Derived<?>> derived = new CopyOnWriteArrayList<>();
+
   /** Covers all that readers without a token may know. */
   private final AtomicReference<SessionToken> shown = new AtomicReference<>(SessionToken.NONE);
 
@@ -70,7 +75,7 @@ public final class CachedStore implements Store {
     this.cacheable = cacheable;
     this.nanos = nanos;
     this.cache = new NearCache(maxBytes, this::generation);
-    this.follower = new Follower(store, nanos, cache::concerns, this::apply, cache::clear);
+    this.follower = new Follower(store, nanos, this::concerns, this::apply, this::lost);
     this.metrics = new CacheMetrics(meters);
     metrics.show(this::status);
     follower.start();
@@ -97,6 +102,7 @@ public final class CachedStore implements Store {
     this.cacheable = cacheable;
     cache.limit(maxBytes);
     cache.clear();
+    derived.forEach(Derived::clear);
   }
 
   private int generation() {
@@ -107,6 +113,52 @@ public final class CachedStore implements Store {
     // First: whoever is shown it from here must not be shown what was before it.
     show(change.version());
     cache.apply(change);
+    // Last: what is made from here on is made of what the cache has now.
+    for (Derived<?> one : derived) {
+      one.apply(change);
+    }
+  }
+
+  private boolean concerns(DocumentPath path) {
+    if (cache.concerns(path)) {
+      return true;
+    }
+    for (Derived<?> one : derived) {
+      if (one.concerns(path)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private void lost() {
+    cache.clear();
+    derived.forEach(Derived::clear);
+  }
+
+  /**
+   * A cache of values that are made of what this store holds, kept as fresh as this store's own
+   * entries. It lives as long as this.
+   *
+   * @param maxBytes most bytes of heap for values, about; with 0 none is kept
+   * @param bytes what a value takes
+   */
+  public <V> Derived<V> derive(long maxBytes, ToLongFunction<V> bytes) {
+    Derived<V> made = new Derived<>(this, maxBytes, bytes);
+    derived.add(made);
+    return made;
+  }
+
+  Level level() {
+    return follower.level();
+  }
+
+  Level refresh() {
+    return follower.refresh();
+  }
+
+  long nowNanos() {
+    return nanos.getAsLong();
   }
 
   @Override
@@ -129,7 +181,7 @@ public final class CachedStore implements Store {
    * What a reader may have seen: what its token says, and all that was shown here. Before there was
    * a cache, nobody who talked to one node went back in time.
    */
-  private SessionToken seenBy(SessionToken token) {
+  SessionToken seenBy(SessionToken token) {
     SessionToken here = shown.get();
     for (int region : here.timestamps().keySet()) {
       // Of other regions this store has nothing, and could cover nothing.
@@ -141,7 +193,7 @@ public final class CachedStore implements Store {
     return here.timestamps().isEmpty() ? token : here;
   }
 
-  private boolean isCacheable(DocumentPath path) {
+  boolean isCacheable(DocumentPath path) {
     List<String> segments = path.segments();
     for (int i = 0; i < segments.size(); i += 2) {
       if (segments.get(i).startsWith("_")) {

@@ -25,6 +25,11 @@ record Level(int generation, SessionToken covered, long asOfNanos, @Nullable Cha
         && (isFresh(asOfNanos, nowNanos) || isFresh(entry.asOfNanos(), nowNanos));
   }
 
+  /** Whether this is no older than what may be served. */
+  boolean isFresh(long nowNanos) {
+    return isFresh(asOfNanos, nowNanos);
+  }
+
   private static boolean isFresh(long asOfNanos, long nowNanos) {
     return nowNanos - asOfNanos <= MAX_AGE.toNanos();
   }

@@ -115,6 +115,9 @@ final class StatusCommand implements Callable<Integer> {
     if (status.path("cache").path("maxBytes").asLong(0) > 0) {
       facts.row("cache", cache(status.path("cache")));
     }
+    if (status.path("cache").path("pages").path("maxBytes").asLong(0) > 0) {
+      facts.row("pages", pages(status.path("cache").path("pages")));
+    }
     facts.print();
     console.out().println();
     showNodes(status.path("cluster"));
@@ -164,6 +167,23 @@ final class StatusCommand implements Callable<Integer> {
                 100 * cache.path("hitRate").asDouble(0),
                 Meter.count(reads)))
         + (lag == 0 ? "" : ", " + Meter.count(lag) + " changes behind");
+  }
+
+  /** The pages that are kept. */
+  private static String pages(JsonNode pages) {
+    long hits = pages.path("hits").asLong(0) + pages.path("shared").asLong(0);
+    long requests = hits + pages.path("misses").asLong(0) + pages.path("passed").asLong(0);
+    return Meter.bytes(pages.path("bytes").asLong(0))
+        + " of "
+        + Meter.bytes(pages.path("maxBytes").asLong(0))
+        + (requests == 0
+            ? ", none asked for yet"
+            : String.format(
+                Locale.ROOT,
+                ", %.1f%% of %s requests, %s dropped by changes",
+                100.0 * hits / requests,
+                Meter.count(requests),
+                Meter.count(pages.path("drops").asLong(0))));
   }
 
   /** In a line; 'region list' tells more. */

@@ -283,7 +283,8 @@ public final class Node implements AutoCloseable {
     WebOptions web = WebOptions.of(listeners.http(), listeners.https());
     boolean development = options.development().test(listeners);
     StaticFiles files = StaticFiles.create(site, development);
-    Pages pages = Pages.create(site, cache.store(), access.grants(), files, development);
+    Pages pages =
+        Pages.create(site, cache.store(), cache.pages(), access.grants(), files, development);
     return Optional.of(
         opened(
             WebTier.start(

@@ -8,6 +8,7 @@ import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.CollectionSettings.CachePolicy;
 import dev.meridian.site.Site;
 import dev.meridian.store.Store;
+import dev.meridian.web.PageCache;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -21,6 +22,7 @@ import java.util.stream.Collectors;
  */
 final class NodeCache implements AutoCloseable {
   private final CachedStore store;
+  private final PageCache pages;
   private volatile Settings settings;
 
   /**
@@ -28,7 +30,8 @@ final class NodeCache implements AutoCloseable {
    *
    * @param off patterns of collections that are not cached
    */
-  private record Settings(long bytes, Set<String> off, Map<String, Json> collections) {
+  private record Settings(
+      long bytes, long pageBytes, Set<String> off, Map<String, Json> collections) {
     static Settings of(Site site) {
       Map<String, Json> collections = new LinkedHashMap<>();
       site.collections()
@@ -36,6 +39,7 @@ final class NodeCache implements AutoCloseable {
               (pattern, collection) -> collections.put(pattern, new Json.Str(name(collection))));
       return new Settings(
           site.cacheBytes().orElse(CachedStore.defaultMaxBytes()),
+          site.pageCacheBytes().orElse(CachedStore.defaultMaxBytes()),
           site.collections().values().stream()
               .filter(collection -> collection.cache() == CachePolicy.OFF)
               .map(CollectionSettings::pattern)
@@ -62,11 +66,17 @@ final class NodeCache implements AutoCloseable {
   NodeCache(Store below, Site site, MeterRegistry meters) {
     this.settings = Settings.of(site);
     this.store = CachedStore.over(below, settings.bytes(), settings.cacheable(), meters);
+    this.pages = PageCache.over(store, settings.pageBytes(), meters);
   }
 
   /** The store with the cache before it. */
   CachedStore store() {
     return store;
+  }
+
+  /** The pages that were made of it. */
+  PageCache pages() {
+    return pages;
   }
 
   void siteChanged(Site now) {
@@ -75,6 +85,9 @@ final class NodeCache implements AutoCloseable {
     settings = wanted;
     if (wanted.bytes() != before.bytes() || !wanted.off().equals(before.off())) {
       store.configure(wanted.bytes(), wanted.cacheable());
+    }
+    if (wanted.pageBytes() != before.pageBytes()) {
+      pages.limit(wanted.pageBytes());
     }
   }
 
@@ -93,6 +106,18 @@ final class NodeCache implements AutoCloseable {
     about.put("evictions", number(now.evictions()));
     about.put("lag", number(now.lag()));
     about.put("collections", new Json.Obj(settings.collections()));
+    PageCache.Status page = pages.status();
+    Map<String, Json> made = new LinkedHashMap<>();
+    made.put("bytes", number(page.bytes()));
+    made.put("maxBytes", number(page.maxBytes()));
+    made.put("entries", number(page.entries()));
+    made.put("hits", number(page.hits()));
+    made.put("misses", number(page.misses()));
+    made.put("shared", number(page.shared()));
+    made.put("passed", number(page.passed()));
+    made.put("evictions", number(page.evictions()));
+    made.put("drops", number(page.drops()));
+    about.put("pages", new Json.Obj(made));
     return new Json.Obj(about);
   }
 
@@ -106,6 +131,7 @@ final class NodeCache implements AutoCloseable {
 
   @Override
   public void close() {
+    pages.close();
     store.close();
   }
 }

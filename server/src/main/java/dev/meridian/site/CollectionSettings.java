@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param cache how caches treat it
  * @param seed a file in the site's folder, NDJSON, JSON array or CSV, perhaps gzipped, imported
  *     when the collection is empty at the first start
+ * @param cacheControl for how long caches outside may use answers unasked
  */
 public record CollectionSettings(
     String pattern,
@@ -22,7 +23,8 @@ public record CollectionSettings(
     Rules rules,
     Optional<Duration> expires,
     CachePolicy cache,
-    Optional<Path> seed) {
+    Optional<Path> seed,
+    CacheControl cacheControl) {
   /** How caches treat a collection. */
   public enum CachePolicy {
     /** Filled by reads, kept fresh by the change feed. */
@@ -33,6 +35,17 @@ public record CollectionSettings(
     WRITE_BEHIND,
     /** Not cached. */
     OFF
+  }
+
+  /** A collection that says nothing of caches outside. */
+  public CollectionSettings(
+      String pattern,
+      List<List<String>> indexes,
+      Rules rules,
+      Optional<Duration> expires,
+      CachePolicy cache,
+      Optional<Path> seed) {
+    this(pattern, indexes, rules, expires, cache, seed, CacheControl.ASK);
   }
 
   /** Copies. */

@@ -24,7 +24,7 @@ import org.snakeyaml.engine.v2.nodes.Tag;
 /** Reads {@code collections}: indexes, rules, expiry, cache policy and seed of each. */
 final class CollectionsReader {
   static final List<String> COLLECTION_KEYS =
-      List.of("indexes", "rules", "expires", "cache", "seed");
+      List.of("indexes", "rules", "expires", "cache", "cacheControl", "seed");
 
   /** How {@code cache} is written. */
   static final Map<String, CachePolicy> CACHE_POLICIES =
@@ -136,7 +136,8 @@ final class CollectionsReader {
                     Duration.ofSeconds(1),
                     Duration.ofDays(36_500))),
         cache == null ? CachePolicy.READ_THROUGH : cache(cache.value()),
-        seed == null ? Optional.empty() : seed(seed.value()));
+        seed == null ? Optional.empty() : seed(seed.value()),
+        CacheControl.read(yaml, fields.get("cacheControl")));
   }
 
   private List<List<String>> indexes(@Nullable Field field) {

@@ -27,6 +27,7 @@ import java.util.OptionalLong;
  * @param sessions how sessions of visitors live; empty: there are none
  * @param accounts accounts of users, which need sessions; empty: there are none
  * @param cacheBytes most heap for a node's near cache, 0 for none; empty when nothing is said
+ * @param pageCacheBytes the same for the pages that it keeps
  */
 public record Site(
     Path folder,
@@ -40,14 +41,15 @@ public record Site(
     Limits limits,
     Optional<SessionSettings> sessions,
     Optional<AccountSettings> accounts,
-    OptionalLong cacheBytes) {
+    OptionalLong cacheBytes,
+    OptionalLong pageCacheBytes) {
   /** Copies. */
   public Site {
     domains = List.copyOf(domains);
     collections = Collections.unmodifiableMap(new LinkedHashMap<>(collections));
   }
 
-  /** A site without accounts. */
+  /** A site without accounts that says nothing of kept pages. */
   public Site(
       Path folder,
       String name,
@@ -72,7 +74,8 @@ public record Site(
         limits,
         sessions,
         Optional.empty(),
-        cacheBytes);
+        cacheBytes,
+        OptionalLong.empty());
   }
 
   /** A site without sessions that says nothing of caches. */

@@ -74,6 +74,7 @@ final class SiteReader {
     Listeners listeners = listening.listeners(fields.get("listeners"), fields.containsKey("tls"));
     Rules rules = rulesReader.rules(fields.get("rules"), Rules.DEFAULT);
     Optional<SessionSettings> sessions = new SessionsReader(yaml).sessions(fields.get("sessions"));
+    CacheReader.Sizes cache = new CacheReader(yaml).sizes(fields.get("cache"));
     return new Site(
         folder,
         name,
@@ -93,7 +94,8 @@ final class SiteReader {
         new LimitsReader(yaml).limits(fields.get("limits")),
         sessions,
         new AccountsReader(yaml, files).accounts(fields.get("accounts"), sessions.isPresent()),
-        new CacheReader(yaml).bytes(fields.get("cache")));
+        cache.documents(),
+        cache.pages());
   }
 
   private List<String> domains(Node node) {

@@ -13,8 +13,12 @@ import dev.meridian.store.ReadBudget;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.Sort;
 import dev.meridian.store.Store;
+import io.helidon.http.Header;
+import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
+import io.helidon.http.Status;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** GET and HEAD of a collection: one page of its documents. */
@@ -53,7 +57,9 @@ final class CollectionReader {
     // Held until the answer is sent, which the client may take its time for.
     try (ReadBudget.Lease memory = ReadBudget.PROCESS.page(query.limit())) {
       Page page = store.list(query.withBytes(memory.pageBytes()), options);
-      Gatekeeper.stale(store, options).ifPresent(context.response().headers()::set);
+      Optional<Header> stale = Gatekeeper.stale(store, options);
+      stale.ifPresent(context.response().headers()::set);
+      readers.caching(expiresAtMillis(page), stale.isPresent());
       // All of it, and not only what is on the page: what was deleted must not come back, either.
       Gatekeeper.session(context, store.seen()).ifPresent(context.response().headers()::set);
       send(context, page, projection, position, form, memory);
@@ -68,11 +74,19 @@ final class CollectionReader {
       Representation form,
       ReadBudget.Lease memory) {
     var headers = context.response().headers();
-    headers.set(Names.VARY);
-    headers.set(Names.NO_CACHE);
     headers.set(HeaderValues.create(Names.POSITION, position.toString()));
     byte[] body = form.write(json(page, projection));
-    if (Gzip.wanted(context, body.length)) {
+    boolean gzip = Gzip.wanted(context, body.length);
+    String tag = EntityTags.strong(body, gzip ? Gzip.SUFFIX : "");
+    headers.set(HeaderValues.create(HeaderNames.ETAG, tag));
+    var asked = context.request().headers();
+    if (asked.contains(HeaderNames.IF_NONE_MATCH)
+        && EntityTags.matches(asked.values(HeaderNames.IF_NONE_MATCH), tag)) {
+      context.response().status(Status.NOT_MODIFIED_304);
+      context.send();
+      return;
+    }
+    if (gzip) {
       body = Gzip.compress(body);
       headers.set(Gzip.ENCODING);
     }
@@ -110,6 +124,18 @@ final class CollectionReader {
     return value != null && !value.isEmpty() && Character.isDigit(value.charAt(0))
         ? parameters.number("scan", 0, 0, most)
         : parameters.flag("scan", false) ? most : 0;
+  }
+
+  /** When the first of the documents expires; NEVER if none does. */
+  private static long expiresAtMillis(Page page) {
+    long first = Document.NEVER;
+    for (Document document : page.documents()) {
+      long millis = document.expiresAtMillis();
+      if (millis != Document.NEVER && (first == Document.NEVER || millis < first)) {
+        first = millis;
+      }
+    }
+    return first;
   }
 
   private static long held(Page page) {

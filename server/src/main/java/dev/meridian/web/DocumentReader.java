@@ -6,6 +6,7 @@ import dev.meridian.document.Projection;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.Store;
 import dev.meridian.store.StoreException;
+import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
@@ -42,9 +43,9 @@ final class DocumentReader {
     Document document = found.get();
     var response = context.response();
     var headers = response.headers();
-    headers.set(Names.VARY);
-    Gatekeeper.stale(store, options).ifPresent(headers::set);
-    headers.set(Names.NO_CACHE);
+    Optional<Header> stale = Gatekeeper.stale(store, options);
+    stale.ifPresent(headers::set);
+    readers.caching(document.expiresAtMillis(), stale.isPresent());
     if (document.expiresAtMillis() != Document.NEVER) {
       headers.set(
           HeaderValues.create(Names.EXPIRES_AT, Expiries.format(document.expiresAtMillis())));

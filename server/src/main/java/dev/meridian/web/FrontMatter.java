@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.site.CacheControl;
 import dev.meridian.site.Problem;
 import dev.meridian.site.YamlReader;
 import dev.meridian.site.YamlReader.Field;
@@ -17,15 +18,16 @@ import org.snakeyaml.engine.v2.nodes.Node;
  * @param title for {@code page.title}, or empty
  * @param description for {@code page.description}, or empty
  * @param data in the order it is read; later ones may refer to earlier ones
+ * @param cacheControl for how long caches outside may use the page unasked
  */
-record FrontMatter(String title, String description, List<Need> data) {
-  static final FrontMatter NONE = new FrontMatter("", "", List.of());
+record FrontMatter(String title, String description, List<Need> data, CacheControl cacheControl) {
+  static final FrontMatter NONE = new FrontMatter("", "", List.of(), CacheControl.ASK);
 
   /** Most data a page may declare. */
   static final int MAX_NEEDS = 32;
 
   private static final String FENCE = "---";
-  private static final List<String> KEYS = List.of("title", "description", "data");
+  private static final List<String> KEYS = List.of("title", "description", "data", "cacheControl");
   private static final List<String> DOCUMENT_KEYS =
       List.of("document", "fields", "optional", "when");
   private static final List<String> LIST_KEYS =
@@ -125,10 +127,12 @@ record FrontMatter(String title, String description, List<Need> data) {
     String title = "";
     String description = "";
     List<Need> data = new ArrayList<>();
+    CacheControl cacheControl = CacheControl.ASK;
     Map<String, Field> fields = root == null ? null : yaml.mapping(root, "front matter", KEYS);
     if (fields != null) {
       title = text(yaml, fields, "title", "");
       description = text(yaml, fields, "description", "");
+      cacheControl = CacheControl.read(yaml, fields.get("cacheControl"));
       Field needs = fields.get("data");
       Map<String, Field> entries = needs == null ? null : yaml.mapping(needs.value(), "data", null);
       if (needs != null && entries != null) {
@@ -141,7 +145,7 @@ record FrontMatter(String title, String description, List<Need> data) {
     for (Problem problem : yaml.problems()) {
       throw new PageFailure(name, problem.line(), problem.message(), null);
     }
-    return new FrontMatter(title, description, List.copyOf(data));
+    return new FrontMatter(title, description, List.copyOf(data), cacheControl);
   }
 
   private static void need(YamlReader yaml, String name, Field field, List<Need> data) {

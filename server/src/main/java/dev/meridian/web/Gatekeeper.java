@@ -4,6 +4,7 @@ import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Version;
+import dev.meridian.site.CacheControl;
 import dev.meridian.site.Site;
 import dev.meridian.store.Consistency;
 import dev.meridian.store.ReadOptions;
@@ -33,10 +34,15 @@ final class Gatekeeper {
    *
    * @param caller who asks; not looked up when the rule lets everybody in
    */
-  record Readers(RequestContext context, Caller caller, Rule rule) {
+  record Readers(RequestContext context, Caller caller, SiteRules.Entry entry) {
+    /** What lets readers in. */
+    Rule rule() {
+      return entry.read();
+    }
+
     /** Whether each document must be asked about. */
     boolean perDocument() {
-      return (rule.mentionsDocument() || rule.mentionsPath()) && !caller.operator();
+      return (rule().mentionsDocument() || rule().mentionsPath()) && !caller.operator();
     }
 
     /** Whether the document may be read. Null stands for one that is not there. */
@@ -46,7 +52,41 @@ final class Gatekeeper {
 
     private boolean allows(String path, byte @Nullable [] json) {
       return caller.operator()
-          || rule.allows(new Rule.Subject(context, caller, path, false, json, null));
+          || rule().allows(new Rule.Subject(context, caller, path, false, json, null));
+    }
+
+    /**
+     * Says what caches may do with an answer, and what it depends on. One that not everybody gets,
+     * or that carries what its reader has seen, is for its reader's own cache, which asks before
+     * each use; so the rules are judged each time.
+     *
+     * @param expiresAtMillis when the first of its documents expires; NEVER if none does
+     * @param stale whether it may be older than the bound
+     */
+    void caching(long expiresAtMillis, boolean stale) {
+      var headers = context.response().headers();
+      boolean everybody = rule().allowsEverybody();
+      var asked = context.request().headers();
+      boolean own =
+          !everybody || asked.contains(Names.SESSION) || asked.contains(HeaderNames.AUTHORIZATION);
+      CacheControl wanted = entry.settings().cacheControl();
+      headers.set(
+          !everybody
+              ? rule().mentionsSession() ? Names.VARY_KEY_COOKIE : Names.VARY_KEY
+              : wanted.asks() ? Names.VARY : Names.VARY_SEEN);
+      headers.set(
+          own
+              ? Names.PRIVATE_NO_CACHE
+              : stale || wanted.asks()
+                  ? Names.NO_CACHE
+                  : expiresAtMillis == Document.NEVER
+                      ? entry.cacheControl()
+                      : HeaderValues.create(
+                          HeaderNames.CACHE_CONTROL, wanted.value(left(expiresAtMillis))));
+    }
+
+    private static long left(long expiresAtMillis) {
+      return Math.max(0, (expiresAtMillis - System.currentTimeMillis()) / 1000);
     }
   }
 
@@ -62,7 +102,8 @@ final class Gatekeeper {
 
   /** The same by the rules of {@code site}, which may be newer than the request. */
   Readers reader(RequestContext context, Site site, List<String> segments) {
-    Rule rule = access.rules(site).of(segments).read();
+    SiteRules.Entry entry = access.rules(site).of(segments);
+    Rule rule = entry.read();
     boolean reserved = isReserved(segments);
     // Nothing to find out when everybody may read and nobody claims to be somebody.
     Caller caller =
@@ -74,7 +115,7 @@ final class Gatekeeper {
     if (reserved && !caller.operator()) {
       throw Access.refused(caller, "read '" + segments.getFirst() + "', which is Meridian's own");
     }
-    Readers readers = new Readers(context, caller, rule);
+    Readers readers = new Readers(context, caller, entry);
     boolean known = !rule.mentionsDocument() && !(rule.mentionsPath() && segments.size() % 2 == 1);
     if (known && !rule.allowsEverybody()) {
       String path = String.join("/", segments);
@@ -137,7 +178,7 @@ final class Gatekeeper {
     }
 
     private Readers readers(DocumentPath path) {
-      return new Readers(context, caller, rules(path).read());
+      return new Readers(context, caller, rules(path));
     }
 
     /**

@@ -123,7 +123,7 @@ public final class HandlerService implements HttpService {
     }
     var response = context.response();
     response.status(status);
-    response.headers().set(Names.HANDLED);
+    response.headers().set(Names.PRIVATE_NO_CACHE);
     for (Response.Header header : answer.headers()) {
       response.headers().add(HeaderValues.create(header.name(), header.value()));
       if (header.name().equalsIgnoreCase("Cache-Control")) {

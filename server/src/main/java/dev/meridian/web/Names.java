@@ -79,14 +79,26 @@ final class Names {
   static final Header PRIVATE =
       HeaderValues.createCached(HeaderNames.CACHE_CONTROL, "private, no-store");
 
-  /** What a handler says nothing of: its visitor's alone, and to be asked for before each use. */
-  static final Header HANDLED =
+  /** Answers that a reader's own cache may keep, but must ask about before each use. */
+  static final Header PRIVATE_NO_CACHE =
       HeaderValues.createCached(HeaderNames.CACHE_CONTROL, "private, no-cache");
 
   static final Header VARY_COOKIE =
       HeaderValues.createCached(HeaderNames.VARY, "Accept, Accept-Encoding, Cookie");
 
   static final Header VARY = HeaderValues.createCached(HeaderNames.VARY, "Accept, Accept-Encoding");
+
+  /** Of answers that caches use unasked: not for whoever says how to read, or what they saw. */
+  static final Header VARY_SEEN =
+      HeaderValues.createCached(
+          HeaderNames.VARY, "Accept, Accept-Encoding, Meridian-Consistency, Meridian-Session");
+
+  /** Of answers that depend on who asks. */
+  static final Header VARY_KEY =
+      HeaderValues.createCached(HeaderNames.VARY, "Accept, Accept-Encoding, Authorization");
+
+  static final Header VARY_KEY_COOKIE =
+      HeaderValues.createCached(HeaderNames.VARY, "Accept, Accept-Encoding, Authorization, Cookie");
 
   static final Header PROBLEM =
       HeaderValues.createCached(HeaderNames.CONTENT_TYPE, Problem.MEDIA_TYPE);

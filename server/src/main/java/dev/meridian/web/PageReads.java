@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.cache.Making;
 import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
@@ -31,16 +32,28 @@ final class PageReads {
   private final Site site;
   private final ReadOptions options;
   private final long deadlineNanos;
+  private final @Nullable Making making;
   private int reads;
   private int documents;
 
-  PageReads(Store store, Site site, ReadOptions options) {
+  /**
+   * Reads for one page.
+   *
+   * @param making told of all that is read; null if nobody wants to know
+   */
+  PageReads(Store store, Site site, ReadOptions options, @Nullable Making making) {
     this.store = store;
     this.site = site;
     this.options = options;
+    this.making = making;
     Duration limit = site.limits().requestTime();
     this.deadlineNanos =
         System.nanoTime() + (limit.compareTo(MAX_TIME) < 0 ? limit : MAX_TIME).toNanos();
+  }
+
+  /** For the same page once more, with its time and its numbers anew. */
+  PageReads again(ReadOptions now) {
+    return new PageReads(store, site, now, making);
   }
 
   Site site() {
@@ -74,7 +87,13 @@ final class PageReads {
       throw reserved(template, line, path);
     }
     count(template, line, 1);
-    return store.get(parsed, options);
+    if (making == null) {
+      return store.get(parsed, options);
+    }
+    making.reads(parsed);
+    Optional<Document> found = store.get(parsed, options);
+    found.ifPresent(making::expiresWith);
+    return found;
   }
 
   /** A page of a collection. */
@@ -105,6 +124,9 @@ final class PageReads {
       throw new PageFailure(template, line, String.valueOf(e.getMessage()), e);
     }
     count(template, line, 0);
+    if (making != null) {
+      making.reads(query.collection());
+    }
     Page page;
     try {
       page = store.list(query, options);
@@ -118,6 +140,9 @@ final class PageReads {
       throw new PageFailure(template, line, String.valueOf(e.getMessage()), e);
     }
     documents += page.documents().size();
+    if (making != null) {
+      page.documents().forEach(making::expiresWith);
+    }
     return page;
   }
 

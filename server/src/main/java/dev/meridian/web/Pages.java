@@ -1,6 +1,8 @@
 package dev.meridian.web;
 
+import dev.meridian.cache.Making;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.site.CacheControl;
 import dev.meridian.site.Site;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
@@ -19,6 +21,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,39 +47,41 @@ public final class Pages implements HttpService, ErrorPages {
   private static final Header XML =
       HeaderValues.createCached(HeaderNames.CONTENT_TYPE, "application/xml; charset=utf-8");
 
-  /**
-   * Leaves styles and scripts to the page, and forbids what only attackers use: other sites framing
-   * it, plug-ins, another base address, forms that send elsewhere.
-   */
-  private static final Header SECURITY_POLICY =
-      HeaderValues.createCached(
-          HeaderNames.create("Content-Security-Policy"),
-          "base-uri 'self'; form-action 'self'; frame-ancestors 'self'; object-src 'none'");
-
-  private static final Header REFERRER_POLICY =
-      HeaderValues.createCached("Referrer-Policy", "strict-origin-when-cross-origin");
-
   private final Store store;
   private final boolean development;
   private final LivePages templates;
+  private final PageCache cache;
+  private final UnaryOperator<String> assets;
 
   private Pages(
-      Supplier<Site> site, Store store, Grants grants, StaticFiles files, boolean development) {
+      Supplier<Site> site,
+      Store store,
+      PageCache cache,
+      Grants grants,
+      StaticFiles files,
+      boolean development) {
     this.store = store;
+    this.cache = cache;
+    this.assets = files::address;
     this.development = development;
-    this.templates =
-        new LivePages(site, new TemplateFunctions(grants::mint, files::address), development);
+    this.templates = new LivePages(site, new TemplateFunctions(grants::mint, assets), development);
   }
 
   /**
    * The pages of {@code site}.
    *
+   * @param cache keeps pages; of this store
    * @param files where {@code asset()} finds the site's static files
    * @param development whether mistakes are shown to whoever asks for a page, with source
    */
   public static Pages create(
-      Supplier<Site> site, Store store, Grants grants, StaticFiles files, boolean development) {
-    Pages pages = new Pages(site, store, grants, files, development);
+      Supplier<Site> site,
+      Store store,
+      PageCache cache,
+      Grants grants,
+      StaticFiles files,
+      boolean development) {
+    Pages pages = new Pages(site, store, cache, grants, files, development);
     pages.templates.current();
     return pages;
   }
@@ -86,13 +92,19 @@ public final class Pages implements HttpService, ErrorPages {
   }
 
   private void handle(ServerRequest request, ServerResponse response) {
+    if (!answers(request, response)) {
+      response.next();
+    }
+  }
+
+  /** Answers, if there is a page at the address. */
+  private boolean answers(ServerRequest request, ServerResponse response) {
     String raw = request.prologue().uriPath().rawPath();
     SitePath path = SitePath.parse(raw);
     PageSet set = templates.current();
     PageRoutes.Match match = path == null ? null : set.routes().match(path.segments());
     if (path == null || match == null) {
-      response.next();
-      return;
+      return false;
     }
     RequestContext context = RequestContext.current();
     context.route(Route.PAGE);
@@ -113,15 +125,16 @@ public final class Pages implements HttpService, ErrorPages {
           response,
           raw.substring(0, raw.length() - 1) + (query.isEmpty() ? "" : "?" + query),
           Status.PERMANENT_REDIRECT_308);
-      return;
+      return true;
     }
     try {
-      answer(context, request, response, set, match);
+      answer(context, request, response, set, match, path);
     } catch (TemplateFunctions.Redirect e) {
       redirect(response, e.location(), e.status());
     } catch (PageFailure e) {
       fail(context, request, set, e);
     }
+    return true;
   }
 
   private void answer(
@@ -129,11 +142,10 @@ public final class Pages implements HttpService, ErrorPages {
       ServerRequest request,
       ServerResponse response,
       PageSet set,
-      PageRoutes.Match match) {
+      PageRoutes.Match match,
+      SitePath path) {
     String template = match.template();
     FrontMatter matter = set.matter(template);
-    Map<String, Object> variables = variables(context, request, match.parameters(), matter);
-    PageReads reads = new PageReads(store, context.site(), readOptions(context));
     boolean xml = template.endsWith(".xml");
     List<String> accept = request.headers().values(HeaderNames.ACCEPT);
     int markup = Accept.media(accept, xml ? "application/xml" : "text/html");
@@ -148,21 +160,90 @@ public final class Pages implements HttpService, ErrorPages {
                   ? "This page is HTML only: it declares no data. Accept text/html."
                   : "This page comes as text/html and as application/json."));
     }
+    // Browsers' */* after text/html is no wish for JSON; a tie goes to the page.
+    boolean data = json > markup;
+    String rawQuery = request.prologue().query().rawValue();
+    Map<String, Object> query = query(rawQuery);
+    ReadOptions options = readOptions(context);
+    try (PageCache.Visit visit =
+        cache.visit(
+            set,
+            context.site(),
+            template,
+            (data ? "json" : "page") + (request.isSecure() ? "s" : ""),
+            path,
+            request.prologue().uriPath().rawPath(),
+            query,
+            rawQuery.length(),
+            options.token())) {
+      PageAnswer page = visit.find();
+      if (page == null) {
+        page = make(context, request, response, set, match, data, query, options, visit);
+      }
+      if (page != null) {
+        page.send(context, request, response);
+      }
+    }
+  }
+
+  /** Makes a page; null if it is its visitor's alone, and sent. */
+  private @Nullable PageAnswer make(
+      RequestContext context,
+      ServerRequest request,
+      ServerResponse response,
+      PageSet set,
+      PageRoutes.Match match,
+      boolean json,
+      Map<String, Object> query,
+      ReadOptions options,
+      PageCache.Visit visit) {
+    String template = match.template();
+    FrontMatter matter = set.matter(template);
+    Making making = visit.begin();
+    RequestViews views = new RequestViews(making);
+    Map<String, Object> variables =
+        variables(context, request, match.parameters(), matter, views, query);
+    PageReads reads = new PageReads(store, context.site(), options, making);
     Map<String, Object> known = new HashMap<>(variables);
     known.putAll(match.parameters());
     PageData data = PageData.read(template, matter, known, reads);
-    response.header(Names.VARY);
-    response.header(REFERRER_POLICY);
-    // Browsers' */* after text/html is no wish for JSON; a tie goes to the page.
-    if (json > markup) {
-      send(context, request, response, data.json(), JSON, true);
-      return;
+    Header type = JSON;
+    byte[] body;
+    boolean compress = true;
+    Map<String, String> leadsTo = Map.of();
+    if (json) {
+      body = data.json();
+    } else {
+      variables.putAll(data.variables());
+      Rendering rendering = render(context, set, template, variables, reads);
+      type = template.endsWith(".xml") ? XML : Names.HTML;
+      body = rendering.bytes();
+      compress = !rendering.isGranted();
+      leadsTo = rendering.assets();
+      if (rendering.isGranted()) {
+        making.atMost(PageCache.GRANT_LIFE);
+      }
     }
-    variables.putAll(data.variables());
-    Rendering rendering = render(context, set, template, variables, reads);
-    response.header(SECURITY_POLICY);
-    byte[] body = rendering.bytes();
-    send(context, request, response, body, xml ? XML : Names.HTML, !rendering.isGranted());
+    boolean personal = context.session().isPersonal();
+    if (personal) {
+      visit.passed();
+      PageAnswer.sendPersonal(context, request, response, body, type, !json, compress);
+      return null;
+    }
+    PageAnswer page =
+        new PageAnswer(
+            visit.era(),
+            type,
+            !json,
+            body,
+            compress,
+            // A grant is good for an hour; nobody is to get an old one.
+            compress ? matter.cacheControl() : CacheControl.ASK,
+            leadsTo,
+            assets,
+            making);
+    visit.made(page, views.parameters());
+    return page;
   }
 
   /**
@@ -184,63 +265,13 @@ public final class Pages implements HttpService, ErrorPages {
       if (messages.take()) {
         return rendering;
       }
-      more = new PageReads(store, context.site(), readOptions(context));
+      more = reads.again(readOptions(context));
     }
   }
 
   private static ReadOptions readOptions(RequestContext context) {
     SessionToken token = Gatekeeper.token(context);
     return token.equals(SessionToken.NONE) ? ReadOptions.SESSION : ReadOptions.session(token);
-  }
-
-  private static void send(
-      RequestContext context,
-      ServerRequest request,
-      ServerResponse response,
-      byte[] body,
-      Header type,
-      boolean compress) {
-    if (context.session().isPersonal()) {
-      response.header(type);
-      response.header(Names.VARY_COOKIE);
-      response.header(Names.PRIVATE);
-      boolean small =
-          compress
-              && body.length >= Compression.MIN_BYTES
-              && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
-      if (small) {
-        response.header(Compression.GZIP);
-      }
-      context.sendCounted(small ? Compression.gzip(body, Compression.FAST) : body, 0);
-      return;
-    }
-    boolean gzip =
-        compress
-            && body.length >= Compression.MIN_BYTES
-            && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
-    String tag = EntityTags.strong(body, gzip ? "-gz" : "");
-    List<String> wanted = request.headers().values(HeaderNames.IF_MATCH);
-    if (!wanted.isEmpty() && !EntityTags.matchesStrongly(wanted, tag)) {
-      throw new ProblemException(
-          Problem.of(
-              Status.PRECONDITION_FAILED_412,
-              "precondition-failed",
-              "The page is not in the state the request requires",
-              "No ETag in If-Match is that of the page as it is now."));
-    }
-    response.header(type);
-    response.header(Names.NO_CACHE);
-    response.header(HeaderValues.create(HeaderNames.ETAG, tag));
-    if (EntityTags.matches(request.headers().values(HeaderNames.IF_NONE_MATCH), tag)) {
-      response.status(Status.NOT_MODIFIED_304);
-      response.headers().remove(HeaderNames.CONTENT_TYPE);
-      response.send();
-      return;
-    }
-    if (gzip) {
-      response.header(Compression.GZIP);
-    }
-    context.sendCounted(gzip ? Compression.gzip(body, Compression.FAST) : body, 0);
   }
 
   private static void redirect(ServerResponse response, String location, Status status) {
@@ -282,16 +313,19 @@ public final class Pages implements HttpService, ErrorPages {
       RequestContext context,
       ServerRequest request,
       Map<String, Object> parameters,
-      FrontMatter matter) {
+      FrontMatter matter,
+      RequestViews views,
+      Map<String, Object> query) {
     Map<String, Object> variables = new LinkedHashMap<>();
     variables.put("params", parameters);
-    variables.put("query", query(request.prologue().query().rawValue()));
+    variables.put("query", views.query(query));
     variables.put(
         "request",
-        Map.of(
-            "path", request.prologue().uriPath().rawPath(),
-            "method", request.prologue().method().text(),
-            "secure", request.isSecure()));
+        views.request(
+            Map.of(
+                "path", request.prologue().uriPath().rawPath(),
+                "method", request.prologue().method().text(),
+                "secure", request.isSecure())));
     variables.put("site", site(context.site()));
     variables.put("session", new SessionView(context.session()));
     if (context.site().accounts().isPresent()) {
@@ -310,8 +344,11 @@ public final class Pages implements HttpService, ErrorPages {
 
   /** The first value of each parameter; what cannot be decoded is left out. */
   private static Map<String, Object> query(String raw) {
+    if (raw.isEmpty()) {
+      return Map.of();
+    }
     Map<String, Object> query = new LinkedHashMap<>();
-    if (raw.isEmpty() || raw.length() > MAX_QUERY_CHARS) {
+    if (raw.length() > MAX_QUERY_CHARS) {
       return query;
     }
     for (String pair : raw.split("&", MAX_QUERY_PARAMETERS + 1)) {
@@ -344,13 +381,20 @@ public final class Pages implements HttpService, ErrorPages {
     if (set.has(own)) {
       try {
         RequestContext context = RequestContext.current();
-        Map<String, Object> variables = variables(context, request, Map.of(), set.matter(own));
+        Map<String, Object> variables =
+            variables(
+                context,
+                request,
+                Map.of(),
+                set.matter(own),
+                new RequestViews(null),
+                query(request.prologue().query().rawValue()));
         variables.put(
             "problem", Map.of("status", (long) status, "title", problem.title(), "detail", detail));
         Rendering rendering =
             new Rendering(
                 own,
-                new PageReads(store, context.site(), ReadOptions.SESSION),
+                new PageReads(store, context.site(), ReadOptions.SESSION, null),
                 Messages.none(context));
         set.engine().render(own, variables, rendering);
         return Optional.of(rendering.bytes());

@@ -2,6 +2,8 @@ package dev.meridian.web;
 
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Objects;
 
 /** One template being rendered: what its functions work with, and where its output goes. */
@@ -13,6 +15,7 @@ final class Rendering {
   private final PageReads reads;
   private final Output output = new Output();
   private final Messages messages;
+  private final Map<String, String> assets = new HashMap<>();
   private boolean granted;
 
   Rendering(String template, PageReads reads, Messages messages) {
@@ -60,6 +63,16 @@ final class Rendering {
             + (maxChars() >> 10)
             + " KiB; show its lists in parts, or raise limits.pageSize in site.yaml.",
         null);
+  }
+
+  /** Notes that the output leads to a file at this address. */
+  void asset(String path, String address) {
+    assets.put(path, address);
+  }
+
+  /** The files that the output leads to, and their addresses. */
+  Map<String, String> assets() {
+    return assets;
   }
 
   /** Notes that the output carries a grant. */

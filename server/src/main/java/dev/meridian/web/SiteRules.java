@@ -3,6 +3,9 @@ package dev.meridian.web;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Rules;
 import dev.meridian.site.Site;
+import io.helidon.http.Header;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,8 +21,18 @@ final class SiteRules {
    * A collection's settings and compiled rules.
    *
    * @param settings what {@code site.yaml} says; of an undeclared collection, the defaults
+   * @param cacheControl for answers that everybody may have and that do not expire
    */
-  record Entry(CollectionSettings settings, Rule read, Rule write) {}
+  record Entry(CollectionSettings settings, Rule read, Rule write, Header cacheControl) {
+    Entry(CollectionSettings settings, Rule read, Rule write) {
+      this(
+          settings,
+          read,
+          write,
+          HeaderValues.createCached(
+              HeaderNames.CACHE_CONTROL, settings.cacheControl().value(Long.MAX_VALUE)));
+    }
+  }
 
   private final Site site;
   private final Map<String, Entry> declared;

@@ -85,7 +85,13 @@ final class TemplateFunctions extends AbstractExtension {
     functions.put(
         "asset",
         TemplateCall.function(
-            List.of("path"), (call) -> assets.apply(call.text("path", "the file's path"))));
+            List.of("path"),
+            call -> {
+              String path = call.text("path", "the file's path");
+              String address = assets.apply(path);
+              Rendering.CURRENT.get().asset(path, address);
+              return address;
+            }));
     functions.put(
         "notFound",
         TemplateCall.function(

@@ -57,6 +57,8 @@ class SiteSchemaTest {
           rules: {write: "false"}
           expires: 30 d
           cache: write-through
+          cacheControl: {max-age: 60 s, s-maxage: 10 min, stale-while-revalidate: 30 s,
+            stale-if-error: 1 h}
         cities/*/visits:
       regions:
         eu: {location: [50.11, 8.68], addresses: [192.0.2.1, "2001:db8::1"]}
@@ -100,7 +102,7 @@ class SiteSchemaTest {
           any: {answer: failover, regions: both}
           _sip._tcp: {SRV: 0 5 5060 sip}
           sub: {NS: ns1.b.test., AAAA: "::1", CAA: 0 issue ca.test}
-      cache: {memory: 64 MiB}
+      cache: {memory: 64 MiB, pages: 32 MiB}
       limits: {documentSize: 64 KiB, bodySize: 1 MiB, batchWrites: 10, nestingDepth: 8,
         listLimit: 100, scanDocuments: 1000, requestTime: 5 s, watchers: 5, pageSize: 2 MiB}
       sessions: {idle: 2 h, absolute: 12 h, cookie: __Host-cart, sameSite: strict, secure: always,

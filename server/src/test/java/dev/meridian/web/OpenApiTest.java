@@ -475,7 +475,21 @@ class OpenApiTest {
     call("POST", t, open, 413, "\"" + "x".repeat(3000) + "\"");
     call("POST", t, open, 415, "1", with("Content-Type", "text/csv"));
 
-    call("GET", t, open + "?limit=1", 200, "");
+    var listed = call("GET", t, open + "?limit=1", 200, "");
+    call(
+        "GET",
+        t,
+        open + "?limit=1",
+        304,
+        "",
+        with("If-None-Match", TestServer.header(listed, "ETag")));
+    call(
+        "HEAD",
+        t,
+        open + "?limit=1",
+        304,
+        "",
+        with("If-None-Match", TestServer.header(listed, "ETag")));
     call("GET", t, open + "?fields=n", 200, "");
     call("GET", t, open, 200, "", with("Accept", "application/yaml"));
     call("GET", t, open + "?sort=n", 400, "");

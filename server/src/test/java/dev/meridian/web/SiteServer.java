@@ -2,6 +2,7 @@ package dev.meridian.web;
 
 import dev.meridian.cache.CachedStore;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
 import dev.meridian.site.LiveSite;
 import dev.meridian.site.Site;
 import dev.meridian.store.Batch;
@@ -11,6 +12,7 @@ import dev.meridian.store.Expiry;
 import dev.meridian.store.IndexDefinition;
 import dev.meridian.store.RocksStore;
 import dev.meridian.store.Sort;
+import dev.meridian.store.Store;
 import dev.meridian.store.Write;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
@@ -39,6 +41,7 @@ final class SiteServer implements AutoCloseable {
   private final LiveSite site;
   private final RocksStore store;
   private final CachedStore cached;
+  final PageCache kept;
   private final WebTier web;
   final StaticFiles files;
 
@@ -50,8 +53,9 @@ final class SiteServer implements AutoCloseable {
     Access access = Access.open(store, data.resolve("operator.key"));
     SimpleMeterRegistry meters = new SimpleMeterRegistry();
     cached = CachedStore.over(store, 8 << 20, _ -> true, meters);
+    kept = PageCache.over(cached, 8 << 20, meters);
     files = StaticFiles.create(site, development);
-    Pages pages = Pages.create(site, cached, access.grants(), files, development);
+    Pages pages = Pages.create(site, cached, kept, access.grants(), files, development);
     web =
         WebTier.start(
             WebOptions.http(new InetSocketAddress("127.0.0.1", 0)),
@@ -59,7 +63,7 @@ final class SiteServer implements AutoCloseable {
             site,
             meters,
             access,
-            List.of(files, pages),
+            List.of(pages, files),
             pages,
             null);
   }
@@ -82,14 +86,25 @@ final class SiteServer implements AutoCloseable {
     Files.writeString(file, text);
   }
 
+  /** Writes, as a client of this node does. */
   void put(String path, String json) {
-    store.write(
-        Batch.of(
-            new Write.Put(
-                DocumentPath.parse(path),
-                json.getBytes(StandardCharsets.UTF_8),
-                Condition.NONE,
-                Expiry.NEVER)));
+    write(cached, path, json);
+  }
+
+  /** Writes as another node does: this one hears of it from the change feed alone. */
+  Version putElsewhere(String path, String json) {
+    return write(store, path, json);
+  }
+
+  private static Version write(Store to, String path, String json) {
+    return to.write(
+            Batch.of(
+                new Write.Put(
+                    DocumentPath.parse(path),
+                    json.getBytes(StandardCharsets.UTF_8),
+                    Condition.NONE,
+                    Expiry.NEVER)))
+        .version();
   }
 
   int port() {
@@ -142,6 +157,7 @@ final class SiteServer implements AutoCloseable {
   public void close() {
     client.close(); // or the listener would wait for what its connections may yet ask
     web.close();
+    kept.close();
     cached.close();
     store.close();
     site.close();

@@ -122,7 +122,8 @@ final class TestServer implements AutoCloseable {
         site.limits(),
         site.sessions(),
         Optional.of(accounts),
-        site.cacheBytes());
+        site.cacheBytes(),
+        OptionalLong.empty());
   }
 
   int port() {

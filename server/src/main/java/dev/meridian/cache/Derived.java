@@ -1,0 +1,255 @@
+package dev.meridian.cache;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Policy;
+import com.github.benmanes.caffeine.cache.RemovalCause;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.store.Change;
+import dev.meridian.store.SessionToken;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Values that were made of what a store holds, such as pages: kept by a key until one of the
+ * documents they were made of changes, or any document of a collection they were made of. A value
+ * is found only by readers who may have it by the rules of {@link CachedStore}: it has every change
+ * that the reader's token covers, and all that was shown or written through that store, and is no
+ * older than {@link Level#MAX_AGE}.
+ *
+ * <p>Bounded by bytes; what is asked for often stays. Any thread may use it.
+ *
+ * @param <V> the values, immutable
+ */
+public final class Derived<V> {
+  /*
+   * What a value is made of is watched before it is read. A change that the feed brings marks every
+   * making that watches its place, and only then takes the value away; and whoever finds a value
+   * looks at the mark. A level covers a change only when the feed is done with it, and is asked for
+   * before the value: so a value that a level lets pass, without a mark, has all that the level
+   * covers. A change that nobody watched when the feed met it was in the store, and in the near cache,
+   * before the watch began, so the read that followed saw it.
+   */
+
+  /** About what a value takes beside its own bytes and its key, and each place it depends on. */
+  private static final long BYTES = 500;
+
+  private static final long PLACE_BYTES = 300;
+
+  private final CachedStore store;
+  private final ToLongFunction<V> bytes;
+  private final Cache<String, Made<V>> cache;
+  private final ConcurrentMap<String, Made<V>> values;
+  private final Policy.Eviction<String, Made<V>> bound;
+  private final ConcurrentMap<Place, Set<Making>> watched = new ConcurrentHashMap<>();
+  private final LongAdder evictions = new LongAdder();
+  private final LongAdder drops = new LongAdder();
+
+  /** A value and what it was made of. */
+  record Made<V>(String key, V value, Making making, int weight) {}
+
+  Derived(CachedStore store, long maxBytes, ToLongFunction<V> bytes) {
+    this.store = store;
+    this.bytes = bytes;
+    cache =
+        Caffeine.newBuilder()
+            .maximumWeight(maxBytes)
+            .weigher((String key, Made<V> made) -> made.weight())
+            .evictionListener((_, _, cause) -> count(cause))
+            .removalListener((_, made, _) -> removed(made))
+            .executor(Runnable::run)
+            .build();
+    values = cache.asMap();
+    bound = cache.policy().eviction().orElseThrow();
+  }
+
+  private void count(RemovalCause cause) {
+    if (cause == RemovalCause.SIZE) {
+      evictions.increment();
+    }
+  }
+
+  private void removed(@Nullable Made<V> made) {
+    if (made != null) {
+      forget(made.making());
+    }
+  }
+
+  /**
+   * The value for a reader with this token; null when there is none that the reader may have.
+   *
+   * @param token what the reader has seen
+   */
+  public @Nullable V find(String key, SessionToken token) {
+    // The level first: then the value is at least of that level.
+    Level level = store.level();
+    Made<V> made = cache.getIfPresent(key);
+    if (made == null) {
+      return null;
+    }
+    SessionToken seen = store.seenBy(token);
+    if (serves(made, level, seen)) {
+      return made.value();
+    }
+    level = store.refresh();
+    made = cache.getIfPresent(key);
+    return made != null && serves(made, level, seen) ? made.value() : null;
+  }
+
+  private boolean serves(Made<V> made, Level level, SessionToken seen) {
+    Making making = made.making();
+    long now = nowNanos();
+    return making.generation == level.generation()
+        && (level.covered().covers(seen) || making.asOf.covers(seen))
+        && level.isFresh(now)
+        && !making.isOver(store.readMillis(), now)
+        && !making.isChanged();
+  }
+
+  /**
+   * Whether a reader with this token need not wait for what it has seen; if it need, others are
+   * better off without it.
+   */
+  public boolean isSettled(SessionToken token) {
+    return store.settled().covers(store.seenBy(token));
+  }
+
+  /**
+   * Begins to make a value, for a reader with this token, with whom all of it is then read.
+   *
+   * @param token what the reader has seen
+   */
+  public Making begin(SessionToken token) {
+    int generation = store.level().generation();
+    SessionToken seen = store.seenBy(token);
+    // Reads see what their reader has seen, as soon as it is visible at all.
+    SessionToken asOf = store.settled().covers(seen) ? seen : SessionToken.NONE;
+    return new Making(this, asOf, generation);
+  }
+
+  /**
+   * Keeps a value, unless something changed that it was made of, or it is larger than all may be.
+   * The making is to be closed in any case.
+   */
+  public boolean keep(String key, V value, Making making) {
+    long weight =
+        BYTES + 2L * key.length() + bytes.applyAsLong(value) + PLACE_BYTES * making.size();
+    if (making.isRefused()
+        || making.isChanged()
+        || making.generation != store.level().generation()
+        || weight > bound.getMaximum() / 4) {
+      return false;
+    }
+    Made<V> made = new Made<>(key, value, making, (int) Math.min(weight, Integer.MAX_VALUE));
+    making.keep(made);
+    cache.put(key, made);
+    if (making.isChanged()) {
+      values.remove(key, made);
+      return false;
+    }
+    return true;
+  }
+
+  // What values are made of
+
+  boolean mayKeep(DocumentPath path) {
+    return store.isCacheable(path);
+  }
+
+  void watch(Place place, Making making) {
+    watched.compute(
+        place,
+        (_, makings) -> {
+          Set<Making> all = makings == null ? new HashSet<>() : makings;
+          all.add(making);
+          return all;
+        });
+  }
+
+  void forget(Making making) {
+    for (Place place : making.places()) {
+      watched.computeIfPresent(
+          place,
+          (_, makings) -> {
+            makings.remove(making);
+            return makings.isEmpty() ? null : makings;
+          });
+    }
+  }
+
+  /** Whether a change of the path matters here. Quick, and waits for nobody. */
+  boolean concerns(DocumentPath path) {
+    return !watched.isEmpty()
+        && (watched.containsKey(Place.of(path)) || watched.containsKey(Place.collectionOf(path)));
+  }
+
+  /** Takes over a change that the feed brought, and that the near cache has. */
+  void apply(Change change) {
+    changed(Place.of(change.path()));
+    changed(Place.collectionOf(change.path()));
+  }
+
+  private void changed(Place place) {
+    // Taken as a whole: whoever watches from here on reads what is there now.
+    Set<Making> makings = watched.remove(place);
+    if (makings == null) {
+      return;
+    }
+    for (Making making : makings) {
+      Made<?> made = making.change();
+      if (made != null && values.remove(made.key(), made)) {
+        drops.increment();
+      }
+    }
+  }
+
+  /** Forgets all values. */
+  public void clear() {
+    cache.invalidateAll();
+  }
+
+  /** Bounds it anew; what is too much goes at once. */
+  public void limit(long maxBytes) {
+    bound.setMaximum(maxBytes);
+  }
+
+  /** Most bytes that values may take; with 0 none is kept. */
+  public long maxBytes() {
+    return bound.getMaximum();
+  }
+
+  /** About how many bytes of heap it takes. */
+  public long bytes() {
+    return bound.weightedSize().orElse(0);
+  }
+
+  /** How many values there are. */
+  public long size() {
+    return cache.estimatedSize();
+  }
+
+  /** Values that had to make room. */
+  public long evictions() {
+    return evictions.sum();
+  }
+
+  /** Values that went because something changed that they were made of. */
+  public long drops() {
+    return drops.sum();
+  }
+
+  /** How many places are watched. */
+  int watched() {
+    return watched.size();
+  }
+
+  /** The clock for ages. */
+  long nowNanos() {
+    return store.nowNanos();
+  }
+}

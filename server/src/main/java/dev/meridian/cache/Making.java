@@ -1,0 +1,135 @@
+package dev.meridian.cache;
+
+import dev.meridian.document.CollectionPath;
+import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
+import dev.meridian.store.SessionToken;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A value of a {@link Derived} cache that is being made, and later what it was made of. It is told
+ * of each read before that is done. For one thread, which must close it.
+ */
+public final class Making implements AutoCloseable {
+  private final Derived<?> home;
+  private final Set<Place> places = new HashSet<>();
+
+  /** Covers what every read of this making saw for sure. */
+  final SessionToken asOf;
+
+  /** The {@link Level#generation} in which it began. */
+  final int generation;
+
+  private long expiresAtMillis = Document.NEVER;
+  private long untilNanos;
+  private boolean limited;
+  private boolean refused;
+  private boolean kept;
+
+  /** Set once, when something changed that it was made of. */
+  private volatile boolean changed;
+
+  /** What it became, once that is kept. */
+  private volatile Derived.@Nullable Made<?> made;
+
+  Making(Derived<?> home, SessionToken asOf, int generation) {
+    this.home = home;
+    this.asOf = asOf;
+    this.generation = generation;
+  }
+
+  /** A document is about to be read; whether there is one or not, the value depends on it. */
+  public void reads(DocumentPath path) {
+    if (home.mayKeep(path)) {
+      depend(Place.of(path));
+    } else {
+      refuse();
+    }
+  }
+
+  /** Documents of a collection are about to be read: the value depends on each change in it. */
+  public void reads(CollectionPath collection) {
+    if (home.mayKeep(collection.document("-"))) {
+      depend(new Place(collection.segments()));
+    } else {
+      refuse();
+    }
+  }
+
+  private void depend(Place place) {
+    if (!refused && places.add(place)) {
+      home.watch(place, this);
+    }
+  }
+
+  /** A document was read: the value does not outlive it. */
+  public void expiresWith(Document document) {
+    long millis = document.expiresAtMillis();
+    if (millis != Document.NEVER
+        && (expiresAtMillis == Document.NEVER || millis < expiresAtMillis)) {
+      expiresAtMillis = millis;
+    }
+  }
+
+  /** The value is good for so long at most, from now on. */
+  public void atMost(Duration life) {
+    long until = home.nowNanos() + life.toNanos();
+    untilNanos = limited ? Math.min(untilNanos, until) : until;
+    limited = true;
+  }
+
+  /** The value depends on something that no change tells of: it is not kept. */
+  public void refuse() {
+    refused = true;
+  }
+
+  /** Whether it was refused. */
+  public boolean isRefused() {
+    return refused;
+  }
+
+  /** When the first of the documents expires, in milliseconds since 1970; NEVER if none does. */
+  public long expiresAtMillis() {
+    return expiresAtMillis;
+  }
+
+  /** How many documents and collections it was made of. */
+  int size() {
+    return places.size();
+  }
+
+  Set<Place> places() {
+    return places;
+  }
+
+  boolean isChanged() {
+    return changed;
+  }
+
+  boolean isOver(long nowMillis, long nowNanos) {
+    return (expiresAtMillis != Document.NEVER && expiresAtMillis <= nowMillis)
+        || (limited && nowNanos - untilNanos >= 0);
+  }
+
+  /** Called by the feed. Returns what is to be removed, if it was kept. */
+  Derived.@Nullable Made<?> change() {
+    changed = true;
+    return made;
+  }
+
+  void keep(Derived.Made<?> value) {
+    kept = true;
+    made = value;
+  }
+
+  /** Ends the making; what was kept stays. */
+  @Override
+  public void close() {
+    if (!kept) {
+      home.forget(this);
+    }
+  }
+}

@@ -1,0 +1,182 @@
+package dev.meridian.web;
+
+import dev.meridian.cache.Making;
+import dev.meridian.document.Document;
+import dev.meridian.site.CacheControl;
+import io.helidon.http.Header;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
+import io.helidon.http.Status;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A page as it is sent to everybody who asks for it: its bytes, plain and compressed, and their
+ * tags. Immutable.
+ */
+final class PageAnswer {
+  /**
+   * Leaves styles and scripts to the page, and forbids what only attackers use: other sites framing
+   * it, plug-ins, another base address, forms that send elsewhere.
+   */
+  static final Header SECURITY_POLICY =
+      HeaderValues.createCached(
+          HeaderNames.create("Content-Security-Policy"),
+          "base-uri 'self'; form-action 'self'; frame-ancestors 'self'; object-src 'none'");
+
+  static final Header REFERRER_POLICY =
+      HeaderValues.createCached("Referrer-Policy", "strict-origin-when-cross-origin");
+
+  private static final int HEADER_BYTES = 400;
+
+  private final Object era;
+  private final Header type;
+  private final boolean markup;
+  private final byte[] plain;
+  private final byte @Nullable [] compressed;
+  private final Header tag;
+  private final Header compressedTag;
+  private final Map<String, String> assets;
+  private final UnaryOperator<String> addresses;
+  private final CacheControl caching;
+  private final Header cacheControl;
+  private final long expiresAtMillis;
+
+  /**
+   * Makes it.
+   *
+   * @param era what the page is void without
+   * @param markup whether it is a page to look at, and not data
+   * @param compress whether it may be compressed
+   * @param assets the files that it leads to, and the addresses that they had
+   * @param addresses the addresses that files have
+   * @param making what it was made of
+   */
+  PageAnswer(
+      Object era,
+      Header type,
+      boolean markup,
+      byte[] body,
+      boolean compress,
+      CacheControl caching,
+      Map<String, String> assets,
+      UnaryOperator<String> addresses,
+      Making making) {
+    this.era = era;
+    this.type = type;
+    this.markup = markup;
+    this.plain = body;
+    this.compressed =
+        compress && body.length >= Compression.MIN_BYTES
+            ? Compression.gzip(body, Compression.FAST)
+            : null;
+    String hash = EntityTags.hash(body);
+    this.tag = HeaderValues.createCached(HeaderNames.ETAG, '"' + hash + '"');
+    this.compressedTag = HeaderValues.createCached(HeaderNames.ETAG, '"' + hash + "-gz\"");
+    this.assets = Map.copyOf(assets);
+    this.addresses = addresses;
+    this.expiresAtMillis = making.expiresAtMillis();
+    this.caching = caching;
+    this.cacheControl =
+        caching.asks()
+            ? Names.NO_CACHE
+            : HeaderValues.createCached(HeaderNames.CACHE_CONTROL, caching.value(Long.MAX_VALUE));
+  }
+
+  Object era() {
+    return era;
+  }
+
+  /** Bytes that it takes. */
+  long bytes() {
+    return HEADER_BYTES + plain.length + (compressed == null ? 0 : compressed.length);
+  }
+
+  /** Whether the files that it leads to are those that there are now. */
+  boolean assetsHold() {
+    for (Map.Entry<String, String> asset : assets.entrySet()) {
+      if (!addresses.apply(asset.getKey()).equals(asset.getValue())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Sends it, or what a request with conditions comes to. */
+  void send(RequestContext context, ServerRequest request, ServerResponse response) {
+    var headers = request.headers();
+    response.header(Names.VARY);
+    response.header(REFERRER_POLICY);
+    if (markup) {
+      response.header(SECURITY_POLICY);
+    }
+    byte[] packed = compressed;
+    boolean gzip =
+        packed != null
+            && headers.contains(HeaderNames.ACCEPT_ENCODING)
+            && Accept.coding(headers.values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
+    Header validator = gzip ? compressedTag : tag;
+    if (headers.contains(HeaderNames.IF_MATCH)) {
+      List<String> wanted = headers.values(HeaderNames.IF_MATCH);
+      if (!EntityTags.matchesStrongly(wanted, validator.get())) {
+        throw new ProblemException(
+            Problem.of(
+                Status.PRECONDITION_FAILED_412,
+                "precondition-failed",
+                "The page is not in the state the request requires",
+                "No ETag in If-Match is that of the page as it is now."));
+      }
+    }
+    response.header(cacheControl());
+    response.header(validator);
+    if (headers.contains(HeaderNames.IF_NONE_MATCH)
+        && EntityTags.matches(headers.values(HeaderNames.IF_NONE_MATCH), validator.get())) {
+      response.status(Status.NOT_MODIFIED_304);
+      response.send();
+      return;
+    }
+    response.header(type);
+    if (gzip) {
+      response.header(Compression.GZIP);
+    }
+    context.sendCounted(gzip && packed != null ? packed : plain, 0);
+  }
+
+  private Header cacheControl() {
+    if (expiresAtMillis == Document.NEVER || caching.asks()) {
+      return cacheControl;
+    }
+    long left = (expiresAtMillis - System.currentTimeMillis()) / 1000;
+    return HeaderValues.create(HeaderNames.CACHE_CONTROL, caching.value(Math.max(left, 0)));
+  }
+
+  /** Sends a page that is for one visitor alone. */
+  static void sendPersonal(
+      RequestContext context,
+      ServerRequest request,
+      ServerResponse response,
+      byte[] body,
+      Header type,
+      boolean markup,
+      boolean compress) {
+    response.header(REFERRER_POLICY);
+    if (markup) {
+      response.header(SECURITY_POLICY);
+    }
+    response.header(type);
+    response.header(Names.VARY_COOKIE);
+    response.header(Names.PRIVATE);
+    boolean gzip =
+        compress
+            && body.length >= Compression.MIN_BYTES
+            && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
+    if (gzip) {
+      response.header(Compression.GZIP);
+    }
+    context.sendCounted(gzip ? Compression.gzip(body, Compression.FAST) : body, 0);
+  }
+}
