@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A tea shop: pages and the cart need no code of its own, checking out and liking do.
@@ -69,29 +70,34 @@ public final class Shop {
                 Batch.of(
                     new Write.Patch(
                         DocumentPath.of("likes", id), add, Condition.NONE, Expiry.KEEP)));
-    return Response.redirect("/products/" + id);
+    return Response.redirect(Response.path("products", id));
   }
 
-  /** Orders what is in the cart: all of it, or nothing. */
+  /**
+   * Orders what is in the cart: all of it, or nothing.
+   *
+   * <p>The session counts what was bought; which order comes next follows from that. So a second
+   * click, and a click after a node died anywhere in here, find the order that was made. One atomic
+   * change of the session then ends it: it counts, and takes out of the cart what was ordered.
+   */
   private static Response checkout(Request request) throws InterruptedException {
     VisitorSession session = request.session();
-    Map<String, Long> cart = cart(session);
-    if (cart.isEmpty()) {
+    if (cart(session).isEmpty()) {
       session.flash("There is nothing in your cart.");
       return Response.redirect("/cart");
     }
-    DocumentPath order = DocumentPath.of("warehouses", "main", "orders", orderId(session));
+    session.add("bought", 0);
+    long bought = number(session.get("bought").orElse(Json.NULL));
+    DocumentPath order = DocumentPath.of("warehouses", "main", "orders", orderId(session, bought));
     for (int i = 0; i < ATTEMPTS; i++) {
       try {
-        Optional<String> missing = order(request.store(), order, cart);
+        Optional<String> missing = order(request.store(), order, cart(session));
         if (missing.isPresent()) {
           session.flash(missing.get());
           return Response.redirect("/cart");
         }
-        session.append("orders", new Json.Str(order.id()));
-        session.remove("cart");
-        session.flash("Thank you! Your tea is on its way.");
-        return Response.redirect("/orders/" + order.id());
+        finish(request, order, bought);
+        return Response.redirect(Response.path("orders", order.id()));
       } catch (PreconditionFailed e) {
         // Another buyer was first; look again at what is left.
         Thread.sleep(ThreadLocalRandom.current().nextInt(1, 20));
@@ -99,6 +105,46 @@ public final class Shop {
     }
     return Response.problem(503, "Very many are buying just now. Nothing was ordered; try again.")
         .header("Retry-After", "2");
+  }
+
+  /** Counts the order and empties the cart of it, if no other click has. */
+  private static void finish(Request request, DocumentPath path, long bought) {
+    VisitorSession session = request.session();
+    Json order = Json.parse(request.store().get(path, ReadOptions.SESSION).orElseThrow().json());
+    for (int i = 0; i < ATTEMPTS; i++) {
+      Json cart = session.get("cart").orElse(Json.NULL);
+      if (number(session.get("bought").orElse(Json.NULL)) != bought || cart.equals(Json.NULL)) {
+        return;
+      }
+      Map<String, Json> left = new LinkedHashMap<>(members(cart));
+      for (Json line : ((Json.Arr) members(order).get("lines")).items()) {
+        String product = text(members(line).get("product"));
+        long more = number(left.get(product)) - number(members(line).get("count"));
+        if (more > 0) {
+          left.put(product, Json.Num.of(more));
+        } else {
+          left.remove(product);
+        }
+      }
+      Json operations =
+          new Json.Arr(
+              List.of(
+                  operation("test", "/bought", session.get("bought").orElseThrow()),
+                  operation("test", "/cart", cart),
+                  operation("replace", "/bought", Json.Num.of(bought + 1)),
+                  operation("replace", "/cart", new Json.Obj(left))));
+      if (session.patch(new Patch(Patch.Kind.JSON_PATCH, operations.toBytes(), false))) {
+        return;
+      }
+    }
+  }
+
+  private static Json operation(String op, String path, Json value) {
+    Map<String, Json> members = new LinkedHashMap<>();
+    members.put("op", new Json.Str(op));
+    members.put("path", new Json.Str(path));
+    members.put("value", value);
+    return new Json.Obj(members);
   }
 
   /**
@@ -125,6 +171,9 @@ public final class Shop {
         return Optional.of("We do not sell “" + line.getKey() + "” any more.");
       }
       Map<String, Json> about = members(Json.parse(product.get().json()));
+      if (line.getValue() > MOST_OF_A_PRODUCT) {
+        return Optional.of("We send " + MOST_OF_A_PRODUCT + " tins of a tea at most.");
+      }
       long there = number(left.get(line.getKey()));
       if (there < line.getValue()) {
         return Optional.of(
@@ -157,18 +206,12 @@ public final class Shop {
     return Optional.empty();
   }
 
-  /**
-   * The same for the same cart until it is ordered: a double click, or a click after a node died in
-   * the middle, finds the order that was made. Nobody else can guess it.
-   */
-  private static String orderId(VisitorSession session) {
-    String text =
-        session.csrfToken()
-            + session.get("orders").orElse(Json.NULL)
-            + session.get("cart").orElse(Json.NULL);
+  /** Which order is the session's next; nobody else can guess it. */
+  private static String orderId(VisitorSession session, long bought) {
     try {
       byte[] hash =
-          MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+          MessageDigest.getInstance("SHA-256")
+              .digest((session.id() + ':' + bought).getBytes(StandardCharsets.UTF_8));
       return HexFormat.of().formatHex(hash, 0, 16);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
@@ -181,7 +224,7 @@ public final class Shop {
     members(session.get("cart").orElse(Json.NULL))
         .forEach(
             (product, json) -> {
-              long count = Math.min(number(json), MOST_OF_A_PRODUCT);
+              long count = number(json);
               if (count > 0 && product.matches("[a-z-]{1,40}")) {
                 cart.put(product, count);
               }
@@ -189,15 +232,17 @@ public final class Shop {
     return cart;
   }
 
-  private static Map<String, Json> members(Json json) {
+  private static Map<String, Json> members(@Nullable Json json) {
     return json instanceof Json.Obj(Map<String, Json> members) ? members : Map.of();
   }
 
-  private static long number(Json json) {
-    return json instanceof Json.Num number ? number.decimal().longValue() : 0;
+  private static long number(@Nullable Json json) {
+    return json instanceof Json.Num(String text) && text.matches("-?[0-9]{1,9}")
+        ? Long.parseLong(text)
+        : 0;
   }
 
-  private static String text(Json json) {
+  private static String text(@Nullable Json json) {
     return json instanceof Json.Str(String text) ? text : "";
   }
 }

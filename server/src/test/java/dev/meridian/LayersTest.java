@@ -104,8 +104,8 @@ class LayersTest {
         .mayOnlyBeAccessedByLayers("dns", "peer")
         .whereLayer("document")
         .mayOnlyBeAccessedByLayers(
-            "cli", "torture", "node", "web", "handler", "dns", "account", "session", "cache", "shard",
-            "replica", "peer", "store", "site", "geo", "files", "health")
+            "cli", "torture", "node", "web", "handler", "dns", "account", "session", "cache",
+            "shard", "replica", "peer", "store", "site", "geo", "files", "health")
         .whereLayer("client")
         .mayOnlyBeAccessedByLayers("cli")
         .check(CLASSES);

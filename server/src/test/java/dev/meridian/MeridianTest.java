@@ -25,6 +25,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -35,6 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A program with a site and handlers of its own. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class MeridianTest {
+  private static final CountDownLatch STUBBORN = new CountDownLatch(1);
   private static final DocumentPath COUNTER = DocumentPath.of("counters", "main");
 
   private HttpClient client;
@@ -70,6 +73,9 @@ class MeridianTest {
             .get("/broken", _ -> broken())
             .get("/checked", _ -> checked())
             .get("/endless", _ -> endless())
+            .get("/stubborn", _ -> stubborn())
+            .get("/read/{collection}/{id}", MeridianTest::read)
+            .post("/half", MeridianTest::half)
             .get("/cookie", MeridianTest::cookie)
             .get("/cached", _ -> Response.text("x").header("Cache-Control", "max-age=60"))
             .post("/visit", MeridianTest::visit);
@@ -110,6 +116,36 @@ class MeridianTest {
     throw new IOException("secret of the house");
   }
 
+  /** Swallows every interrupt. */
+  private static Response stubborn() {
+    while (STUBBORN.getCount() > 0) {
+      try {
+        boolean _ = STUBBORN.await(1, TimeUnit.MINUTES);
+      } catch (InterruptedException e) {
+        continue;
+      }
+    }
+    return Response.noContent();
+  }
+
+  private static Response read(Request request) {
+    DocumentPath path = DocumentPath.of(request.parameter("collection"), request.parameter("id"));
+    return Response.text(request.store().get(path, ReadOptions.SESSION).isPresent() ? "yes" : "no");
+  }
+
+  private static Response half(Request request) {
+    request
+        .store()
+        .write(
+            Batch.of(
+                new Write.Put(
+                    DocumentPath.of("counters", "half"),
+                    "{}".getBytes(StandardCharsets.UTF_8),
+                    Condition.NONE,
+                    Expiry.NEVER)));
+    return Response.problem(409, "Half of it was done.");
+  }
+
   private static Response endless() throws InterruptedException {
     Thread.sleep(Long.MAX_VALUE);
     return Response.noContent();
@@ -117,7 +153,9 @@ class MeridianTest {
 
   private static Response cookie(Request request) {
     request.session().set("seen", "yes");
-    return Response.text("x").header("Set-Cookie", "own=1; Path=/");
+    return Response.text("x")
+        .header("Set-Cookie", "own=1; Path=/; Expires=Wed, 21 Oct 2099 07:28:00 GMT")
+        .header("Set-Cookie", "two=a,three=b");
   }
 
   private static Response visit(Request request) {
@@ -224,6 +262,76 @@ class MeridianTest {
   }
 
   @Test
+  void aHandlerThatDoesNotCareIsGivenUp() throws Exception {
+    try {
+      HttpResponse<String> answer = send("GET", "/stubborn", "");
+      assertThat(answer.statusCode()).isEqualTo(503);
+      assertThat(answer.headers().firstValue("Connection")).contains("close");
+    } finally {
+      STUBBORN.countDown();
+    }
+  }
+
+  @Test
+  void otherSitesPagesMayPostWhereNoSessionIsWritten() throws Exception {
+    // A payment that comes back, without cookies; but no session is made for it.
+    assertThat(form("/form", "text=paid", "Sec-Fetch-Site", "cross-site").body()).isEqualTo("paid");
+    assertThat(form("/visit", "name=Eve", "Sec-Fetch-Site", "cross-site").statusCode())
+        .isEqualTo(403);
+  }
+
+  @Test
+  void meridiansOwnDocumentsAreNobodys() throws Exception {
+    HttpResponse<String> answer = send("GET", "/read/_sessions/x", "");
+    assertThat(answer.statusCode()).isEqualTo(400);
+    assertThat(answer.body()).contains("Meridian's own");
+  }
+
+  @Test
+  void whatWasWrittenIsToldAlsoWhenTheHandlerFails() throws Exception {
+    HttpResponse<String> answer = send("POST", "/half", "", "Meridian-Session", "");
+    assertThat(answer.statusCode()).isEqualTo(409);
+    assertThat(answer.headers().firstValue("Meridian-Session").orElse("")).isNotEmpty();
+  }
+
+  @Test
+  void aPlantedCookieWritesNothing() throws Exception {
+    form("/visit", "name=Eve", "Sec-Fetch-Site", "same-origin");
+    String eve = cookie();
+    newVisitor();
+    form("/visit", "name=Ada", "Sec-Fetch-Site", "same-origin");
+    String ada = cookie();
+    newVisitor();
+    HttpResponse<String> answer =
+        send(
+            "POST",
+            "/count",
+            "{\"n\":99}",
+            "Cookie",
+            eve + "; " + ada,
+            "Sec-Fetch-Site",
+            "same-origin");
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(409);
+    assertThat(
+            new String(
+                site.store()
+                    .get(COUNTER, ReadOptions.STRONG)
+                    .map(found -> found.json())
+                    .orElse(new byte[0]),
+                StandardCharsets.UTF_8))
+        .doesNotContain("99");
+  }
+
+  private String cookie() {
+    return ((CookieManager) client.cookieHandler().orElseThrow())
+        .getCookieStore().getCookies().stream()
+            .filter(cookie -> cookie.getName().equals("meridian-session"))
+            .map(cookie -> cookie.getName() + "=" + cookie.getValue())
+            .findFirst()
+            .orElseThrow();
+  }
+
+  @Test
   void handlersWriteWhatRulesForbidOthers() throws Exception {
     HttpResponse<String> answer =
         send("POST", "/count", "{\"n\":5}", "Meridian-Session", "", "X-Request-Id", "r1");
@@ -262,7 +370,8 @@ class MeridianTest {
                 HttpRequest.newBuilder(site.address().resolve("/cookie")).build(),
                 BodyHandlers.ofString());
     List<String> cookies = answer.headers().allValues("Set-Cookie");
-    assertThat(cookies).anyMatch(line -> line.startsWith("own=1"));
+    assertThat(cookies)
+        .contains("own=1; Path=/; Expires=Wed, 21 Oct 2099 07:28:00 GMT", "two=a,three=b");
     assertThat(cookies).anyMatch(line -> line.contains("meridian-session="));
   }
 

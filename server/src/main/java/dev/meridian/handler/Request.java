@@ -4,7 +4,13 @@ import dev.meridian.document.Json;
 import dev.meridian.store.Store;
 import java.util.Optional;
 
-/** One request, as its {@link Handler} sees it. For the thread that it was given to. */
+/**
+ * One request, as its {@link Handler} sees it. For the thread that it was given to.
+ *
+ * <p>GET must change nothing that matters (RFC 9110, section 9.2.1): any site can make a visitor's
+ * browser send one. The other methods are refused when another site's page sent them with the
+ * session's cookie.
+ */
 public interface Request {
   /** Longest body that is read, in bytes. */
   int MAX_BODY = 1 << 20;
@@ -53,10 +59,16 @@ public interface Request {
    */
   VisitorSession session();
 
+  /** Who is signed in; nobody where the site has no accounts. */
+  Optional<SignedIn> user();
+
   /**
    * The data, with all rights: access rules are for requests from outside, a handler is the site's
-   * own. Session reads see all that this visitor wrote or was shown, on any node; their later
-   * requests, anywhere, see what is written by this.
+   * own. Only Meridian's own collections, whose names begin with {@code _}, are not there.
+   *
+   * <p>Session reads see all that this visitor wrote, on any node; and what is written here, their
+   * later requests see on any node, if they have a session, or send the {@code Meridian-Session} of
+   * the answer.
    */
   Store store();
 }

@@ -3,6 +3,7 @@ package dev.meridian.handler;
 import dev.meridian.document.Json;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -27,6 +28,8 @@ public final class Response {
           "upgrade");
 
   private static final String TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+  private static final String UNRESERVED =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
   private static final int MAX_HEADERS = 100;
 
   /**
@@ -77,11 +80,28 @@ public final class Response {
   /**
    * 303: the browser asks for another address with GET. The answer to a form.
    *
-   * @param location such as {@code /cart}; one that came from the visitor must be checked first, or
-   *     others send people from your site to theirs
+   * @param location such as {@code /cart}, or {@link #path}; one that came from the visitor must be
+   *     checked first, or others send people from your site to theirs
+   * @throws IllegalArgumentException if it holds what is not ASCII: {@link #path} encodes it
    */
   public static Response redirect(String location) {
     return noContent().status(303).header("Location", location);
+  }
+
+  /** An address of this site, such as {@code /products/gr%C3%BCn} of {@code products, grün}. */
+  public static String path(String... segments) {
+    StringBuilder path = new StringBuilder();
+    for (String segment : segments) {
+      path.append('/');
+      for (byte b : segment.getBytes(StandardCharsets.UTF_8)) {
+        if (UNRESERVED.indexOf(b) >= 0) {
+          path.append((char) b);
+        } else {
+          path.append('%').append(HexFormat.of().withUpperCase().toHexDigits(b));
+        }
+      }
+    }
+    return path.isEmpty() ? "/" : path.toString();
   }
 
   /** 404, as the site's page for that, or as a problem document. */

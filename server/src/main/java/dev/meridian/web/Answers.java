@@ -51,7 +51,11 @@ final class Answers {
     RoutingResponse response = context.response();
     response.status(problem.status());
     for (Header header : problem.headers()) {
-      response.header(header);
+      if (header.headerName().equals(HeaderNames.SET_COOKIE)) {
+        response.headers().add(header);
+      } else {
+        response.header(header);
+      }
     }
     response.header(Names.NO_STORE);
     byte[] body = null;

@@ -123,6 +123,11 @@ final class BrowserSession {
     return known;
   }
 
+  /** Whether a cookie of the request names a session of ours, which may have ended. */
+  boolean isNamed() {
+    return !claims().isEmpty();
+  }
+
   /** Which session the request is of, or may be as long as that was not asked of the store. */
   private Optional<String> id() {
     Session known = session;
@@ -531,7 +536,8 @@ final class BrowserSession {
   void answering() {
     if (!lines.isEmpty()) {
       var headers = context.response().headers();
-      Set<String> all = new LinkedHashSet<>(headers.values(HeaderNames.SET_COOKIE));
+      // As whole lines: a date in one has a comma.
+      Set<String> all = new LinkedHashSet<>(headers.all(HeaderNames.SET_COOKIE, List::of));
       all.addAll(lines.values());
       headers.set(HeaderValues.create(HeaderNames.SET_COOKIE, List.copyOf(all)));
     }

@@ -2,9 +2,9 @@ package dev.meridian.web;
 
 import dev.meridian.handler.Parameters;
 import dev.meridian.handler.Request;
+import dev.meridian.handler.SignedIn;
 import dev.meridian.handler.VisitorSession;
 import dev.meridian.store.Store;
-import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
@@ -21,6 +21,7 @@ final class ContextRequest implements Request {
   private final Map<String, String> parameters;
   private final VisitorStore store;
   private byte @Nullable [] body;
+  private @Nullable RuntimeException broken;
   private @Nullable Parameters query;
   private @Nullable Parameters form;
 
@@ -104,8 +105,17 @@ final class ContextRequest implements Request {
   @Override
   public byte[] body() {
     byte[] known = body;
+    if (broken != null) {
+      // Whoever caught it and asks again would get what came after.
+      throw broken;
+    }
     if (known == null) {
-      known = Bodies.read(context, MAX_BODY);
+      try {
+        known = Bodies.read(context, MAX_BODY);
+      } catch (RuntimeException e) {
+        broken = e;
+        throw e;
+      }
       body = known;
     }
     return known;
@@ -120,12 +130,19 @@ final class ContextRequest implements Request {
   }
 
   @Override
-  public Store store() {
-    return store;
+  public Optional<SignedIn> user() {
+    if (context.site().accounts().isEmpty()) {
+      return Optional.empty();
+    }
+    context.session().personal();
+    return context
+        .session()
+        .user()
+        .map(user -> new SignedIn(user.id(), user.name(), user.roles(), user.claims()));
   }
 
-  /** What the answer says of what was written, if the client wants to know. */
-  Optional<Header> written() {
-    return store.written();
+  @Override
+  public Store store() {
+    return store;
   }
 }

@@ -2,10 +2,12 @@ package dev.meridian.web;
 
 import dev.meridian.document.Json;
 import dev.meridian.document.Patch;
+import dev.meridian.document.PatchException;
 import dev.meridian.handler.VisitorSession;
 import dev.meridian.session.Attributes;
 import dev.meridian.session.Session;
 import dev.meridian.session.Sessions;
+import dev.meridian.store.StoreException;
 import java.util.Map;
 import java.util.Optional;
 
@@ -24,9 +26,12 @@ final class ContextSession implements VisitorSession {
     return context.session().find();
   }
 
-  /** Before a change. */
+  /** Before a change. Of a request with a session's cookie, more was asked already. */
   private SessionApi changing() {
     context.session().personal();
+    if (!context.session().isNamed()) {
+      context.session().checkOrigin("");
+    }
     context.session().checkCookies();
     return context.sessionApi();
   }
@@ -34,6 +39,27 @@ final class ContextSession implements VisitorSession {
   private void change(Patch patch) {
     changing().change(context, patch, null);
     context.session().again();
+  }
+
+  @Override
+  public String id() {
+    return find().map(Session::id).orElse("");
+  }
+
+  @Override
+  public boolean patch(Patch patch) {
+    try {
+      change(patch);
+      return true;
+    } catch (PatchException e) {
+      return false;
+    } catch (StoreException.Rejected e) {
+      context.session().again();
+      if (e.reason() != StoreException.Rejected.Reason.PATCH_FAILED) {
+        throw e;
+      }
+      return false;
+    }
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import io.helidon.webserver.CloseConnectionException;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -16,6 +17,9 @@ final class Deadline {
   private static final int ANSWERING = 2;
   private static final int INTERRUPTED = 3;
   private static final int TAKEN = 4;
+
+  /** How long after the interrupt a request may take to end by itself. */
+  private static final Duration GRACE = Duration.ofSeconds(5);
 
   private final AtomicInteger state = new AtomicInteger(WORKING);
   private final RequestContext context;
@@ -66,6 +70,8 @@ final class Deadline {
     WAIT,
     /** Answer 408 and end the connection: the response is the watchdog's now. */
     ANSWER,
+    /** Answer 503 and end the connection: the request's thread does not end. */
+    GIVE_UP,
     /** Nothing more: the thread has been interrupted and will answer, or the connection ends. */
     DONE
   }
@@ -83,6 +89,13 @@ final class Deadline {
             && state.compareAndSet(WORKING, INTERRUPTED)) {
           thread.interrupt();
           interruptArrived = true;
+        }
+      }
+      case INTERRUPTED -> {
+        // Whoever was told does not care, and the client must not wait for ever.
+        if (nowNanos - context.startNanos() > requestNanos + GRACE.toNanos()
+            && state.compareAndSet(INTERRUPTED, TAKEN)) {
+          return Verdict.GIVE_UP;
         }
       }
       case ANSWERING -> {
@@ -105,6 +118,11 @@ final class Deadline {
 
   RequestContext context() {
     return context;
+  }
+
+  /** Where the request's thread is now. */
+  StackTraceElement[] stack() {
+    return thread.getStackTrace();
   }
 
   /** Ends what the request's thread waits for. */

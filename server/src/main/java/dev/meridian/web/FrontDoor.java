@@ -22,8 +22,8 @@ import java.util.regex.Pattern;
  * it to the data API, to the session or the account, or to the site's pages and files, and counts
  * and logs it when it is done.
  *
- * <p>The data API is called from here and not through the engine's routing, which would
- * match every path against every route: that is a third of the cost of a small GET.
+ * <p>The data API is called from here and not through the engine's routing, which would match every
+ * path against every route: that is a third of the cost of a small GET.
  */
 final class FrontDoor implements Filter {
   private static final Pattern ORIGIN = Pattern.compile("(?i)https?://[^/]+(?=/|$)");
@@ -40,7 +40,6 @@ final class FrontDoor implements Filter {
   private final RequestRate rate;
   private final Watchdog watchdog;
   private final OpenConnections connections;
-
 
   FrontDoor(
       Supplier<Site> site,

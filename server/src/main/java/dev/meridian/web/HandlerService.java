@@ -4,6 +4,7 @@ import dev.meridian.handler.Request;
 import dev.meridian.handler.Response;
 import dev.meridian.handler.Routes;
 import dev.meridian.store.Store;
+import dev.meridian.store.StoreException;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
@@ -11,6 +12,7 @@ import io.helidon.webserver.http.HttpRules;
 import io.helidon.webserver.http.HttpService;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import java.nio.channels.ClosedByInterruptException;
 import java.util.Optional;
 import java.util.Set;
 
@@ -76,14 +78,14 @@ public final class HandlerService implements HttpService {
     // The answer to a write needs it, and must not fail.
     Gatekeeper.headerToken(context);
     ContextRequest request = new ContextRequest(context, match.parameters(), store);
-    if (changes(request.method()) && context.site().sessions().isPresent()) {
-      context.session().checkOrigin(csrf(context, request));
+    if (changes(request.method()) && context.hasCookies() && context.session().isNamed()) {
+      context.session().checkWrite(csrf(context, request));
     }
     Response answer;
     try {
       answer = match.handler().handle(request);
     } catch (Exception e) {
-      if (context.deadline().wasInterrupted()) {
+      if (context.deadline().wasInterrupted() && isInterrupt(e)) {
         throw tooLong(context);
       }
       throw e instanceof RuntimeException unchecked ? unchecked : new HandlerFailure(e);
@@ -92,20 +94,24 @@ public final class HandlerService implements HttpService {
       throw new HandlerFailure(
           new NullPointerException("The handler of " + request.path() + " returned no response"));
     }
-    send(context, request, answer);
+    send(context, answer);
+  }
+
+  private static boolean isInterrupt(Exception e) {
+    int depth = 0;
+    for (Throwable at = e; at != null && depth < 10; at = at.getCause()) {
+      if (at instanceof InterruptedException
+          || at instanceof ClosedByInterruptException
+          || at instanceof StoreException.Unavailable) {
+        return true;
+      }
+      depth++;
+    }
+    return false;
   }
 
   private static ProblemException tooLong(RequestContext context) {
-    return new ProblemException(
-        Problem.of(
-                Status.SERVICE_UNAVAILABLE_503,
-                "handler-timeout",
-                "The request took too long",
-                "It was ended after the site's limits.requestTime, "
-                    + context.site().limits().requestTime().toSeconds()
-                    + " s; what it was to do may have been done in part.")
-            .with("outcome", "unknown")
-            .with(HeaderValues.create(HeaderNames.RETRY_AFTER, "1")));
+    return new ProblemException(Problem.tookTooLong(context.site().limits().requestTime()));
   }
 
   private static boolean changes(String method) {
@@ -113,14 +119,18 @@ public final class HandlerService implements HttpService {
   }
 
   private static String csrf(RequestContext context, Request request) {
-    return Bodies.mediaType(context).equals(SessionForm.MEDIA_TYPE) ? request.form().get("_csrf").orElse("") : "";
+    return Bodies.mediaType(context).equals(SessionForm.MEDIA_TYPE)
+        ? request.form().get("_csrf").orElse("")
+        : "";
   }
 
-  private static void send(RequestContext context, ContextRequest request, Response answer) {
+  private static void send(RequestContext context, Response answer) {
     Status status = Status.create(answer.status());
     if (answer.problem().isPresent()) {
       throw new ProblemException(problem(status, answer));
     }
+    // From here on the response is this thread's.
+    context.answering();
     var response = context.response();
     response.status(status);
     response.headers().set(Names.PRIVATE_NO_CACHE);
@@ -130,7 +140,6 @@ public final class HandlerService implements HttpService {
         response.headers().set(HeaderValues.create(HeaderNames.CACHE_CONTROL, header.value()));
       }
     }
-    request.written().ifPresent(token -> response.headers().set(token));
     if (answer.status() == 204 || answer.status() == 304) {
       context.send();
     } else {

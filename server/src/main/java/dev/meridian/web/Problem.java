@@ -10,6 +10,7 @@ import io.helidon.http.HeaderValues;
 import io.helidon.http.HttpException;
 import io.helidon.http.Status;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -157,6 +158,19 @@ public record Problem(
   /** The request, or the document it would make, is over a limit. */
   static Problem tooLarge(String detail) {
     return of(Status.REQUEST_ENTITY_TOO_LARGE_413, "too-large", "Too large", detail);
+  }
+
+  /** What a handler was to do took longer than the site allows, and was ended. */
+  static Problem tookTooLong(Duration limit) {
+    return of(
+            Status.SERVICE_UNAVAILABLE_503,
+            "handler-timeout",
+            "The request took too long",
+            "It was ended after the site's limits.requestTime, "
+                + limit.toSeconds()
+                + " s; what it was to do may have been done in part.")
+        .with("outcome", "unknown")
+        .with(HeaderValues.create(HeaderNames.RETRY_AFTER, "1"));
   }
 
   /** A problem that the HTTP engine found. */

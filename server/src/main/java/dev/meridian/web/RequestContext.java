@@ -2,6 +2,7 @@ package dev.meridian.web;
 
 import dev.meridian.site.Site;
 import dev.meridian.store.ReadBudget;
+import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
@@ -39,6 +40,9 @@ public final class RequestContext {
 
   /** Whether the listener stops: then each answer is the last of its connection. */
   private final BooleanSupplier draining;
+
+  /** What the client has seen, for the answer. */
+  private @Nullable Header told;
 
   private @Nullable String id;
   private final Deadline deadline;
@@ -188,8 +192,16 @@ public final class RequestContext {
     }
   }
 
+  /** Has the answer say this, whatever becomes of it; the newest of a name counts. */
+  void tell(Header header) {
+    told = header;
+  }
+
   private void common() {
     var headers = response.headers();
+    if (told != null) {
+      headers.set(told);
+    }
     headers.set(Names.NOSNIFF);
     headers.set(HeaderValues.create(Names.REQUEST_ID, id()));
   }

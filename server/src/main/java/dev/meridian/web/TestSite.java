@@ -2,11 +2,13 @@ package dev.meridian.web;
 
 import dev.meridian.document.Json;
 import dev.meridian.document.Patch;
+import dev.meridian.document.PatchException;
 import dev.meridian.handler.Handler;
 import dev.meridian.handler.Parameters;
 import dev.meridian.handler.Request;
 import dev.meridian.handler.Response;
 import dev.meridian.handler.Routes;
+import dev.meridian.handler.SignedIn;
 import dev.meridian.handler.VisitorSession;
 import dev.meridian.session.Attributes;
 import dev.meridian.session.Claim;
@@ -22,6 +24,7 @@ import dev.meridian.store.RocksStore;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Sort;
 import dev.meridian.store.Store;
+import dev.meridian.store.StoreException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -52,6 +55,7 @@ public final class TestSite implements AutoCloseable {
   private final RocksStore store;
   private final Sessions sessions;
   private @Nullable String cookie;
+  private Optional<SignedIn> user = Optional.empty();
 
   private TestSite(Site site, Routes routes, Path folder) {
     this.site = site;
@@ -159,9 +163,15 @@ public final class TestSite implements AutoCloseable {
     return new TestSession();
   }
 
-  /** Another visitor from here on, who has no session. */
+  /** Has the visitor signed in, as far as {@link Request#user} tells. */
+  public void signIn(SignedIn who) {
+    user = Optional.of(who);
+  }
+
+  /** Another visitor from here on, who has no session and is not signed in. */
   public void newVisitor() {
     cookie = null;
+    user = Optional.empty();
   }
 
   /** Stops, and deletes the store. */
@@ -246,6 +256,11 @@ public final class TestSite implements AutoCloseable {
     }
 
     @Override
+    public Optional<SignedIn> user() {
+      return user;
+    }
+
+    @Override
     public Store store() {
       return store;
     }
@@ -274,6 +289,26 @@ public final class TestSite implements AutoCloseable {
         Commit _ = sessions.change(known.get(), patch, null, lifetimes);
       } else {
         sessions.create(patch, lifetimes).ifPresent(made -> cookie = made.cookie());
+      }
+    }
+
+    @Override
+    public String id() {
+      return find().map(Session::id).orElse("");
+    }
+
+    @Override
+    public boolean patch(Patch patch) {
+      try {
+        change(patch);
+        return true;
+      } catch (PatchException e) {
+        return false;
+      } catch (StoreException.Rejected e) {
+        if (e.reason() != StoreException.Rejected.Reason.PATCH_FAILED) {
+          throw e;
+        }
+        return false;
       }
     }
 

@@ -2,6 +2,7 @@ package dev.meridian.web;
 
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.InvalidInputException;
 import dev.meridian.store.Batch;
 import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
@@ -13,8 +14,8 @@ import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Store;
-import io.helidon.http.Header;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -25,6 +26,9 @@ final class VisitorStore implements Store {
   private final Store store;
   private final RequestContext context;
   private SessionToken written = SessionToken.NONE;
+
+  /** What the visitor knows when they have the answer. */
+  private SessionToken known = SessionToken.NONE;
 
   VisitorStore(Store store, RequestContext context) {
     this.store = store;
@@ -40,28 +44,43 @@ final class VisitorStore implements Store {
   private Commit wrote(Commit commit) {
     written = written.seen(commit.version());
     context.session().wrote(commit.version());
+    saw(written);
     return commit;
   }
 
-  /** What the answer says of what was written, if the client wants to know. */
-  Optional<Header> written() {
-    return written.equals(SessionToken.NONE)
-        ? Optional.empty()
-        : Gatekeeper.session(context, written);
+  private void saw(SessionToken seen) {
+    known = known.seen(seen);
+    Gatekeeper.session(context, known).ifPresent(context::tell);
+  }
+
+  private static void check(List<String> segments) {
+    for (int i = 0; i < segments.size(); i += 2) {
+      if (segments.get(i).startsWith("_")) {
+        throw new InvalidInputException(
+            "'" + segments.get(i) + "' is Meridian's own; handlers neither read nor write it.");
+      }
+    }
   }
 
   @Override
   public Optional<Document> get(DocumentPath path, ReadOptions options) {
-    return store.get(path, options(options));
+    check(path.segments());
+    Optional<Document> found = store.get(path, options(options));
+    saw(found.map(one -> SessionToken.NONE.seen(one.version())).orElseGet(store::seen));
+    return found;
   }
 
   @Override
   public Page list(Query query, ReadOptions options) {
-    return store.list(query, options(options));
+    check(query.collection().segments());
+    Page page = store.list(query, options(options));
+    saw(store.seen());
+    return page;
   }
 
   @Override
   public Commit write(Batch batch) {
+    batch.writes().forEach(write -> check(write.path().segments()));
     return wrote(store.write(batch));
   }
 

@@ -57,7 +57,27 @@ final class Watchdog implements AutoCloseable {
           case ANSWER -> {
             inFlight.remove(deadline);
             // On a thread of its own: a client that does not send may not read either.
-            Thread.ofVirtual().name("web-too-late").start(() -> tooLate(deadline));
+            Thread.ofVirtual()
+                .name("web-too-late")
+                .start(() -> answer(deadline, tooLate(deadline.context())));
+          }
+          case GIVE_UP -> {
+            inFlight.remove(deadline);
+            Throwable where = new Throwable("where it is");
+            where.setStackTrace(deadline.stack());
+            log.atWarn()
+                .setCause(where)
+                .log(
+                    "Request {} goes on after limits.requestTime and an interrupt; its client is"
+                        + " answered without it",
+                    deadline.context().id());
+            Thread.ofVirtual()
+                .name("web-given-up")
+                .start(
+                    () ->
+                        answer(
+                            deadline,
+                            Problem.tookTooLong(deadline.context().site().limits().requestTime())));
           }
         }
       } catch (RuntimeException e) {
@@ -67,17 +87,19 @@ final class Watchdog implements AutoCloseable {
     }
   }
 
-  private static void tooLate(Deadline deadline) {
+  private static Problem tooLate(RequestContext context) {
+    return Problem.of(
+            Status.REQUEST_TIMEOUT_408,
+            "request-timeout",
+            "The request took too long to arrive",
+            "The body did not arrive within "
+                + context.site().limits().requestTime().toSeconds()
+                + " s; nothing was done. Send it faster, or in parts.")
+        .with("outcome", "not-done");
+  }
+
+  private static void answer(Deadline deadline, Problem problem) {
     RequestContext context = deadline.context();
-    Problem problem =
-        Problem.of(
-                Status.REQUEST_TIMEOUT_408,
-                "request-timeout",
-                "The request took too long to arrive",
-                "The body did not arrive within "
-                    + context.site().limits().requestTime().toSeconds()
-                    + " s; nothing was done. Send it faster, or in parts.")
-            .with("outcome", "not-done");
     try {
       var response = context.response();
       response.status(problem.status());
@@ -89,7 +111,7 @@ final class Watchdog implements AutoCloseable {
       }
       response.send(problem.json(context.id()));
     } catch (RuntimeException e) {
-      log.debug("Could not tell a client that its request came too late", e);
+      log.debug("Could not tell a client that its request took too long", e);
     } finally {
       deadline.interrupt();
     }
