@@ -120,6 +120,11 @@ final class Deadline {
     return context;
   }
 
+  /** Whether the current thread is the request's, and not the watchdog's. */
+  boolean isOfThisThread() {
+    return Thread.currentThread() == thread;
+  }
+
   /** Where the request's thread is now. */
   StackTraceElement[] stack() {
     return thread.getStackTrace();

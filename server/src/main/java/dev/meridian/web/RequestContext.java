@@ -222,6 +222,9 @@ public final class RequestContext {
    * does when the listener stops, and the client knows that its next request goes elsewhere.
    */
   void answering() {
+    if (!deadline.isOfThisThread()) {
+      return; // the watchdog answers, with what it says alone
+    }
     deadline.answering();
     BrowserSession visitor = session;
     if (visitor != null) {
