@@ -22,6 +22,14 @@ import org.jspecify.annotations.Nullable;
  * that the reader's token covers, and all that was shown or written through that store, and is no
  * older than {@link Level#MAX_AGE}.
  *
+ * <p>What this rests on: the store that values are made of and the store whose changes are followed
+ * are one and the same replica, in this process. Only then was a change that the feed had brought
+ * before a value began to be watched also there to be read by it. With reads that go to another
+ * replica than the feed comes from (a replica elsewhere, one of several behind one name), a value
+ * could be made of what was before such a change, and would be kept although it changed. Reads that
+ * go further than the local replica, to wait for what their reader has seen or to ask the primary,
+ * find what is newer, and do no harm.
+ *
  * <p>Bounded by bytes; what is asked for often stays. Any thread may use it.
  *
  * @param <V> the values, immutable

@@ -11,12 +11,13 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A page as it is sent to everybody who asks for it: its bytes, plain and compressed, and their
- * tags. Immutable.
+ * tags. What it says does not change; any thread may send it.
  */
 final class PageAnswer {
   /**
@@ -37,7 +38,7 @@ final class PageAnswer {
   private final Header type;
   private final boolean markup;
   private final byte[] plain;
-  private final byte @Nullable [] compressed;
+  private final boolean compressible;
   private final Header tag;
   private final Header compressedTag;
   private final Map<String, String> assets;
@@ -45,6 +46,10 @@ final class PageAnswer {
   private final CacheControl caching;
   private final Header cacheControl;
   private final long expiresAtMillis;
+  private final @Nullable Header stale;
+
+  /** Made when first wanted; then kept, unless it is larger than {@link #reserved}. */
+  private volatile byte @Nullable [] compressed;
 
   /**
    * Makes it.
@@ -55,6 +60,7 @@ final class PageAnswer {
    * @param assets the files that it leads to, and the addresses that they had
    * @param addresses the addresses that files have
    * @param making what it was made of
+   * @param stale the header that says so, if what it was made of may be older than the bound
    */
   PageAnswer(
       Object era,
@@ -65,21 +71,20 @@ final class PageAnswer {
       CacheControl caching,
       Map<String, String> assets,
       UnaryOperator<String> addresses,
-      Making making) {
+      Making making,
+      Optional<Header> stale) {
     this.era = era;
     this.type = type;
     this.markup = markup;
     this.plain = body;
-    this.compressed =
-        compress && body.length >= Compression.MIN_BYTES
-            ? Compression.gzip(body, Compression.FAST)
-            : null;
+    this.compressible = compress && body.length >= Compression.MIN_BYTES;
     String hash = EntityTags.hash(body);
     this.tag = HeaderValues.createCached(HeaderNames.ETAG, '"' + hash + '"');
     this.compressedTag = HeaderValues.createCached(HeaderNames.ETAG, '"' + hash + "-gz\"");
     this.assets = Map.copyOf(assets);
     this.addresses = addresses;
     this.expiresAtMillis = making.expiresAtMillis();
+    this.stale = stale.orElse(null);
     this.caching = caching;
     this.cacheControl =
         caching.asks()
@@ -91,9 +96,31 @@ final class PageAnswer {
     return era;
   }
 
-  /** Bytes that it takes. */
+  /** Bytes that it takes, or will when somebody wanted it compressed. */
   long bytes() {
-    return HEADER_BYTES + plain.length + (compressed == null ? 0 : compressed.length);
+    return HEADER_BYTES + plain.length + reserved();
+  }
+
+  /** So many bytes its compressed form may take: pages come to a third or less, as a rule. */
+  private int reserved() {
+    return compressible ? plain.length / 2 : 0;
+  }
+
+  private byte[] compressed() {
+    byte[] known = compressed;
+    if (known != null) {
+      return known;
+    }
+    synchronized (this) {
+      known = compressed;
+      if (known == null) {
+        known = Compression.gzip(plain, Compression.FAST);
+        if (known.length <= reserved()) {
+          compressed = known;
+        }
+      }
+      return known;
+    }
   }
 
   /** Whether the files that it leads to are those that there are now. */
@@ -109,14 +136,13 @@ final class PageAnswer {
   /** Sends it, or what a request with conditions comes to. */
   void send(RequestContext context, ServerRequest request, ServerResponse response) {
     var headers = request.headers();
-    response.header(Names.VARY);
+    response.header(caching.asks() ? Names.VARY : Names.VARY_SEEN);
     response.header(REFERRER_POLICY);
     if (markup) {
       response.header(SECURITY_POLICY);
     }
-    byte[] packed = compressed;
     boolean gzip =
-        packed != null
+        compressible
             && headers.contains(HeaderNames.ACCEPT_ENCODING)
             && Accept.coding(headers.values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
     Header validator = gzip ? compressedTag : tag;
@@ -131,7 +157,13 @@ final class PageAnswer {
                 "No ETag in If-Match is that of the page as it is now."));
       }
     }
-    response.header(cacheControl());
+    response.header(
+        Gatekeeper.saysWhoReads(request)
+            ? Names.PRIVATE_NO_CACHE
+            : stale != null ? Names.NO_CACHE : cacheControl());
+    if (stale != null) {
+      response.header(stale);
+    }
     response.header(validator);
     if (headers.contains(HeaderNames.IF_NONE_MATCH)
         && EntityTags.matches(headers.values(HeaderNames.IF_NONE_MATCH), validator.get())) {
@@ -143,7 +175,7 @@ final class PageAnswer {
     if (gzip) {
       response.header(Compression.GZIP);
     }
-    context.sendCounted(gzip && packed != null ? packed : plain, 0);
+    context.sendCounted(gzip ? compressed() : plain, 0);
   }
 
   private Header cacheControl() {
@@ -162,7 +194,9 @@ final class PageAnswer {
       byte[] body,
       Header type,
       boolean markup,
-      boolean compress) {
+      boolean compress,
+      Optional<Header> stale) {
+    stale.ifPresent(response::header);
     response.header(REFERRER_POLICY);
     if (markup) {
       response.header(SECURITY_POLICY);

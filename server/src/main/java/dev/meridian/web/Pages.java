@@ -199,6 +199,7 @@ public final class Pages implements HttpService, ErrorPages {
       PageCache.Visit visit) {
     String template = match.template();
     FrontMatter matter = set.matter(template);
+    Optional<Header> staleBefore = Gatekeeper.stale(store, options);
     Making making = visit.begin();
     RequestViews views = new RequestViews(making);
     Map<String, Object> variables =
@@ -224,10 +225,15 @@ public final class Pages implements HttpService, ErrorPages {
         making.atMost(PageCache.GRANT_LIFE);
       }
     }
+    // It may have caught up, or fallen behind, while the page was made.
+    Optional<Header> stale = staleBefore.or(() -> Gatekeeper.stale(store, options));
+    if (stale.isPresent()) {
+      making.refuse();
+    }
     boolean personal = context.session().isPersonal();
     if (personal) {
       visit.passed();
-      PageAnswer.sendPersonal(context, request, response, body, type, !json, compress);
+      PageAnswer.sendPersonal(context, request, response, body, type, !json, compress, stale);
       return null;
     }
     PageAnswer page =
@@ -241,7 +247,8 @@ public final class Pages implements HttpService, ErrorPages {
             compress ? matter.cacheControl() : CacheControl.ASK,
             leadsTo,
             assets,
-            making);
+            making,
+            stale);
     visit.made(page, views.parameters());
     return page;
   }

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -402,12 +403,46 @@ class PageCacheTest {
       HttpResponse<String> news = server.get("/news", HTML);
       assertThat(header(news, "Cache-Control"))
           .isEqualTo("public, max-age=60, s-maxage=600, stale-if-error=3600");
-      assertThat(header(news, "Vary")).isEqualTo("Accept, Accept-Encoding");
+      assertThat(header(news, "Vary"))
+          .isEqualTo("Accept, Accept-Encoding, Meridian-Consistency, Meridian-Session");
+      for (String[] own :
+          List.of(
+              new String[] {"Meridian-Session", ""},
+              new String[] {"Meridian-Consistency", "strong"},
+              new String[] {"Authorization", "Bearer x"})) {
+        HttpResponse<String> answer = server.get("/news", "Accept", "text/html", own[0], own[1]);
+        assertThat(header(answer, "Cache-Control")).as(own[0]).isEqualTo("private, no-cache");
+        assertThat(header(answer, "Vary")).contains("Meridian-Session");
+      }
       assertThat(header(server.get("/cities/k", HTML), "Cache-Control")).isEqualTo("no-cache");
       assertThat(header(server.get("/granted", HTML), "Cache-Control")).isEqualTo("no-cache");
       assertThat(header(server.get("/own", HTML), "Cache-Control")).isEqualTo("private, no-store");
     }
     assertThat(server.get("/wrong", HTML).body()).contains("max-age");
+  }
+
+  @Test
+  void aPageThatMayBeOldSaysSoAndIsForNoCacheOutside() throws Exception {
+    page("news.html", "---\ncacheControl: {max-age: 1 min}\n---\nnews");
+    page("own.html", "{{ session.name }}");
+    server.age = Duration.ofSeconds(77);
+    for (int i = 0; i < 2; i++) {
+      for (String path : List.of("/cities/k", "/news")) {
+        HttpResponse<String> old = server.get(path, HTML);
+        assertThat(header(old, "Meridian-Stale")).isEqualTo("77");
+        assertThat(header(old, "Cache-Control")).isEqualTo("no-cache");
+        HttpResponse<String> same =
+            server.get(path, "Accept", "text/html", "If-None-Match", tag(old));
+        assertThat(same.statusCode()).isEqualTo(304);
+        assertThat(header(same, "Meridian-Stale")).isEqualTo("77");
+      }
+      assertThat(header(server.get("/own", HTML), "Meridian-Stale")).isEqualTo("77");
+    }
+    assertThat(server.kept.status().entries()).isZero();
+    server.age = Duration.ZERO;
+    HttpResponse<String> fresh = server.get("/news", HTML);
+    assertThat(header(fresh, "Meridian-Stale")).isEmpty();
+    assertThat(header(fresh, "Cache-Control")).isEqualTo("public, max-age=60");
   }
 
   @Test
@@ -428,6 +463,8 @@ class PageCacheTest {
       HttpResponse<String> token = server.get(path, "Meridian-Session", "");
       assertThat(header(token, "Cache-Control")).isEqualTo("private, no-cache");
       assertThat(header(token, "Meridian-Session")).isNotEmpty();
+      HttpResponse<String> strong = server.get(path, "Meridian-Consistency", "strong");
+      assertThat(header(strong, "Cache-Control")).isEqualTo("private, no-cache");
     }
     assertThat(header(server.get("/data/cities/k"), "Cache-Control")).isEqualTo("no-cache");
     assertThat(header(server.get("/data/cities/k", "Meridian-Session", ""), "Cache-Control"))
