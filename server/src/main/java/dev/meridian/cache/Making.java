@@ -114,9 +114,13 @@ public final class Making implements AutoCloseable {
         || (limited && nowNanos - untilNanos >= 0);
   }
 
-  /** Called by the feed. Returns what is to be removed, if it was kept. */
-  Derived.@Nullable Made<?> change() {
+  /** Called by the feed. */
+  void change() {
     changed = true;
+  }
+
+  /** What is to be removed when it changed; null when it was not kept. */
+  Derived.@Nullable Made<?> made() {
     return made;
   }
 

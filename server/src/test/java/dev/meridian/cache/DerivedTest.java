@@ -282,6 +282,33 @@ class DerivedTest {
     }
   }
 
+  /** A menu, say. */
+  @Test
+  void whatAllValuesReadDropsAllOfThem() throws InterruptedException {
+    derived.limit(64 << 20);
+    put("m/1", "1");
+    put("m/2", "1");
+    int values = 5000;
+    for (int i = 0; i < values; i++) {
+      try (Making making = derived.begin(SessionToken.NONE)) {
+        making.reads(DocumentPath.parse("m/1"));
+        making.reads(DocumentPath.parse("m/2"));
+        making.reads(DocumentPath.parse("x/" + i));
+        derived.keep("k" + i, "x", making);
+      }
+    }
+    // Those that were there before the feed had brought the two went again.
+    assertThat(derived.size()).isGreaterThan(values / 2);
+    put("m/1", "2");
+    put("m/2", "2");
+    for (int i = 0; i < values; i += 500) {
+      assertThat(derived.find("k" + i, SessionToken.NONE)).isNull();
+    }
+    await(() -> derived.size() == 0);
+    await(() -> derived.watched() == 0);
+    assertThat(derived.drops()).isGreaterThan(values / 2);
+  }
+
   @Test
   void whatIsNotToBeCachedIsInNoValueThatIs() {
     cached.configure(8 << 20, path -> !path.segments().getFirst().equals("off"));
