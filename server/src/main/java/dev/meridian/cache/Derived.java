@@ -152,9 +152,38 @@ public final class Derived<V> {
   public Making begin(SessionToken token) {
     int generation = store.level().generation();
     SessionToken seen = store.seenBy(token);
+    // Not the store's: what is read may come from the near cache.
+    long asOfNanos = store.refresh().asOfNanos();
     // Reads see what their reader has seen, as soon as it is visible at all.
     SessionToken asOf = store.settled().covers(seen) ? seen : SessionToken.NONE;
-    return new Making(this, asOf, generation);
+    return new Making(this, asOf, asOfNanos, generation);
+  }
+
+  /**
+   * Somebody who reads.
+   *
+   * @param seen what they have seen, by their token and here
+   * @param sinceNanos since when, by {@link System#nanoTime}
+   */
+  public record Reader(SessionToken seen, long sinceNanos) {}
+
+  /** A reader with this token, who comes now. */
+  public Reader reader(SessionToken token) {
+    return new Reader(store.seenBy(token), store.nowNanos());
+  }
+
+  /**
+   * Whether a value that was made may be given to a reader who came while it was, also if it is not
+   * kept: it has all that the reader may know of, nothing in it has expired, and it is no older
+   * than {@link Level#MAX_AGE}.
+   *
+   * @param making closed
+   * @param marked whether the value says itself that it may be older
+   */
+  public boolean serves(Making making, Reader reader, boolean marked) {
+    return making.asOf.covers(reader.seen())
+        && (marked || reader.sinceNanos() - making.asOfNanos <= Level.MAX_AGE.toNanos())
+        && !making.isOver(store.readMillis(), nowNanos());
   }
 
   /**

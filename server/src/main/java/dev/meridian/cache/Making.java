@@ -20,6 +20,9 @@ public final class Making implements AutoCloseable {
   /** Covers what every read of this making saw for sure. */
   final SessionToken asOf;
 
+  /** All that was acknowledged before that is in what was read. */
+  final long asOfNanos;
+
   /** The {@link Level#generation} in which it began. */
   final int generation;
 
@@ -35,9 +38,10 @@ public final class Making implements AutoCloseable {
   /** What it became, once that is kept. */
   private volatile Derived.@Nullable Made<?> made;
 
-  Making(Derived<?> home, SessionToken asOf, int generation) {
+  Making(Derived<?> home, SessionToken asOf, long asOfNanos, int generation) {
     this.home = home;
     this.asOf = asOf;
+    this.asOfNanos = asOfNanos;
     this.generation = generation;
   }
 

@@ -16,7 +16,7 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A page as it is sent to everybody who asks for it: its bytes, plain and compressed, and their
+ * A page as it is sent to everybody who may have it: its bytes, plain and compressed, and their
  * tags. What it says does not change; any thread may send it.
  */
 final class PageAnswer {
@@ -37,6 +37,7 @@ final class PageAnswer {
   private final Object era;
   private final Header type;
   private final boolean markup;
+  private final boolean personal;
   private final byte[] plain;
   private final boolean compressible;
   private final Header tag;
@@ -56,6 +57,7 @@ final class PageAnswer {
    *
    * @param era what the page is void without
    * @param markup whether it is a page to look at, and not data
+   * @param personal whether it is of visitors without a session alone, and for no cache outside
    * @param compress whether it may be compressed
    * @param assets the files that it leads to, and the addresses that they had
    * @param addresses the addresses that files have
@@ -66,6 +68,7 @@ final class PageAnswer {
       Object era,
       Header type,
       boolean markup,
+      boolean personal,
       byte[] body,
       boolean compress,
       CacheControl caching,
@@ -76,6 +79,7 @@ final class PageAnswer {
     this.era = era;
     this.type = type;
     this.markup = markup;
+    this.personal = personal;
     this.plain = body;
     this.compressible = compress && body.length >= Compression.MIN_BYTES;
     String hash = EntityTags.hash(body);
@@ -94,6 +98,16 @@ final class PageAnswer {
 
   Object era() {
     return era;
+  }
+
+  /** Whether it looked at the session of its visitor, who had none. */
+  boolean isPersonal() {
+    return personal;
+  }
+
+  /** Whether it says that it may be older than the bound. */
+  boolean isStale() {
+    return stale != null;
   }
 
   /** Bytes that it takes, or will when somebody wanted it compressed. */
@@ -135,16 +149,19 @@ final class PageAnswer {
 
   /** Sends it, or what a request with conditions comes to. */
   void send(RequestContext context, ServerRequest request, ServerResponse response) {
+    if (personal) {
+      boolean gzip = compressible && wantsGzip(request);
+      head(response, type, markup, gzip, Optional.ofNullable(stale));
+      context.sendCounted(gzip ? compressed() : plain, 0);
+      return;
+    }
     var headers = request.headers();
     response.header(caching.asks() ? Names.VARY : Names.VARY_SEEN);
     response.header(REFERRER_POLICY);
     if (markup) {
       response.header(SECURITY_POLICY);
     }
-    boolean gzip =
-        compressible
-            && headers.contains(HeaderNames.ACCEPT_ENCODING)
-            && Accept.coding(headers.values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
+    boolean gzip = compressible && wantsGzip(request);
     Header validator = gzip ? compressedTag : tag;
     if (headers.contains(HeaderNames.IF_MATCH)) {
       List<String> wanted = headers.values(HeaderNames.IF_MATCH);
@@ -196,6 +213,19 @@ final class PageAnswer {
       boolean markup,
       boolean compress,
       Optional<Header> stale) {
+    boolean gzip = compress && body.length >= Compression.MIN_BYTES && wantsGzip(request);
+    head(response, type, markup, gzip, stale);
+    context.sendCounted(gzip ? Compression.gzip(body, Compression.FAST) : body, 0);
+  }
+
+  private static boolean wantsGzip(ServerRequest request) {
+    return request.headers().contains(HeaderNames.ACCEPT_ENCODING)
+        && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
+  }
+
+  /** The headers of what is for no cache. */
+  private static void head(
+      ServerResponse response, Header type, boolean markup, boolean gzip, Optional<Header> stale) {
     stale.ifPresent(response::header);
     response.header(REFERRER_POLICY);
     if (markup) {
@@ -204,13 +234,8 @@ final class PageAnswer {
     response.header(type);
     response.header(Names.VARY_COOKIE);
     response.header(Names.PRIVATE);
-    boolean gzip =
-        compress
-            && body.length >= Compression.MIN_BYTES
-            && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
     if (gzip) {
       response.header(Compression.GZIP);
     }
-    context.sendCounted(gzip ? Compression.gzip(body, Compression.FAST) : body, 0);
   }
 }
