@@ -52,6 +52,9 @@ final class PageAnswer {
   /** Made when first wanted; then kept, unless it is larger than {@link #reserved}. */
   private volatile byte @Nullable [] compressed;
 
+  /** Whether it is, so that it is made each time. */
+  private volatile boolean outgrown;
+
   /**
    * Makes it.
    *
@@ -125,13 +128,15 @@ final class PageAnswer {
     if (known != null) {
       return known;
     }
+    if (outgrown) {
+      return Compression.gzip(plain, Compression.FAST);
+    }
     synchronized (this) {
       known = compressed;
       if (known == null) {
         known = Compression.gzip(plain, Compression.FAST);
-        if (known.length <= reserved()) {
-          compressed = known;
-        }
+        outgrown = known.length > reserved();
+        compressed = outgrown ? null : known;
       }
       return known;
     }
