@@ -8,9 +8,13 @@ import dev.meridian.document.DocumentPath;
 import dev.meridian.store.Change;
 import dev.meridian.store.SessionToken;
 import java.util.HashSet;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +26,14 @@ import org.jspecify.annotations.Nullable;
  * that the reader's token covers, and all that was shown or written through that store, and is no
  * older than {@link Level#MAX_AGE}.
  *
+ * <p>What this rests on: the store that values are made of and the store whose changes are followed
+ * are one and the same replica, in this process. Only then was a change that the feed had brought
+ * before a value began to be watched also there to be read by it. With reads that go to another
+ * replica than the feed comes from (a replica elsewhere, one of several behind one name), a value
+ * could be made of what was before such a change, and would be kept although it changed. Reads that
+ * go further than the local replica, to wait for what their reader has seen or to ask the primary,
+ * find what is newer, and do no harm.
+ *
  * <p>Bounded by bytes; what is asked for often stays. Any thread may use it.
  *
  * @param <V> the values, immutable
@@ -29,8 +41,9 @@ import org.jspecify.annotations.Nullable;
 public final class Derived<V> {
   /*
    * What a value is made of is watched before it is read. A change that the feed brings marks every
-   * making that watches its place, and only then takes the value away; and whoever finds a value
-   * looks at the mark. A level covers a change only when the feed is done with it, and is asked for
+   * making that watches its place, and whoever finds a value looks at the mark. That is all that the
+   * feed's thread does: the values are taken away by another, as there may be one for each page of a
+   * site, and what the feed brings next waits for its thread. A level covers a change only when the feed is done with it, and is asked for
    * before the value: so a value that a level lets pass, without a mark, has all that the level
    * covers. A change that nobody watched when the feed met it was in the store, and in the near cache,
    * before the watch began, so the read that followed saw it.
@@ -41,6 +54,12 @@ public final class Derived<V> {
 
   private static final long PLACE_BYTES = 300;
 
+  /** With so many marks that nobody has swept up yet, the feed's thread sweeps itself. */
+  private static final int MAX_UNSWEPT = 1 << 17;
+
+  /** So many values are taken away before others get their turn. */
+  private static final int SWEEP = 64;
+
   private final CachedStore store;
   private final ToLongFunction<V> bytes;
   private final Cache<String, Made<V>> cache;
@@ -49,6 +68,12 @@ public final class Derived<V> {
   private final ConcurrentMap<Place, Set<Making>> watched = new ConcurrentHashMap<>();
   private final LongAdder evictions = new LongAdder();
   private final LongAdder drops = new LongAdder();
+
+  /** Makings that were marked; what became of them is to go. */
+  private final Queue<Set<Making>> unswept = new ConcurrentLinkedQueue<>();
+
+  private final AtomicInteger unsweptMakings = new AtomicInteger();
+  private final AtomicBoolean sweeping = new AtomicBoolean();
 
   /** A value and what it was made of. */
   record Made<V>(String key, V value, Making making, int weight) {}
@@ -127,9 +152,38 @@ public final class Derived<V> {
   public Making begin(SessionToken token) {
     int generation = store.level().generation();
     SessionToken seen = store.seenBy(token);
+    // Not the store's: what is read may come from the near cache.
+    long asOfNanos = store.refresh().asOfNanos();
     // Reads see what their reader has seen, as soon as it is visible at all.
     SessionToken asOf = store.settled().covers(seen) ? seen : SessionToken.NONE;
-    return new Making(this, asOf, generation);
+    return new Making(this, asOf, asOfNanos, generation);
+  }
+
+  /**
+   * Somebody who reads.
+   *
+   * @param seen what they have seen, by their token and here
+   * @param sinceNanos since when, by {@link System#nanoTime}
+   */
+  public record Reader(SessionToken seen, long sinceNanos) {}
+
+  /** A reader with this token, who comes now. */
+  public Reader reader(SessionToken token) {
+    return new Reader(store.seenBy(token), store.nowNanos());
+  }
+
+  /**
+   * Whether a value that was made may be given to a reader who came while it was, also if it is not
+   * kept: it has all that the reader may know of, nothing in it has expired, and it is no older
+   * than {@link Level#MAX_AGE}.
+   *
+   * @param making closed
+   * @param marked whether the value says itself that it may be older
+   */
+  public boolean serves(Making making, Reader reader, boolean marked) {
+    return making.asOf.covers(reader.seen())
+        && (marked || reader.sinceNanos() - making.asOfNanos <= Level.MAX_AGE.toNanos())
+        && !making.isOver(store.readMillis(), nowNanos());
   }
 
   /**
@@ -148,6 +202,7 @@ public final class Derived<V> {
     Made<V> made = new Made<>(key, value, making, (int) Math.min(weight, Integer.MAX_VALUE));
     making.keep(made);
     cache.put(key, made);
+    // Whoever sweeps may have been there before it was.
     if (making.isChanged()) {
       values.remove(key, made);
       return false;
@@ -200,10 +255,40 @@ public final class Derived<V> {
     if (makings == null) {
       return;
     }
-    for (Making making : makings) {
-      Made<?> made = making.change();
-      if (made != null && values.remove(made.key(), made)) {
-        drops.increment();
+    makings.forEach(Making::change);
+    int waiting = unsweptMakings.addAndGet(makings.size());
+    unswept.add(makings);
+    if (waiting > MAX_UNSWEPT) {
+      sweep();
+    } else if (sweeping.compareAndSet(false, true)) {
+      Thread.ofVirtual().name("cache-sweep").start(this::sweepUp);
+    }
+  }
+
+  private void sweepUp() {
+    do {
+      try {
+        sweep();
+      } finally {
+        sweeping.set(false);
+      }
+      // Whoever marked something meanwhile may have found this still at work.
+    } while (!unswept.isEmpty() && sweeping.compareAndSet(false, true));
+  }
+
+  private void sweep() {
+    int swept = 0;
+    for (Set<Making> makings = unswept.poll(); makings != null; makings = unswept.poll()) {
+      unsweptMakings.addAndGet(-makings.size());
+      for (Making making : makings) {
+        Made<?> made = making.made();
+        if (made != null && values.remove(made.key(), made)) {
+          drops.increment();
+        }
+        swept++;
+        if (swept % SWEEP == 0) {
+          Thread.yield();
+        }
       }
     }
   }

@@ -20,6 +20,9 @@ public final class Making implements AutoCloseable {
   /** Covers what every read of this making saw for sure. */
   final SessionToken asOf;
 
+  /** All that was acknowledged before that is in what was read. */
+  final long asOfNanos;
+
   /** The {@link Level#generation} in which it began. */
   final int generation;
 
@@ -35,9 +38,10 @@ public final class Making implements AutoCloseable {
   /** What it became, once that is kept. */
   private volatile Derived.@Nullable Made<?> made;
 
-  Making(Derived<?> home, SessionToken asOf, int generation) {
+  Making(Derived<?> home, SessionToken asOf, long asOfNanos, int generation) {
     this.home = home;
     this.asOf = asOf;
+    this.asOfNanos = asOfNanos;
     this.generation = generation;
   }
 
@@ -114,9 +118,13 @@ public final class Making implements AutoCloseable {
         || (limited && nowNanos - untilNanos >= 0);
   }
 
-  /** Called by the feed. Returns what is to be removed, if it was kept. */
-  Derived.@Nullable Made<?> change() {
+  /** Called by the feed. */
+  void change() {
     changed = true;
+  }
+
+  /** What is to be removed when it changed; null when it was not kept. */
+  Derived.@Nullable Made<?> made() {
     return made;
   }
 

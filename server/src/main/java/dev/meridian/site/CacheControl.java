@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * For how long browsers and shared caches may use an answer unasked: the directives of {@code
  * Cache-Control} (RFC 9111, section 5.2.2, and RFC 5861) that a site can set for a page or a
- * collection that everybody may read.
+ * collection that everybody may read. One with {@code sharedMaxAge} has none of the last two.
  *
  * @param maxAge for browsers, and for shared caches that are not told otherwise
  * @param sharedMaxAge for shared caches; empty: as for browsers
@@ -50,6 +50,16 @@ public record CacheControl(
     if (!fields.isEmpty() && maxAge.isEmpty() && read.sharedMaxAge.isEmpty()) {
       yaml.problem(
           field.key(), "cacheControl needs max-age or s-maxage; the others say what follows it.");
+    }
+    if (read.sharedMaxAge.isPresent()
+        && (read.staleWhileRevalidate.isPresent() || read.staleIfError.isPresent())) {
+      // RFC 9111, 5.2.2.10: s-maxage makes shared caches ask before they use what is older.
+      yaml.problem(
+          field.key(),
+          "s-maxage forbids shared caches to use anything beyond it, so stale-while-revalidate and"
+              + " stale-if-error would have no effect there. Write max-age with them, which counts"
+              + " for browsers and shared caches: {max-age: 1 min, stale-while-revalidate: 30 s}; or"
+              + " s-maxage without them.");
     }
     return read;
   }

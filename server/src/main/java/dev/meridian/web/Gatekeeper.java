@@ -14,6 +14,7 @@ import dev.meridian.store.Write;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
+import io.helidon.webserver.http.ServerRequest;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -66,9 +67,7 @@ final class Gatekeeper {
     void caching(long expiresAtMillis, boolean stale) {
       var headers = context.response().headers();
       boolean everybody = rule().allowsEverybody();
-      var asked = context.request().headers();
-      boolean own =
-          !everybody || asked.contains(Names.SESSION) || asked.contains(HeaderNames.AUTHORIZATION);
+      boolean own = !everybody || saysWhoReads(context.request());
       CacheControl wanted = entry.settings().cacheControl();
       headers.set(
           !everybody
@@ -279,6 +278,17 @@ final class Gatekeeper {
           throw new InvalidInputException(
               "Meridian-Consistency is strong, session or eventual; it was '" + wanted + "'.");
     };
+  }
+
+  /**
+   * Whether a request says who reads, or what they must be shown: then its answer is for its own
+   * cache, which asks before each use, as a shared one would give it to others.
+   */
+  static boolean saysWhoReads(ServerRequest request) {
+    var headers = request.headers();
+    return headers.contains(Names.SESSION)
+        || headers.contains(Names.CONSISTENCY)
+        || headers.contains(HeaderNames.AUTHORIZATION);
   }
 
   /** What the client has seen, as far as it says, by the header and by a session's cookie. */

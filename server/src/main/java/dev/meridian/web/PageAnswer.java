@@ -11,12 +11,13 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A page as it is sent to everybody who asks for it: its bytes, plain and compressed, and their
- * tags. Immutable.
+ * A page as it is sent to everybody who may have it: its bytes, plain and compressed, and their
+ * tags. What it says does not change; any thread may send it.
  */
 final class PageAnswer {
   /**
@@ -36,8 +37,9 @@ final class PageAnswer {
   private final Object era;
   private final Header type;
   private final boolean markup;
+  private final boolean personal;
   private final byte[] plain;
-  private final byte @Nullable [] compressed;
+  private final boolean compressible;
   private final Header tag;
   private final Header compressedTag;
   private final Map<String, String> assets;
@@ -45,41 +47,51 @@ final class PageAnswer {
   private final CacheControl caching;
   private final Header cacheControl;
   private final long expiresAtMillis;
+  private final @Nullable Header stale;
+
+  /** Made when first wanted; then kept, unless it is larger than {@link #reserved}. */
+  private volatile byte @Nullable [] compressed;
+
+  /** Whether it is, so that it is made each time. */
+  private volatile boolean outgrown;
 
   /**
    * Makes it.
    *
    * @param era what the page is void without
    * @param markup whether it is a page to look at, and not data
+   * @param personal whether it is of visitors without a session alone, and for no cache outside
    * @param compress whether it may be compressed
    * @param assets the files that it leads to, and the addresses that they had
    * @param addresses the addresses that files have
    * @param making what it was made of
+   * @param stale the header that says so, if what it was made of may be older than the bound
    */
   PageAnswer(
       Object era,
       Header type,
       boolean markup,
+      boolean personal,
       byte[] body,
       boolean compress,
       CacheControl caching,
       Map<String, String> assets,
       UnaryOperator<String> addresses,
-      Making making) {
+      Making making,
+      Optional<Header> stale) {
     this.era = era;
     this.type = type;
     this.markup = markup;
+    this.personal = personal;
     this.plain = body;
-    this.compressed =
-        compress && body.length >= Compression.MIN_BYTES
-            ? Compression.gzip(body, Compression.FAST)
-            : null;
+    this.compressible = compress && body.length >= Compression.MIN_BYTES;
     String hash = EntityTags.hash(body);
     this.tag = HeaderValues.createCached(HeaderNames.ETAG, '"' + hash + '"');
     this.compressedTag = HeaderValues.createCached(HeaderNames.ETAG, '"' + hash + "-gz\"");
     this.assets = Map.copyOf(assets);
     this.addresses = addresses;
     this.expiresAtMillis = making.expiresAtMillis();
+    this.stale = stale.orElse(null);
     this.caching = caching;
     this.cacheControl =
         caching.asks()
@@ -91,9 +103,43 @@ final class PageAnswer {
     return era;
   }
 
-  /** Bytes that it takes. */
+  /** Whether it looked at the session of its visitor, who had none. */
+  boolean isPersonal() {
+    return personal;
+  }
+
+  /** Whether it says that it may be older than the bound. */
+  boolean isStale() {
+    return stale != null;
+  }
+
+  /** Bytes that it takes, or will when somebody wanted it compressed. */
   long bytes() {
-    return HEADER_BYTES + plain.length + (compressed == null ? 0 : compressed.length);
+    return HEADER_BYTES + plain.length + reserved();
+  }
+
+  /** So many bytes its compressed form may take: pages come to a third or less, as a rule. */
+  private int reserved() {
+    return compressible ? plain.length / 2 : 0;
+  }
+
+  private byte[] compressed() {
+    byte[] known = compressed;
+    if (known != null) {
+      return known;
+    }
+    if (outgrown) {
+      return Compression.gzip(plain, Compression.FAST);
+    }
+    synchronized (this) {
+      known = compressed;
+      if (known == null) {
+        known = Compression.gzip(plain, Compression.FAST);
+        outgrown = known.length > reserved();
+        compressed = outgrown ? null : known;
+      }
+      return known;
+    }
   }
 
   /** Whether the files that it leads to are those that there are now. */
@@ -108,17 +154,19 @@ final class PageAnswer {
 
   /** Sends it, or what a request with conditions comes to. */
   void send(RequestContext context, ServerRequest request, ServerResponse response) {
+    if (personal) {
+      boolean gzip = compressible && wantsGzip(request);
+      head(response, type, markup, gzip, Optional.ofNullable(stale));
+      context.sendCounted(gzip ? compressed() : plain, 0);
+      return;
+    }
     var headers = request.headers();
-    response.header(Names.VARY);
+    response.header(caching.asks() ? Names.VARY : Names.VARY_SEEN);
     response.header(REFERRER_POLICY);
     if (markup) {
       response.header(SECURITY_POLICY);
     }
-    byte[] packed = compressed;
-    boolean gzip =
-        packed != null
-            && headers.contains(HeaderNames.ACCEPT_ENCODING)
-            && Accept.coding(headers.values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
+    boolean gzip = compressible && wantsGzip(request);
     Header validator = gzip ? compressedTag : tag;
     if (headers.contains(HeaderNames.IF_MATCH)) {
       List<String> wanted = headers.values(HeaderNames.IF_MATCH);
@@ -131,7 +179,13 @@ final class PageAnswer {
                 "No ETag in If-Match is that of the page as it is now."));
       }
     }
-    response.header(cacheControl());
+    response.header(
+        Gatekeeper.saysWhoReads(request)
+            ? Names.PRIVATE_NO_CACHE
+            : stale != null ? Names.NO_CACHE : cacheControl());
+    if (stale != null) {
+      response.header(stale);
+    }
     response.header(validator);
     if (headers.contains(HeaderNames.IF_NONE_MATCH)
         && EntityTags.matches(headers.values(HeaderNames.IF_NONE_MATCH), validator.get())) {
@@ -143,7 +197,7 @@ final class PageAnswer {
     if (gzip) {
       response.header(Compression.GZIP);
     }
-    context.sendCounted(gzip && packed != null ? packed : plain, 0);
+    context.sendCounted(gzip ? compressed() : plain, 0);
   }
 
   private Header cacheControl() {
@@ -162,7 +216,22 @@ final class PageAnswer {
       byte[] body,
       Header type,
       boolean markup,
-      boolean compress) {
+      boolean compress,
+      Optional<Header> stale) {
+    boolean gzip = compress && body.length >= Compression.MIN_BYTES && wantsGzip(request);
+    head(response, type, markup, gzip, stale);
+    context.sendCounted(gzip ? Compression.gzip(body, Compression.FAST) : body, 0);
+  }
+
+  private static boolean wantsGzip(ServerRequest request) {
+    return request.headers().contains(HeaderNames.ACCEPT_ENCODING)
+        && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
+  }
+
+  /** The headers of what is for no cache. */
+  private static void head(
+      ServerResponse response, Header type, boolean markup, boolean gzip, Optional<Header> stale) {
+    stale.ifPresent(response::header);
     response.header(REFERRER_POLICY);
     if (markup) {
       response.header(SECURITY_POLICY);
@@ -170,13 +239,8 @@ final class PageAnswer {
     response.header(type);
     response.header(Names.VARY_COOKIE);
     response.header(Names.PRIVATE);
-    boolean gzip =
-        compress
-            && body.length >= Compression.MIN_BYTES
-            && Accept.coding(request.headers().values(HeaderNames.ACCEPT_ENCODING), "gzip") > 0;
     if (gzip) {
       response.header(Compression.GZIP);
     }
-    context.sendCounted(gzip ? Compression.gzip(body, Compression.FAST) : body, 0);
   }
 }

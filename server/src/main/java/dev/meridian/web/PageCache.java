@@ -1,5 +1,7 @@
 package dev.meridian.web;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.meridian.cache.CachedStore;
 import dev.meridian.cache.Derived;
 import dev.meridian.cache.Making;
@@ -13,8 +15,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
@@ -24,22 +28,32 @@ import org.jspecify.annotations.Nullable;
 /**
  * Pages as they were made, for as long as nothing changed that they were made of: documents, places
  * without one, collections, templates, {@code site.yaml}, files. What a page is made of is noted
- * while it is made; one that looked at anything of its visitor's is not kept. A page is found by
- * its address, its form and those parameters of the query that it looks at, and by whoever may have
- * it as {@link Derived} says.
+ * while it is made. One that looked at its visitor's session is kept for nobody, unless the visitor
+ * sent no cookie of sessions: then it is kept for those who send none either, to whom it looks the
+ * same. A page is found by its address, its form and those parameters of the query that it looks
+ * at, and by whoever may have it as {@link Derived} says.
  *
- * <p>Many who ask at once for a page that is not there wait for the first of them. Safe for any
- * thread.
+ * <p>Many who ask at once for a page that is not there wait for the first of them, and share what
+ * it made. Safe for any thread.
  */
 public final class PageCache implements AutoCloseable {
-  /** So long a request waits for another's page, and then makes its own. */
+  /** So long a request waits for others' pages, or half of the time it has left; in all. */
   static final Duration JOIN_WAIT = Duration.ofSeconds(1);
+
+  /** How often a request waits for a page that turns out to be none for it. */
+  private static final int MAX_JOINS = 2;
+
+  /** So long nobody waits where a page came of it that was for nobody else, or none. */
+  private static final Duration ALONE_TIME = Duration.ofSeconds(5);
+
+  /** Most characters of keys for which that is known. */
+  private static final long ALONE_CHARS = 1 << 20;
 
   /** Most parameters that a kept page may look at. */
   static final int MAX_PARAMETERS = 16;
 
-  /** Longest query, in characters, with which a page is looked for. */
-  static final int MAX_QUERY_CHARS = 1024;
+  /** Longest key, in characters, by which a page is kept. */
+  static final int MAX_KEY_CHARS = 2048;
 
   /**
    * A page with a grant is kept so long: grants are signed with a secret whose change no feed tells
@@ -54,21 +68,57 @@ public final class PageCache implements AutoCloseable {
   private final LongAdder misses = new LongAdder();
   private final LongAdder shared = new LongAdder();
   private final LongAdder passed = new LongAdder();
-  private final ConcurrentHashMap<String, CountDownLatch> flights = new ConcurrentHashMap<>();
   private volatile @Nullable Era era;
 
-  /** Templates and a site that do not change; pages are of one, and void in another. */
-  private record Era(PageSet set, Site site, Map<String, Shape> shapes) {}
+  /**
+   * Templates and a site that do not change; pages are of one, and void in another.
+   *
+   * @param parameters of the query that each template's pages looked at, in order
+   * @param alone keys of pages that it is no use to wait for
+   * @param flights pages that are being made
+   */
+  private record Era(
+      PageSet set,
+      Site site,
+      ConcurrentMap<String, List<String>> parameters,
+      Cache<String, Boolean> alone,
+      ConcurrentMap<String, Flight> flights) {
+    static Era of(PageSet set, Site site) {
+      Cache<String, Boolean> alone =
+          Caffeine.newBuilder()
+              .maximumWeight(ALONE_CHARS)
+              .weigher((String key, Boolean _) -> 50 + key.length())
+              .expireAfterWrite(ALONE_TIME)
+              .executor(Runnable::run)
+              .build();
+      return new Era(set, site, new ConcurrentHashMap<>(), alone, new ConcurrentHashMap<>());
+    }
+
+    void remember(String template, Set<String> looked) {
+      parameters.merge(
+          template,
+          List.copyOf(looked),
+          (before, now) -> {
+            Set<String> all = new TreeSet<>(before);
+            return all.addAll(now) && all.size() <= MAX_PARAMETERS ? List.copyOf(all) : before;
+          });
+    }
+  }
+
+  /** A page that is being made, and that others wait for. */
+  private static final class Flight {
+    private final CountDownLatch done = new CountDownLatch(1);
+
+    /** Set before that; null if there is nothing that others could have. */
+    private @Nullable Made made;
+  }
 
   /**
-   * What is known of a template by the pages that it made.
+   * What came of it, for those whose key by these parameters is the same.
    *
-   * @param parameters of the query that it looked at, in order
-   * @param kept whether the last page was kept
+   * @param key of the flight, by the parameters
    */
-  private record Shape(List<String> parameters, boolean kept) {
-    static final Shape NEW = new Shape(List.of(), true);
-  }
+  private record Made(PageAnswer page, List<String> parameters, String key, Making making) {}
 
   private PageCache(CachedStore store, long maxBytes, MeterRegistry registry) {
     this.pages = store.derive(maxBytes, PageAnswer::bytes);
@@ -129,7 +179,7 @@ public final class PageCache implements AutoCloseable {
    * @param hits requests answered with a page that was there
    * @param misses requests whose page was made
    * @param shared requests answered with a page that another request made meanwhile
-   * @param passed requests for which no page was looked for, by their address or query
+   * @param passed requests for which no page was looked for, as none are kept
    */
   public record Status(
       long bytes,
@@ -159,7 +209,7 @@ public final class PageCache implements AutoCloseable {
   private Era era(PageSet set, Site site) {
     Era now = era;
     if (now == null || now.set != set || now.site != site) {
-      now = new Era(set, site, new ConcurrentHashMap<>());
+      now = Era.of(set, site);
       era = now;
       pages.clear();
     }
@@ -170,8 +220,10 @@ public final class PageCache implements AutoCloseable {
    * Looks for a page.
    *
    * @param form what tells the forms of an address apart
-   * @param address the path as it was sent, and its segments
+   * @param address the path, spelt in one way alone
    * @param query the request's parameters
+   * @param anonymous whether the request has no cookie of sessions, of any kind
+   * @param untilNanos when the request's time is over
    * @param token what the visitor has seen
    */
   Visit visit(
@@ -179,31 +231,18 @@ public final class PageCache implements AutoCloseable {
       Site site,
       String template,
       String form,
-      SitePath path,
       String address,
       Map<String, Object> query,
-      int queryChars,
+      boolean anonymous,
+      long untilNanos,
       SessionToken token) {
-    boolean usable =
-        pages.maxBytes() > 0 && queryChars <= MAX_QUERY_CHARS && isCanonical(path, address);
-    if (!usable) {
+    String start = null;
+    if (pages.maxBytes() > 0) {
+      start = form + "\n" + address + "\n";
+    } else {
       passed.increment();
-      return new Visit(era(set, site), template, null, query, token);
     }
-    return new Visit(era(set, site), template, form + "\n" + address + "\n", query, token);
-  }
-
-  /** An address that is spelt otherwise is answered, but fills no place of its own. */
-  private static boolean isCanonical(SitePath path, String address) {
-    if (address.indexOf('%') < 0) {
-      return true;
-    }
-    int end = address.length() - (path.folder() ? 1 : 0);
-    StringBuilder plain = new StringBuilder(address.length());
-    for (String segment : path.segments()) {
-      plain.append('/').append(SitePath.encode(segment));
-    }
-    return plain.length() == end && address.startsWith(plain.toString());
+    return new Visit(era(set, site), template, start, query, anonymous, untilNanos, token);
   }
 
   /** One request for a page: finds it, or makes it. Confined to its thread, which closes it. */
@@ -212,9 +251,12 @@ public final class PageCache implements AutoCloseable {
     private final String template;
     private final @Nullable String start;
     private final Map<String, Object> query;
+    private final boolean anonymous;
+    private final long untilNanos;
     private final SessionToken token;
     private @Nullable Making making;
-    private @Nullable CountDownLatch flight;
+    private boolean began;
+    private @Nullable Flight flight;
     private String flightKey = "";
 
     private Visit(
@@ -222,16 +264,30 @@ public final class PageCache implements AutoCloseable {
         String template,
         @Nullable String start,
         Map<String, Object> query,
+        boolean anonymous,
+        long untilNanos,
         SessionToken token) {
       this.era = era;
       this.template = template;
       this.start = start;
       this.query = query;
+      this.anonymous = anonymous;
+      this.untilNanos = untilNanos;
       this.token = token;
     }
 
-    private Shape shape() {
-      return era.shapes.getOrDefault(template, Shape.NEW);
+    private List<String> parameters() {
+      return era.parameters.getOrDefault(template, List.of());
+    }
+
+    /** Where pages are that only those without a cookie may have. */
+    private static String anonymously(String begin) {
+      return "anonymous\n" + begin;
+    }
+
+    /** Those without a cookie wait for each other alone: the others' page may be one visitor's. */
+    private String flightKey(String begin, List<String> parameters) {
+      return key(anonymous ? anonymously(begin) : begin, parameters);
     }
 
     /** Each with its length, so that no value can look like two. */
@@ -251,46 +307,70 @@ public final class PageCache implements AutoCloseable {
       return key.toString();
     }
 
+    private @Nullable PageAnswer look(String begin, List<String> parameters) {
+      PageAnswer page = look(key(begin, parameters));
+      return page == null && anonymous ? look(key(anonymously(begin), parameters)) : page;
+    }
+
     private @Nullable PageAnswer look(String key) {
-      PageAnswer page = pages.find(key, token);
-      return page != null && page.era() == era && page.assetsHold() ? page : null;
+      PageAnswer page = key.length() > MAX_KEY_CHARS ? null : pages.find(key, token);
+      return page != null && isGood(page) ? page : null;
+    }
+
+    private boolean isGood(PageAnswer page) {
+      return page.era() == era && page.assetsHold();
     }
 
     /** The page, also if another request makes it now; null if this one must make it. */
     @Nullable PageAnswer find() {
-      if (start == null) {
+      String begin = start;
+      if (begin == null) {
         return null;
       }
-      Shape shape = shape();
-      String key = key(start, shape.parameters());
-      PageAnswer page = look(key);
-      if (page != null) {
-        hits.increment();
-        return page;
+      // Now: what comes of another's making must have all that a making would have from here on.
+      Derived.Reader reader = pages.reader(token);
+      long joinUntil = 0;
+      PageAnswer page = null;
+      int joins = 0;
+      while (true) {
+        page = look(begin, parameters());
+        if (page != null || joins == MAX_JOINS) {
+          break;
+        }
+        String key = flightKey(begin, parameters());
+        // Whoever must wait for what they have seen, lets nobody wait with them.
+        if (era.alone.getIfPresent(key) != null || !pages.isSettled(token)) {
+          break;
+        }
+        Flight own = new Flight();
+        Flight other = era.flights.putIfAbsent(key, own);
+        if (other == null) {
+          flight = own;
+          flightKey = key;
+          // It may have been done after the look.
+          page = look(begin, parameters());
+          break;
+        }
+        if (joins == 0) {
+          long now = System.nanoTime();
+          joinUntil = now + Math.min(JOIN_WAIT.toNanos(), (untilNanos - now) / 2);
+        }
+        joins++;
+        if (!await(other, joinUntil)) {
+          break;
+        }
+        page = share(other, begin, reader);
+        if (page != null) {
+          break;
+        }
       }
-      // Whoever must wait for what they have seen, lets nobody wait with them.
-      if (!shape.kept() || !pages.isSettled(token)) {
-        misses.increment();
-        return null;
-      }
-      CountDownLatch own = new CountDownLatch(1);
-      CountDownLatch other = flights.putIfAbsent(key, own);
-      if (other == null) {
-        flight = own;
-        flightKey = key;
-        misses.increment();
-        return null;
-      }
-      if (await(other)) {
-        page = look(key(start, shape().parameters()));
-      }
-      (page == null ? misses : shared).increment();
+      (page == null ? misses : joins > 0 ? shared : hits).increment();
       return page;
     }
 
-    private static boolean await(CountDownLatch other) {
+    private static boolean await(Flight other, long untilNanos) {
       try {
-        return other.await(JOIN_WAIT.toNanos(), TimeUnit.NANOSECONDS);
+        return other.done.await(untilNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
       } catch (InterruptedException e) {
         // The page's time is over, which making it finds out.
         Thread.currentThread().interrupt();
@@ -298,10 +378,22 @@ public final class PageCache implements AutoCloseable {
       }
     }
 
+    /** What another request made, if this one would have made the same. */
+    private @Nullable PageAnswer share(Flight other, String begin, Derived.Reader reader) {
+      Made made = other.made;
+      return made != null
+              && made.key().equals(flightKey(begin, made.parameters()))
+              && pages.serves(made.making(), reader, made.page().isStale())
+              && isGood(made.page())
+          ? made.page()
+          : null;
+    }
+
     /** Notes what is read from here on. */
     Making begin() {
       Making begun = pages.begin(token);
       making = begun;
+      began = true;
       if (start == null) {
         begun.refuse();
       }
@@ -309,40 +401,36 @@ public final class PageCache implements AutoCloseable {
     }
 
     /**
-     * The page was made, and is for everybody.
+     * The page was made, and is for everybody; or, if it looked at the session, for those without a
+     * cookie, as its visitor is.
      *
-     * @param parameters of the query that the page looked at
+     * @param looked parameters of the query that the page looked at
      */
-    void made(PageAnswer page, List<String> parameters) {
+    void made(PageAnswer page, List<String> looked) {
+      String begin = start;
       Making made = making;
-      if (start == null || made == null) {
+      if (begin == null || made == null || (page.isPersonal() && !anonymous)) {
+        close();
         return;
       }
-      Shape before = shape();
-      TreeSet<String> all = new TreeSet<>(before.parameters());
-      all.addAll(parameters);
+      Set<String> all = new TreeSet<>(parameters());
+      all.addAll(looked);
       if (all.size() > MAX_PARAMETERS) {
         made.refuse();
       }
-      List<String> names = made.isRefused() ? before.parameters() : List.copyOf(all);
-      // Others wait only for a page that is likely to be there then.
-      note(before, new Shape(names, pages.keep(key(start, names), page, made)));
-      close();
-    }
-
-    /** The page was made, and is its visitor's alone. */
-    void passed() {
-      if (start != null) {
-        Shape before = shape();
-        note(before, new Shape(before.parameters(), false));
+      if (!made.isRefused()) {
+        List<String> names = List.copyOf(all);
+        era.remember(template, all);
+        String key = key(page.isPersonal() ? anonymously(begin) : begin, names);
+        if (key.length() <= MAX_KEY_CHARS && !page.isStale()) {
+          pages.keep(key, page, made);
+        }
+        Flight own = flight;
+        if (own != null) {
+          own.made = new Made(page, names, flightKey(begin, names), made);
+        }
       }
       close();
-    }
-
-    private void note(Shape before, Shape now) {
-      if (!now.equals(before)) {
-        era.shapes.put(template, now);
-      }
     }
 
     Object era() {
@@ -357,10 +445,13 @@ public final class PageCache implements AutoCloseable {
         begun.close();
         making = null;
       }
-      CountDownLatch own = flight;
+      Flight own = flight;
       if (own != null) {
-        flights.remove(flightKey, own);
-        own.countDown();
+        if (began && own.made == null && flightKey.length() <= MAX_KEY_CHARS) {
+          era.alone.put(flightKey, true);
+        }
+        era.flights.remove(flightKey, own);
+        own.done.countDown();
         flight = null;
       }
     }

@@ -3,6 +3,7 @@ package dev.meridian.web;
 import dev.meridian.cache.Making;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.site.CacheControl;
+import dev.meridian.site.SessionSettings;
 import dev.meridian.site.Site;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
@@ -162,8 +163,7 @@ public final class Pages implements HttpService, ErrorPages {
     }
     // Browsers' */* after text/html is no wish for JSON; a tie goes to the page.
     boolean data = json > markup;
-    String rawQuery = request.prologue().query().rawValue();
-    Map<String, Object> query = query(rawQuery);
+    Map<String, Object> query = query(request.prologue().query().rawValue());
     ReadOptions options = readOptions(context);
     try (PageCache.Visit visit =
         cache.visit(
@@ -171,14 +171,14 @@ public final class Pages implements HttpService, ErrorPages {
             context.site(),
             template,
             (data ? "json" : "page") + (request.isSecure() ? "s" : ""),
-            path,
-            request.prologue().uriPath().rawPath(),
+            address(path, request.prologue().uriPath().rawPath()),
             query,
-            rawQuery.length(),
+            isAnonymous(context),
+            context.startNanos() + context.site().limits().requestTime().toNanos(),
             options.token())) {
       PageAnswer page = visit.find();
       if (page == null) {
-        page = make(context, request, response, set, match, data, query, options, visit);
+        page = make(context, request, response, set, match, path, data, query, options, visit);
       }
       if (page != null) {
         page.send(context, request, response);
@@ -193,16 +193,25 @@ public final class Pages implements HttpService, ErrorPages {
       ServerResponse response,
       PageSet set,
       PageRoutes.Match match,
+      SitePath path,
       boolean json,
       Map<String, Object> query,
       ReadOptions options,
       PageCache.Visit visit) {
     String template = match.template();
     FrontMatter matter = set.matter(template);
+    Optional<Header> staleBefore = Gatekeeper.stale(store, options);
     Making making = visit.begin();
     RequestViews views = new RequestViews(making);
     Map<String, Object> variables =
-        variables(context, request, match.parameters(), matter, views, query);
+        variables(
+            context,
+            request,
+            address(path, request.prologue().uriPath().rawPath()),
+            match.parameters(),
+            matter,
+            views,
+            query);
     PageReads reads = new PageReads(store, context.site(), options, making);
     Map<String, Object> known = new HashMap<>(variables);
     known.putAll(match.parameters());
@@ -224,10 +233,12 @@ public final class Pages implements HttpService, ErrorPages {
         making.atMost(PageCache.GRANT_LIFE);
       }
     }
+    // It may have caught up, or fallen behind, while the page was made.
+    Optional<Header> stale = staleBefore.or(() -> Gatekeeper.stale(store, options));
     boolean personal = context.session().isPersonal();
-    if (personal) {
-      visit.passed();
-      PageAnswer.sendPersonal(context, request, response, body, type, !json, compress);
+    if (personal && (!isAnonymous(context) || context.session().find().isPresent())) {
+      visit.close();
+      PageAnswer.sendPersonal(context, request, response, body, type, !json, compress, stale);
       return null;
     }
     PageAnswer page =
@@ -235,13 +246,15 @@ public final class Pages implements HttpService, ErrorPages {
             visit.era(),
             type,
             !json,
+            personal,
             body,
             compress,
             // A grant is good for an hour; nobody is to get an old one.
             compress ? matter.cacheControl() : CacheControl.ASK,
             leadsTo,
             assets,
-            making);
+            making,
+            stale);
     visit.made(page, views.parameters());
     return page;
   }
@@ -267,6 +280,36 @@ public final class Pages implements HttpService, ErrorPages {
       }
       more = reads.again(readOptions(context));
     }
+  }
+
+  /**
+   * Whether the request has no cookie of a session, of what its visitor has seen, of a browser
+   * where a user signed in, or of a sign-in: then what pages see of the session is the same for
+   * all. All of these begin with the session cookie's name, so a header without that text has none.
+   */
+  private static boolean isAnonymous(RequestContext context) {
+    if (!context.hasCookies()) {
+      return true;
+    }
+    String name = context.site().sessions().orElse(SessionSettings.DEFAULT).cookie();
+    for (String line : context.request().headers().get(HeaderNames.COOKIE).allValues()) {
+      if (line.contains(name)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** The path as {@code url()} spells it, however it was sent. */
+  private static String address(SitePath path, String raw) {
+    if (raw.indexOf('%') < 0) {
+      return raw;
+    }
+    StringBuilder address = new StringBuilder(raw.length());
+    for (String segment : path.segments()) {
+      address.append('/').append(SitePath.encode(segment));
+    }
+    return address.toString();
   }
 
   private static ReadOptions readOptions(RequestContext context) {
@@ -312,6 +355,7 @@ public final class Pages implements HttpService, ErrorPages {
   private static Map<String, Object> variables(
       RequestContext context,
       ServerRequest request,
+      String address,
       Map<String, Object> parameters,
       FrontMatter matter,
       RequestViews views,
@@ -323,7 +367,7 @@ public final class Pages implements HttpService, ErrorPages {
         "request",
         views.request(
             Map.of(
-                "path", request.prologue().uriPath().rawPath(),
+                "path", address,
                 "method", request.prologue().method().text(),
                 "secure", request.isSecure())));
     variables.put("site", site(context.site()));
@@ -385,6 +429,7 @@ public final class Pages implements HttpService, ErrorPages {
             variables(
                 context,
                 request,
+                request.prologue().uriPath().rawPath(),
                 Map.of(),
                 set.matter(own),
                 new RequestViews(null),

@@ -283,6 +283,60 @@ class DerivedTest {
   }
 
   @Test
+  void whatAnotherMadeServesWhoKnowsNoMore() {
+    put("a/1", "1");
+    put(cached, "b/1", "2", new Expiry.At(millis.get() + 10_000));
+    Making making;
+    try (Making begun = derived.begin(SessionToken.NONE)) {
+      making = begun;
+      Derived.Reader meanwhile = derived.reader(SessionToken.NONE);
+      document("a/1", begun, SessionToken.NONE);
+      document("b/1", begun, SessionToken.NONE);
+      assertThat(derived.serves(begun, meanwhile, false)).isTrue();
+      Version other = put(store, "a/1", "3", Expiry.NEVER);
+      assertThat(derived.serves(begun, derived.reader(token(other)), false)).isFalse();
+      put("a/1", "4");
+      assertThat(derived.serves(begun, derived.reader(SessionToken.NONE), false)).isFalse();
+      assertThat(derived.serves(begun, meanwhile, false)).as("who came before").isTrue();
+    }
+    millis.addAndGet(10_000);
+    assertThat(derived.serves(making, new Derived.Reader(SessionToken.NONE, 0), false)).isFalse();
+    try (Making begun = derived.begin(SessionToken.NONE)) {
+      nanos.addAndGet(Store.MAX_AGE.toNanos() + 1);
+      Derived.Reader late = derived.reader(SessionToken.NONE);
+      assertThat(derived.serves(begun, late, false)).isFalse();
+      assertThat(derived.serves(begun, late, true)).isTrue();
+    }
+  }
+
+  /** A menu, say. */
+  @Test
+  void whatAllValuesReadDropsAllOfThem() throws InterruptedException {
+    derived.limit(64 << 20);
+    put("m/1", "1");
+    put("m/2", "1");
+    int values = 5000;
+    for (int i = 0; i < values; i++) {
+      try (Making making = derived.begin(SessionToken.NONE)) {
+        making.reads(DocumentPath.parse("m/1"));
+        making.reads(DocumentPath.parse("m/2"));
+        making.reads(DocumentPath.parse("x/" + i));
+        derived.keep("k" + i, "x", making);
+      }
+    }
+    // Those that were there before the feed had brought the two went again.
+    assertThat(derived.size()).isGreaterThan(values / 2);
+    put("m/1", "2");
+    put("m/2", "2");
+    for (int i = 0; i < values; i += 500) {
+      assertThat(derived.find("k" + i, SessionToken.NONE)).isNull();
+    }
+    await(() -> derived.size() == 0);
+    await(() -> derived.watched() == 0);
+    assertThat(derived.drops()).isGreaterThan(values / 2);
+  }
+
+  @Test
   void whatIsNotToBeCachedIsInNoValueThatIs() {
     cached.configure(8 << 20, path -> !path.segments().getFirst().equals("off"));
     try (Making making = derived.begin(SessionToken.NONE)) {

@@ -40,10 +40,12 @@ class CacheControlTest {
 
   @Test
   void nothingIsUsedBeyondItsEnd() throws IOException {
-    CacheControl hour = read("{max-age: 1 min, s-maxage: 1 h, stale-if-error: 1 d}");
+    CacheControl hour = read("{max-age: 1 min, s-maxage: 1 h}");
     assertThat(hour.value(600)).isEqualTo("public, max-age=60, s-maxage=600");
     assertThat(hour.value(7)).isEqualTo("public, max-age=7, s-maxage=7");
     assertThat(hour.value(0)).isEqualTo("no-cache");
+    CacheControl stale = read("{max-age: 1 min, stale-if-error: 1 d}");
+    assertThat(stale.value(600)).isEqualTo("public, max-age=60");
   }
 
   @ParameterizedTest
@@ -54,6 +56,8 @@ class CacheControlTest {
         "{max-age: 60} # needs a unit",
         "{stale-if-error: 1 h} # needs max-age or s-maxage",
         "{max-age: 400 d} # 365 d",
+        "{s-maxage: 1 h, stale-while-revalidate: 30 s} # max-age with them",
+        "{max-age: 1 s, s-maxage: 1 h, stale-if-error: 1 h} # max-age with them",
         "public # must be a mapping",
       })
   void mistakesAreToldHowToMend(String yaml, String word) {

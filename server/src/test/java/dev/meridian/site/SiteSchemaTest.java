@@ -57,9 +57,9 @@ class SiteSchemaTest {
           rules: {write: "false"}
           expires: 30 d
           cache: write-through
-          cacheControl: {max-age: 60 s, s-maxage: 10 min, stale-while-revalidate: 30 s,
-            stale-if-error: 1 h}
+          cacheControl: {max-age: 60 s, stale-while-revalidate: 30 s, stale-if-error: 1 h}
         cities/*/visits:
+        cities/*/views: {cacheControl: {max-age: 60 s, s-maxage: 10 min}}
       regions:
         eu: {location: [50.11, 8.68], addresses: [192.0.2.1, "2001:db8::1"]}
         us:

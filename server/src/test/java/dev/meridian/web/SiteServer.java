@@ -1,16 +1,25 @@
 package dev.meridian.web;
 
 import dev.meridian.cache.CachedStore;
+import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Version;
 import dev.meridian.site.LiveSite;
 import dev.meridian.site.Site;
 import dev.meridian.store.Batch;
+import dev.meridian.store.ChangeFeed;
+import dev.meridian.store.ChangeQuery;
+import dev.meridian.store.Commit;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Engine;
 import dev.meridian.store.Expiry;
 import dev.meridian.store.IndexDefinition;
+import dev.meridian.store.Page;
+import dev.meridian.store.Position;
+import dev.meridian.store.Query;
+import dev.meridian.store.ReadOptions;
 import dev.meridian.store.RocksStore;
+import dev.meridian.store.SessionToken;
 import dev.meridian.store.Sort;
 import dev.meridian.store.Store;
 import dev.meridian.store.Write;
@@ -26,8 +35,10 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -45,6 +56,9 @@ final class SiteServer implements AutoCloseable {
   private final WebTier web;
   final StaticFiles files;
 
+  /** How old what the store has says it is. */
+  volatile Duration age = Duration.ZERO;
+
   SiteServer(Path folder, Path data, boolean development) throws IOException {
     Files.createDirectories(data);
     site = LiveSite.open(folder);
@@ -52,7 +66,7 @@ final class SiteServer implements AutoCloseable {
         RocksStore.open(data.resolve("db"), RocksStore.Options.of(engine), indexes(site.current()));
     Access access = Access.open(store, data.resolve("operator.key"));
     SimpleMeterRegistry meters = new SimpleMeterRegistry();
-    cached = CachedStore.over(store, 8 << 20, _ -> true, meters);
+    cached = CachedStore.over(new Aged(), 8 << 20, _ -> true, meters);
     kept = PageCache.over(cached, 8 << 20, meters);
     files = StaticFiles.create(site, development);
     Pages pages = Pages.create(site, cached, kept, access.grants(), files, development);
@@ -66,6 +80,63 @@ final class SiteServer implements AutoCloseable {
             List.of(pages, files),
             pages,
             null);
+  }
+
+  /** The store as a replica that has not heard from its primary for {@link #age}. */
+  private final class Aged implements Store {
+    @Override
+    public Duration age() {
+      return age;
+    }
+
+    @Override
+    public Optional<Document> get(DocumentPath path, ReadOptions options) {
+      return store.get(path, options);
+    }
+
+    @Override
+    public Page list(Query query, ReadOptions options) {
+      return store.list(query, options);
+    }
+
+    @Override
+    public Commit write(Batch batch) {
+      return store.write(batch);
+    }
+
+    @Override
+    public Optional<Commit> earlier(Batch batch) {
+      return store.earlier(batch);
+    }
+
+    @Override
+    public ChangeFeed changes(ChangeQuery query) {
+      return store.changes(query);
+    }
+
+    @Override
+    public SessionToken seen() {
+      return store.seen();
+    }
+
+    @Override
+    public SessionToken settled() {
+      return store.settled();
+    }
+
+    @Override
+    public long readMillis() {
+      return store.readMillis();
+    }
+
+    @Override
+    public Position position() {
+      return store.position();
+    }
+
+    /** Does nothing: what it is of is closed with the server. */
+    @Override
+    public void close() {}
   }
 
   private static List<IndexDefinition> indexes(Site site) {
