@@ -31,10 +31,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * This site as a client of one provider: the authorization code flow of OpenID Connect with PKCE
  * (RFC 7636, S256). What the provider says of itself (Discovery 1.0) is kept for {@link #FRESH},
- * and for a while longer where it cannot be asked. Safe for any thread.
+ * and for {@link #USABLE} where it cannot be asked. Safe for any thread.
  */
 final class OidcClient {
   static final Duration FRESH = Duration.ofMinutes(10);
+
+  static final Duration USABLE = Duration.ofHours(24);
 
   /** A provider that was down is not asked again before. */
   private static final Duration PAUSE = Duration.ofSeconds(2);
@@ -43,6 +45,7 @@ final class OidcClient {
 
   private static final int MAX_SECRET_BYTES = 4 << 10;
   private static final int MAX_TEXT = 500;
+  private static final String ERROR = "[a-z_]{1,50}";
 
   /** Of what a provider says of a user, the rest is left. */
   private static final List<String> TEXTS =
@@ -144,7 +147,13 @@ final class OidcClient {
     if (answer.statusCode() != 200) {
       throw new OidcException(
           Reason.REFUSED,
-          "status " + answer.statusCode() + " for the code: " + members.get("error"));
+          "status "
+              + answer.statusCode()
+              + " for the code"
+              // What else they send is not for a log.
+              + (members.get("error") instanceof Json.Str(String error) && error.matches(ERROR)
+                  ? ": " + error
+                  : ""));
     }
     if (!(members.get("id_token") instanceof Json.Str(String token))) {
       throw new OidcException(Reason.UNAVAILABLE, "there is no ID token for the code");
@@ -185,7 +194,9 @@ final class OidcClient {
   // Discovery
 
   private Known discover() throws OidcException {
-    Known before = known;
+    Known last = known;
+    Known before =
+        last != null && System.nanoTime() - last.atNanos < USABLE.toNanos() ? last : null;
     if (before != null && System.nanoTime() - before.atNanos < FRESH.toNanos()) {
       return before;
     }
@@ -206,7 +217,7 @@ final class OidcClient {
     }
     try {
       Known now = known;
-      if (now != null && now != before) {
+      if (now != null && now != last) {
         return now;
       }
       if (System.nanoTime() - failedNanos < PAUSE.toNanos()) {

@@ -448,7 +448,8 @@ public final class Sessions {
             Attributes.operation("test", "/" + Session.FLASH, new Json.Arr(session.flash())),
             Attributes.operation("replace", "/" + Session.FLASH, new Json.Arr(List.of())));
     try {
-      return Optional.of(write(session, patch, Condition.NONE, unique(), lifetimes));
+      return Optional.of(
+          write(session, patch, Condition.NONE, IdempotencyKey.unique("session"), lifetimes));
     } catch (StoreException.Rejected e) {
       return Optional.empty();
     }
@@ -500,19 +501,21 @@ public final class Sessions {
     }
     byte[] verifier = random();
     String cookie = codec.cookie(session.id(), verifier);
-    long until = clock.millis() + grace.toMillis();
+    // Without a grace the cookie before is forgotten: by another node's clock it may be in time.
+    byte[] previous = grace.isZero() ? new byte[0] : session.verifier();
+    long until = grace.isZero() ? 0 : clock.millis() + grace.toMillis();
     Patch patch =
         Attributes.operations(
             Attributes.operation("test", "/" + Session.VERIFIER, hex(session.verifier())),
             Attributes.operation("add", "/" + Session.VERIFIER, hex(CookieCodec.hash(verifier))),
-            Attributes.operation("add", "/" + Session.PREVIOUS, hex(session.verifier())),
+            Attributes.operation("add", "/" + Session.PREVIOUS, hex(previous)),
             Attributes.operation("add", "/" + Session.PREVIOUS_UNTIL, Json.Num.of(until)),
             Attributes.operation("add", "/" + Session.PREVIOUS_USER, user(before)),
             Attributes.operation("add", "/" + Session.EPOCH, Json.Num.of(epoch)),
             Attributes.operation("add", "/" + Session.USER, user(user)));
     Commit commit;
     try {
-      commit = write(session, patch, Condition.NONE, unique(), lifetimes);
+      commit = write(session, patch, Condition.NONE, IdempotencyKey.unique("session"), lifetimes);
     } catch (StoreException.Rejected e) {
       if (e.reason() == StoreException.Rejected.Reason.PATCH_FAILED) {
         return Optional.empty();
@@ -532,7 +535,7 @@ public final class Sessions {
             session.ends(),
             session.expires(),
             CookieCodec.hash(verifier),
-            session.verifier(),
+            previous,
             until,
             Session.Access.CURRENT);
     return Optional.of(new Issued(now, cookie, commit));
@@ -635,12 +638,6 @@ public final class Sessions {
   private static StoreException.Rejected ended(Session session) {
     return new StoreException.Rejected(
         StoreException.Rejected.Reason.NOT_FOUND, "The session " + session.id() + " has ended.");
-  }
-
-  /** So that the store itself may try again when it lost an answer. */
-  private IdempotencyKey unique() {
-    byte[] key = random();
-    return new IdempotencyKey("session-" + HexFormat.of().formatHex(key), key);
   }
 
   private byte[] random() {

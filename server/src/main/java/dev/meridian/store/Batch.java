@@ -54,4 +54,14 @@ public record Batch(
   public static Batch of(Write... writes) {
     return new Batch(List.of(writes), null, false);
   }
+
+  /**
+   * The same with a key that no other has, so that the store itself tries again when it lost an
+   * answer.
+   *
+   * @param writer a word for whoever writes
+   */
+  public static Batch once(String writer, Write... writes) {
+    return new Batch(List.of(writes), IdempotencyKey.unique(writer), false);
+  }
 }

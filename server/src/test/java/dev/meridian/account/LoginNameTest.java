@@ -24,6 +24,9 @@ class LoginNameTest {
     "Zoe\u0308, zoë",
     "o'brien, o'brien",
     "٣abc, ٣abc",
+    "한글, 한글",
+    "\u1112\u1161\u11ab\u1100\u1173\u11af, 한글",
+    "a\u0315\u0315\u0315, a\u0315\u0315\u0315",
   })
   void whatLooksTheSameIsOneName(String text, String name) {
     assertThat(LoginName.parse(text)).contains(name);
@@ -48,6 +51,19 @@ class LoginNameTest {
         "a\n",
         "😀",
         "a\u2028b",
+        "a\u034fb",
+        "ad\ufe00a",
+        "ada\ufe0f",
+        "a\u115fb",
+        "a\u1160b",
+        "ada\u3164",
+        "a\uffa0b",
+        "a\u17b4b",
+        "a\u180bb",
+        "a\udb40\udd00b",
+        "\u1100\ua960",
+        "a\u11ff",
+        "a\u0315\u0315\u0315\u0315\u0315\u0315\u0315",
       })
   void whatCouldBeMistakenIsNoName(String text) {
     assertThat(LoginName.parse(text.equals("a\n") ? "a\nb" : text)).isEmpty();
