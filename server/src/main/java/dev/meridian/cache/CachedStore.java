@@ -9,6 +9,7 @@ import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Consistency;
+import dev.meridian.store.Deferral;
 import dev.meridian.store.Page;
 import dev.meridian.store.Position;
 import dev.meridian.store.Query;
@@ -23,6 +24,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +41,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>What was not known to be fresh within {@link Store#MAX_AGE} goes to the store, whatever the
  *       reader asks for: so a feed that is cut makes the cache useless, never wrong.
  *   <li>Those who miss the same document at once share one look at the store.
+ *   <li>Writes to collections that are written behind are marked as such; the store puts them off.
  *   <li>Lists, writes and watches go to the store; so do Meridian's own documents (keys).
  * </ul>
  */
@@ -55,6 +58,7 @@ public final class CachedStore implements Store {
   private final CacheMetrics metrics;
   private final LongSupplier nanos;
   private volatile Predicate<DocumentPath> cacheable;
+  private volatile Function<DocumentPath, Optional<Deferral>> behind = _ -> Optional.empty();
 
   /** Covers all that readers without a token may know. */
   private final AtomicReference<SessionToken> shown = new AtomicReference<>(SessionToken.NONE);
@@ -97,6 +101,14 @@ public final class CachedStore implements Store {
     this.cacheable = cacheable;
     cache.limit(maxBytes);
     cache.clear();
+  }
+
+  /**
+   * Which documents are written behind from here on, and how. They must not be cacheable: the
+   * change feed, which keeps what is cached fresh, tells nothing of what is pending.
+   */
+  public void writeBehind(Function<DocumentPath, Optional<Deferral>> which) {
+    behind = which;
   }
 
   private int generation() {
@@ -264,13 +276,19 @@ public final class CachedStore implements Store {
   @Override
   public Commit write(Batch batch) {
     try {
-      Commit commit = store.write(batch);
+      Commit commit = store.write(deferred(batch));
       show(commit.version());
       return commit;
     } catch (PreconditionFailed | Rejected e) {
       show(store.seen()); // it tells what is there now
       throw e;
     }
+  }
+
+  private Batch deferred(Batch batch) {
+    return batch.isDeferrable()
+        ? behind.apply(batch.writes().getFirst().path()).map(batch::deferred).orElse(batch)
+        : batch;
   }
 
   @Override

@@ -6,13 +6,17 @@ import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Json;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.CollectionSettings.CachePolicy;
+import dev.meridian.site.CollectionSettings.WriteBehind;
 import dev.meridian.site.Site;
+import dev.meridian.store.Deferral;
 import dev.meridian.store.Store;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
@@ -27,8 +31,13 @@ final class NodeCache implements AutoCloseable {
    * What a site says of caching.
    *
    * @param off patterns of collections that are not cached
+   * @param behind how the writes of those that are written behind are put off
    */
-  private record Settings(long bytes, Set<String> off, Map<String, Json> collections) {
+  private record Settings(
+      long bytes,
+      Set<String> off,
+      Map<String, Optional<Deferral>> behind,
+      Map<String, Json> collections) {
     static Settings of(Site site) {
       Map<String, Json> collections = new LinkedHashMap<>();
       site.collections()
@@ -37,17 +46,38 @@ final class NodeCache implements AutoCloseable {
       return new Settings(
           site.cacheBytes().orElse(CachedStore.defaultMaxBytes()),
           site.collections().values().stream()
-              .filter(collection -> collection.cache() == CachePolicy.OFF)
+              .filter(
+                  collection ->
+                      collection.cache() == CachePolicy.OFF
+                          || collection.cache() == CachePolicy.WRITE_BEHIND)
               .map(CollectionSettings::pattern)
               .collect(Collectors.toUnmodifiableSet()),
+          site.collections().values().stream()
+              .filter(collection -> collection.behind().isPresent())
+              .collect(
+                  Collectors.toUnmodifiableMap(
+                      CollectionSettings::pattern,
+                      collection -> collection.behind().map(Settings::deferral))),
           collections);
     }
 
     private static String name(CollectionSettings collection) {
-      // Those that write are not there yet.
+      // Those that write through are not there yet.
       CachePolicy policy =
-          collection.cache() == CachePolicy.OFF ? CachePolicy.OFF : CachePolicy.READ_THROUGH;
+          collection.cache() == CachePolicy.WRITE_THROUGH
+              ? CachePolicy.READ_THROUGH
+              : collection.cache();
       return policy.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    private static Deferral deferral(WriteBehind behind) {
+      return new Deferral(behind.age(), behind.bytes().orElse(Deferral.defaultMaxBytes()));
+    }
+
+    Function<DocumentPath, Optional<Deferral>> deferrals() {
+      return behind.isEmpty()
+          ? _ -> Optional.empty()
+          : path -> behind.getOrDefault(path.collection().pattern(), Optional.empty());
     }
 
     Predicate<DocumentPath> cacheable() {
@@ -62,6 +92,7 @@ final class NodeCache implements AutoCloseable {
   NodeCache(Store below, Site site, MeterRegistry meters) {
     this.settings = Settings.of(site);
     this.store = CachedStore.over(below, settings.bytes(), settings.cacheable(), meters);
+    store.writeBehind(settings.deferrals());
   }
 
   /** The store with the cache before it. */
@@ -73,6 +104,9 @@ final class NodeCache implements AutoCloseable {
     Settings wanted = Settings.of(now);
     Settings before = settings;
     settings = wanted;
+    if (!wanted.behind().equals(before.behind())) {
+      store.writeBehind(wanted.deferrals());
+    }
     if (wanted.bytes() != before.bytes() || !wanted.off().equals(before.off())) {
       store.configure(wanted.bytes(), wanted.cacheable());
     }

@@ -15,6 +15,7 @@ import dev.meridian.store.LogCodec;
 import dev.meridian.store.LogException;
 import dev.meridian.store.Outcome;
 import dev.meridian.store.Page;
+import dev.meridian.store.PendingStatus;
 import dev.meridian.store.Position;
 import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
@@ -115,6 +116,7 @@ public final class ReplicatedStore implements Store {
   private final RaftReplica raft;
   private final GroupCommit commits;
   private final Maintenance maintenance;
+  private final Flusher flusher;
   private final MemberService service;
 
   /** As defined last; also for a database that another member's snapshot brings. */
@@ -224,6 +226,7 @@ public final class ReplicatedStore implements Store {
     // Both are at rest until the replica is there; but it may need them while it starts.
     this.commits = new GroupCommit(options, new Proposals(), metrics);
     this.maintenance = new Maintenance(options, new Upkeep());
+    this.flusher = new Flusher(new Pendings());
     try {
       Backup.removeUnfinished(Layout.group(host.data(), group));
       this.raft =
@@ -252,6 +255,9 @@ public final class ReplicatedStore implements Store {
     maintenance.logGrew(machine.bytesSinceSnapshot(), machine.entriesSinceSnapshot());
     times.committed(machine.getLastAppliedTermIndex().getIndex(), System.nanoTime());
     applied.ring();
+    if (machine.store().hurriesFlush()) {
+      flusher.hurry();
+    }
   }
 
   /**
@@ -286,6 +292,7 @@ public final class ReplicatedStore implements Store {
       catchUp();
     }
     maintenance.start();
+    flusher.start();
   }
 
   /**
@@ -340,6 +347,32 @@ public final class ReplicatedStore implements Store {
         "Bytes of log since the newest snapshot",
         this,
         s -> s.raft.machine().bytesSinceSnapshot());
+    metrics.gauge(
+        "pending.documents",
+        "Documents with a value that write-behind has not flushed",
+        this,
+        s -> s.pending().documents());
+    metrics.gauge(
+        "pending.size", "Bytes of values not flushed", this, s -> s.pending().bytes());
+    metrics.gauge(
+        "pending.age",
+        "Seconds for which the oldest value waits to be flushed",
+        this,
+        s -> s.pending().ageMillis(s.readMillis()) / 1e3);
+    metrics.gauge(
+        "pending.coalescing",
+        "Writes put off for each document flushed",
+        this,
+        s -> s.pending().coalescing());
+    metrics.counter(
+        "pending.writes", "Writes put off by write-behind", this, s -> s.pending().writes());
+    metrics.counter(
+        "pending.flushed", "Documents flushed for them", this, s -> s.pending().flushed());
+    metrics.counter(
+        "pending.passed",
+        "Writes not put off, since too much was pending",
+        this,
+        s -> s.pending().passed());
     metrics.gauge("disk.free", "Free bytes on the data folder's disk", this, s -> s.disk.free());
     metrics.gauge("ready", "1 when it takes writes", this, s -> s.raft.isReady() ? 1 : 0);
   }
@@ -575,7 +608,8 @@ public final class ReplicatedStore implements Store {
         case Outcome.Done(Commit commit) -> commit;
         // A new exception would tell the caller where it was thrown; nobody needs that here.
         case Outcome.Failed failed -> throw failed.problem();
-        case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
+        case Outcome.Swept _, Outcome.Flushed _ ->
+            throw new IllegalStateException("a batch is no sweep");
       };
     }
     Commit commit = primary.write(elsewhere(), command, deadline);
@@ -664,6 +698,11 @@ public final class ReplicatedStore implements Store {
   public Verification verify() {
     checkOpen();
     return store().verify();
+  }
+
+  /** What write-behind has put off, as this replica has it. Any thread, any time. */
+  public PendingStatus pending() {
+    return store().pending();
   }
 
   /** How it is doing. Any thread, any time. */
@@ -977,6 +1016,28 @@ public final class ReplicatedStore implements Store {
     }
   }
 
+  /** What write-behind has put off. */
+  private final class Pendings implements Flusher.Source {
+    @Override
+    public Optional<Duration> due() {
+      return !closed && failure.get() == null && raft.isReady()
+          ? store().untilFlush(clock.wallMillis())
+          : Optional.empty();
+    }
+
+    @Override
+    public void flush() {
+      String full = disk.deleteRefusal();
+      String why = full != null ? full : refusal();
+      if (why != null) {
+        throw notDone(why);
+      }
+      store()
+          .flushCommand(clock.wallMillis())
+          .ifPresent(command -> commits.commit(command, options.writeDeadline()));
+    }
+  }
+
   /** What other members ask of this one. */
   private final class Member implements MemberService.Member {
     @Override
@@ -1098,6 +1159,7 @@ public final class ReplicatedStore implements Store {
     commits.stop("This store was closed.");
     try {
       maintenance.close();
+      flusher.close();
       if (failure.get() == null && !commits.awaitIdle(CLOSE_WAIT)) {
         LOG.warn("Some writes did not end in {}; they are answered as unknown", CLOSE_WAIT);
       }

@@ -4,6 +4,7 @@ import dev.meridian.document.CollectionPath;
 import dev.meridian.document.FieldPath;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.site.CollectionSettings.CachePolicy;
+import dev.meridian.site.CollectionSettings.WriteBehind;
 import dev.meridian.site.YamlReader.Field;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,8 +16,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
 import org.snakeyaml.engine.v2.nodes.ScalarNode;
 import org.snakeyaml.engine.v2.nodes.Tag;
@@ -25,6 +28,13 @@ import org.snakeyaml.engine.v2.nodes.Tag;
 final class CollectionsReader {
   static final List<String> COLLECTION_KEYS =
       List.of("indexes", "rules", "expires", "cache", "seed");
+
+  static final List<String> CACHE_KEYS = List.of("policy", "age", "bytes", "copies");
+
+  private static final Duration LEAST_AGE = Duration.ofMillis(10);
+  private static final Duration MOST_AGE = Duration.ofMinutes(10);
+  private static final long LEAST_BYTES = 64L << 10;
+  private static final long MOST_BYTES = 1L << 30;
 
   /** How {@code cache} is written. */
   static final Map<String, CachePolicy> CACHE_POLICIES =
@@ -122,6 +132,7 @@ final class CollectionsReader {
     Field expires = fields.get("expires");
     Field cache = fields.get("cache");
     Field seed = fields.get("seed");
+    CachePolicy policy = cache == null ? CachePolicy.READ_THROUGH : policy(cache);
     return new CollectionSettings(
         pattern,
         indexes(fields.get("indexes")),
@@ -135,7 +146,8 @@ final class CollectionsReader {
                     "expires",
                     Duration.ofSeconds(1),
                     Duration.ofDays(36_500))),
-        cache == null ? CachePolicy.READ_THROUGH : cache(cache.value()),
+        policy,
+        policy == CachePolicy.WRITE_BEHIND && cache != null ? behind(cache) : Optional.empty(),
         seed == null ? Optional.empty() : seed(seed.value()));
   }
 
@@ -202,7 +214,47 @@ final class CollectionsReader {
     return text;
   }
 
-  private CachePolicy cache(Node node) {
+  private CachePolicy policy(Field cache) {
+    if (!(cache.value() instanceof MappingNode)) {
+      return policy(cache.value());
+    }
+    Map<String, Field> fields = yaml.fields(cache, "cache", CACHE_KEYS);
+    Field named = fields.get("policy");
+    CachePolicy policy = named == null ? CachePolicy.READ_THROUGH : policy(named.value());
+    Field copies = fields.get("copies");
+    if (copies != null) {
+      yaml.problem(
+          copies.key(),
+          "there is nothing to set: a write is acknowledged when a majority of the shard's replicas"
+              + " has it in memory and in its log, which is 2 of 3 nodes, and 1 of 1.");
+    }
+    for (String key : List.of("age", "bytes")) {
+      Field field = fields.get(key);
+      if (field != null && policy != CachePolicy.WRITE_BEHIND) {
+        yaml.problem(field.key(), "only write-behind has '" + key + "'; write policy: write-behind.");
+      }
+    }
+    return policy;
+  }
+
+  private Optional<WriteBehind> behind(Field cache) {
+    if (!(cache.value() instanceof MappingNode)) {
+      return Optional.of(WriteBehind.DEFAULT);
+    }
+    Map<String, Field> fields = yaml.fields(cache, "cache", CACHE_KEYS);
+    Field age = fields.get("age");
+    Field bytes = fields.get("bytes");
+    Duration longest =
+        age == null ? null : Quantities.duration(yaml, age.value(), "age", LEAST_AGE, MOST_AGE);
+    Long most =
+        bytes == null ? null : Quantities.size(yaml, bytes.value(), "bytes", LEAST_BYTES, MOST_BYTES);
+    return Optional.of(
+        new WriteBehind(
+            longest == null ? WriteBehind.DEFAULT.age() : longest,
+            most == null ? OptionalLong.empty() : OptionalLong.of(most)));
+  }
+
+  private CachePolicy policy(Node node) {
     String text = yaml.string(node, "cache");
     CachePolicy policy = text == null ? null : CACHE_POLICIES.get(text);
     if (text != null && policy == null) {

@@ -38,6 +38,12 @@ public final class RocksStore implements Store {
   /** Most expired documents that one proposed sweep removes. */
   public static final int SWEEP_LIMIT = 1_000;
 
+  /** Most documents that one proposed flush brings. */
+  private static final int FLUSH_LIMIT = 2_000;
+
+  /** About how many bytes of documents one proposed flush brings at most. */
+  private static final long FLUSH_BYTES = 4L << 20;
+
   /** About how many bytes of expired documents one proposed sweep removes at most. */
   private static final long SWEEP_BYTES = 32L << 20;
 
@@ -69,6 +75,7 @@ public final class RocksStore implements Store {
   private final Indexes indexes;
   private final IndexBuilder builder;
   private final Listing listing;
+  private final PendingTable pendings;
   private final Bell bell;
   private final HybridClock clock;
 
@@ -93,6 +100,7 @@ public final class RocksStore implements Store {
     indexes = new Indexes(database);
     builder = new IndexBuilder(database, indexes, writing);
     listing = new Listing(database, indexes, this::readMillis);
+    pendings = new PendingTable(database);
     bell = new Bell(meta.sequence(), meta.timestamp());
     clock = new HybridClock(options.wallMillis(), meta.timestamp());
     defineIndexes(indexes.stored());
@@ -134,17 +142,24 @@ public final class RocksStore implements Store {
 
   @Override
   public Optional<Document> get(DocumentPath path, ReadOptions read) {
-    byte[] raw = database.get(Table.DOCUMENTS, Keys.of(path));
+    // In this order: what is flushed is in the database before it is pending no more.
+    Pending pending = pendings.get(path);
+    byte[] raw =
+        pending == null ? database.get(Table.DOCUMENTS, Keys.of(path)) : pending.live().raw();
     if (raw == null) {
       return Optional.empty();
     }
-    Stored.Live live = Stored.Live.decode(raw);
+    Stored.Live live = pending == null ? Stored.Live.decode(raw) : pending.live();
     return live.isExpiredAt(readMillis()) ? Optional.empty() : Optional.of(live.document(path));
   }
 
   @Override
   public long readMillis() {
-    return Math.max(meta.wallMillis(), options.wallMillis().getAsLong());
+    return readMillis(options.wallMillis().getAsLong());
+  }
+
+  private long readMillis(long wallMillis) {
+    return Math.max(meta.wallMillis(), wallMillis);
   }
 
   @Override
@@ -171,7 +186,8 @@ public final class RocksStore implements Store {
       return switch (apply(at, entry).getFirst()) {
         case Outcome.Done(Commit commit) -> commit;
         case Outcome.Failed(StoreException problem) -> throw problem;
-        case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
+        case Outcome.Swept _, Outcome.Flushed _ ->
+            throw new IllegalStateException("a batch is no sweep");
       };
     } finally {
       writing.unlock();
@@ -189,7 +205,8 @@ public final class RocksStore implements Store {
       case null -> Optional.empty();
       case Outcome.Done(Commit commit) -> Optional.of(commit);
       case Outcome.Failed(StoreException problem) -> throw problem;
-      case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
+      case Outcome.Swept _, Outcome.Flushed _ ->
+          throw new IllegalStateException("a batch is no sweep");
     };
   }
 
@@ -227,7 +244,7 @@ public final class RocksStore implements Store {
           null);
     }
     List<Command> commands = entry.getCommandsList();
-    Transition transition = new Transition(database, indexes, recent, meta, entry);
+    Transition transition = new Transition(database, indexes, recent, pendings, meta, entry);
     List<Outcome> outcomes = new ArrayList<>(commands.size());
     int done = meta.done(at);
     while (done < commands.size()) {
@@ -346,6 +363,40 @@ public final class RocksStore implements Store {
     return Sweeps.isDue(database, timestamp, tombstonesBefore, keysBefore)
         ? Optional.of(LogCodec.sweep(SWEEP_LIMIT, SWEEP_BYTES, tombstonesBefore, keysBefore))
         : Optional.empty();
+  }
+
+  /**
+   * The command that brings pending values into the documents' tables, for the primary to put into
+   * its log: those that are due, or all when they take more than half of what they may.
+   *
+   * @param wallMillis the primary's wall clock
+   * @return empty when there is nothing to do
+   */
+  public Optional<Command> flushCommand(long wallMillis) {
+    boolean many = hurriesFlush();
+    return pendings.nextDueMillis() <= readMillis(wallMillis) || many
+        ? Optional.of(LogCodec.flush(FLUSH_LIMIT, FLUSH_BYTES, many))
+        : Optional.empty();
+  }
+
+  /** How long until {@link #flushCommand} has something to do; empty when nothing is pending. */
+  public Optional<Duration> untilFlush(long wallMillis) {
+    long due = pendings.nextDueMillis();
+    if (due == Long.MAX_VALUE) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        Duration.ofMillis(hurriesFlush() ? 0 : Math.max(0, due - readMillis(wallMillis))));
+  }
+
+  /** Whether so much is pending that it is to be flushed before it is due. */
+  public boolean hurriesFlush() {
+    return pendings.bytes() > pendings.maxBytes() / 2;
+  }
+
+  /** What write-behind has put off. Any thread. */
+  public PendingStatus pending() {
+    return pendings.status();
   }
 
   @Override

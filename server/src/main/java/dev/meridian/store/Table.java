@@ -17,7 +17,9 @@ enum Table {
   /** Time of expiry in milliseconds, then path. */
   EXPIRY("expiry"),
   /** {@code k} and key to what it did; {@code t}, timestamp and key, to forget by age. */
-  IDEMPOTENCY("idempotency");
+  IDEMPOTENCY("idempotency"),
+  /** Path to {@link Pending}. */
+  PENDING("pending");
 
   private final String family;
 

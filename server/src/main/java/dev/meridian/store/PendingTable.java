@@ -1,0 +1,124 @@
+package dev.meridian.store;
+
+import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pending values of a store, as its database has them: {@link Table#PENDING} is written with
+ * every change, in the same step as how far the log was applied. So a crash, a snapshot or a backup
+ * has them as it has everything else, and no entry is applied twice to them.
+ *
+ * <p>Read by any thread; changed by the one that applies the log.
+ */
+final class PendingTable {
+  /*
+   * RocksDB has them too, but in memory they are found without native code, and in the order in
+   * which they are due. What they cost there is one put in the memtable for each entry of the log:
+   * there is no write-ahead log, and those of one document that were put over each other before the
+   * memtable is written are left out then.
+   */
+
+  /** Where a value stands in the order in which they are flushed. */
+  private record Due(long millis, long since) {
+    static final Comparator<Due> ORDER =
+        Comparator.comparingLong(Due::millis).thenComparingLong(Due::since);
+  }
+
+  private final Map<DocumentPath, Pending> byPath = new ConcurrentHashMap<>();
+
+  /** Guarded by this, as are the numbers below; {@link #bytes} is read by all. */
+  private final TreeMap<Due, DocumentPath> byDue = new TreeMap<>(Due.ORDER);
+
+  private volatile long bytes;
+  private volatile long maxBytes;
+  private long writes;
+  private long flushed;
+  private long passed;
+
+  /** What {@code database} holds. */
+  PendingTable(Database database) {
+    try (Database.View view = database.view()) {
+      Database.Scan scan =
+          view.scan(Table.PENDING, new byte[0], new byte[] {(byte) 0xff}).first();
+      for (; scan.valid(); scan.next()) {
+        put(Keys.path(scan.key()), Pending.decode(scan.value()));
+      }
+    }
+  }
+
+  @Nullable Pending get(DocumentPath path) {
+    return byPath.get(path);
+  }
+
+  boolean isEmpty() {
+    return byPath.isEmpty();
+  }
+
+  long bytes() {
+    return bytes;
+  }
+
+  long maxBytes() {
+    return maxBytes;
+  }
+
+  /** Takes over what an entry changed; empty for what is pending no more. */
+  synchronized void change(Map<DocumentPath, Optional<Pending>> changed) {
+    changed.forEach((path, pending) -> put(path, pending.orElse(null)));
+  }
+
+  /** Counts what an entry did. */
+  synchronized void count(long deferred, long documents, long notDeferred, long bound) {
+    writes += deferred;
+    flushed += documents;
+    passed += notDeferred;
+    if (bound >= 0) {
+      maxBytes = bound;
+    }
+  }
+
+  @SuppressWarnings("NonAtomicVolatileUpdate") // by one thread
+  private synchronized void put(DocumentPath path, @Nullable Pending now) {
+    Pending before = now == null ? byPath.remove(path) : byPath.put(path, now);
+    byte[] key = Keys.of(path);
+    if (before != null) {
+      byDue.remove(new Due(before.dueMillis(), before.since()));
+      bytes -= before.bytes(key);
+    }
+    if (now != null) {
+      byDue.put(new Due(now.dueMillis(), now.since()), path);
+      bytes += now.bytes(key);
+    }
+  }
+
+  /** The paths to flush first, at most {@code limit}: those due at {@code millis}, or of all. */
+  synchronized List<DocumentPath> first(int limit, long millis, boolean all) {
+    List<DocumentPath> paths = new ArrayList<>();
+    for (Map.Entry<Due, DocumentPath> next : byDue.entrySet()) {
+      if (paths.size() == limit || (!all && next.getKey().millis() > millis)) {
+        break;
+      }
+      paths.add(next.getValue());
+    }
+    return paths;
+  }
+
+  /** When the next one is due; {@link Long#MAX_VALUE} when there is none. */
+  synchronized long nextDueMillis() {
+    return byDue.isEmpty() ? Long.MAX_VALUE : byDue.firstKey().millis();
+  }
+
+  synchronized PendingStatus status() {
+    long oldest =
+        byDue.keySet().stream().mapToLong(Due::since).min().orElse(0) >>> Version.COUNTER_BITS;
+    return new PendingStatus(byPath.size(), bytes, maxBytes, oldest, writes, flushed, passed);
+  }
+}
