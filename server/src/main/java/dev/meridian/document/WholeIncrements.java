@@ -64,10 +64,7 @@ public record WholeIncrements(String shape, long[] amounts) {
       negative |= minus;
       amounts[fields++] = minus ? -amount : amount;
     }
-    if (fields == 0
-        || at != json.length - 1
-        || json[at] != '}'
-        || (positive && negative)) {
+    if (fields == 0 || at != json.length - 1 || json[at] != '}' || (positive && negative)) {
       return null;
     }
     shape[length++] = '}';

@@ -53,7 +53,8 @@ final class Flusher implements AutoCloseable {
     Duration pause = FIRST_PAUSE;
     while (!closed) {
       try {
-        Duration wait = source.due().filter(due -> due.compareTo(LOOK_EVERY) < 0).orElse(LOOK_EVERY);
+        Duration wait =
+            source.due().filter(due -> due.compareTo(LOOK_EVERY) < 0).orElse(LOOK_EVERY);
         if (wait.isPositive()) {
           LockSupport.parkNanos(wait.toNanos());
         } else {

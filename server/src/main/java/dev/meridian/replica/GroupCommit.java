@@ -31,8 +31,8 @@ import org.slf4j.LoggerFactory;
  * <p>One is in flight, and another only while what waits fills it. Where it pays, it waits for
  * those who were answered last ({@link Gathering}).
  *
- * <p>Writes that are put off and only add to the same fields of the same document are added up while
- * they wait ({@link Turn}): however many there are, they are one command of the entry.
+ * <p>Writes that are put off and only add to the same fields of the same document are added up
+ * while they wait ({@link Turn}): however many there are, they are one command of the entry.
  *
  * <p>Bounded everywhere: so many writes and bytes may wait, so many share an entry, so many entries
  * are in flight. Whoever finds the queue full is told at once, while nothing has happened yet.

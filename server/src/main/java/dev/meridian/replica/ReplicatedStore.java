@@ -352,8 +352,7 @@ public final class ReplicatedStore implements Store {
         "Documents with a value that write-behind has not flushed",
         this,
         s -> s.pending().documents());
-    metrics.gauge(
-        "pending.size", "Bytes of values not flushed", this, s -> s.pending().bytes());
+    metrics.gauge("pending.size", "Bytes of values not flushed", this, s -> s.pending().bytes());
     metrics.gauge(
         "pending.age",
         "Seconds for which the oldest value waits to be flushed",

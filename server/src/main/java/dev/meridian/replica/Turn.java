@@ -184,11 +184,7 @@ final class Turn {
             .map(
                 written ->
                     new Written(
-                        written.path(),
-                        written.version(),
-                        true,
-                        written.deleted(),
-                        written.json()))
+                        written.path(), written.version(), true, written.deleted(), written.json()))
             .toList();
     return new Outcome.Done(new Commit(results, commit.version(), commit.replayed()));
   }

@@ -231,7 +231,8 @@ final class CollectionsReader {
     for (String key : List.of("age", "bytes")) {
       Field field = fields.get(key);
       if (field != null && policy != CachePolicy.WRITE_BEHIND) {
-        yaml.problem(field.key(), "only write-behind has '" + key + "'; write policy: write-behind.");
+        yaml.problem(
+            field.key(), "only write-behind has '" + key + "'; write policy: write-behind.");
       }
     }
     return policy;
@@ -247,7 +248,9 @@ final class CollectionsReader {
     Duration longest =
         age == null ? null : Quantities.duration(yaml, age.value(), "age", LEAST_AGE, MOST_AGE);
     Long most =
-        bytes == null ? null : Quantities.size(yaml, bytes.value(), "bytes", LEAST_BYTES, MOST_BYTES);
+        bytes == null
+            ? null
+            : Quantities.size(yaml, bytes.value(), "bytes", LEAST_BYTES, MOST_BYTES);
     return Optional.of(
         new WriteBehind(
             longest == null ? WriteBehind.DEFAULT.age() : longest,

@@ -260,8 +260,7 @@ public final class LogCodec {
 
   private static Deferral decode(dev.meridian.store.proto.Deferral deferral) {
     return new Deferral(
-        Duration.ofMillis(Integer.toUnsignedLong(deferral.getAgeMillis())),
-        deferral.getMaxBytes());
+        Duration.ofMillis(Integer.toUnsignedLong(deferral.getAgeMillis())), deferral.getMaxBytes());
   }
 
   private static Patch decode(PatchCommand patch) {

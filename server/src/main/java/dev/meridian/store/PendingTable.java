@@ -46,8 +46,7 @@ final class PendingTable {
   /** What {@code database} holds. */
   PendingTable(Database database) {
     try (Database.View view = database.view()) {
-      Database.Scan scan =
-          view.scan(Table.PENDING, new byte[0], new byte[] {(byte) 0xff}).first();
+      Database.Scan scan = view.scan(Table.PENDING, new byte[0], new byte[] {(byte) 0xff}).first();
       for (; scan.valid(); scan.next()) {
         put(Keys.path(scan.key()), Pending.decode(scan.value()));
       }

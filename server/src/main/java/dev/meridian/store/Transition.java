@@ -294,8 +294,7 @@ final class Transition {
     Stored.Live current = pending == null ? live(slot(path).now) : live(pending.live());
     Stored.Live next =
         switch (write) {
-          case Write.Put put ->
-              live(path, put.json(), put.expiry(), current, Pending.NO_POSITION);
+          case Write.Put put -> live(path, put.json(), put.expiry(), current, Pending.NO_POSITION);
           case Write.Patch patch ->
               live(path, patched(patch, current), patch.expiry(), current, Pending.NO_POSITION);
           case Write.Delete _ -> throw new IllegalStateException("deletes are not put off");
@@ -432,11 +431,7 @@ final class Transition {
   }
 
   private Stored.Live live(
-      DocumentPath path,
-      byte[] json,
-      Expiry expiry,
-      Stored.@Nullable Live current,
-      long position) {
+      DocumentPath path, byte[] json, Expiry expiry, Stored.@Nullable Live current, long position) {
     if (json.length > Write.MAX_JSON_BYTES) {
       throw new Rejected(
           Rejected.Reason.TOO_LARGE,

@@ -60,6 +60,7 @@ class OpenApiTest {
             keys,
             Optional.empty(),
             CollectionSettings.CachePolicy.READ_THROUGH,
+            Optional.empty(),
             Optional.empty());
     CollectionSettings editors =
         CollectionSettings.defaults("editors", new Rules("auth.role == \"editor\"", "true"));

@@ -324,6 +324,7 @@ class VisibilityTest {
             new Rules("auth.role == 'boss'", "auth.role == 'boss'"),
             Optional.of(Duration.ofDays(1)),
             CollectionSettings.CachePolicy.READ_THROUGH,
+            Optional.empty(),
             Optional.empty());
     Rules open = new Rules("true", "true");
     server.site =
