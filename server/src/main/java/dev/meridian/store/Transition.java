@@ -245,7 +245,7 @@ final class Transition {
     work = 0;
     for (Write write : batch.writes()) {
       Slot slot = slot(write.path());
-      Stored.@Nullable Live current = live(slot.now);
+      Stored.@Nullable Live current = current(slot);
       check(write, current);
       Stored next = next(write, slot, current);
       after.add(next);
