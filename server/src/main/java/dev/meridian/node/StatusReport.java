@@ -4,6 +4,7 @@ import dev.meridian.dns.GeoStatus;
 import dev.meridian.document.Json;
 import dev.meridian.replica.Group;
 import dev.meridian.replica.ReplicaStatus;
+import dev.meridian.store.PendingStatus;
 import dev.meridian.shard.Cluster;
 import dev.meridian.shard.Member;
 import dev.meridian.site.Listeners;
@@ -98,6 +99,7 @@ final class StatusReport {
     shard.put("commitMillis", decimal(replica.commitMillis()));
     shard.put("clockLeadMillis", replica.clockLeadMillis());
     shard.put("diskFreeBytes", replica.diskFreeBytes());
+    shard.put("pending", pending(replica.pending()));
     report.put("shards", new Json.Arr(List.of(shard.json())));
 
     report.put("sessions", sessions);
@@ -219,6 +221,19 @@ final class StatusReport {
   }
 
   /** An object being put together; what is null is left out. */
+  /** What write-behind has put off. */
+  private static Json pending(PendingStatus pending) {
+    Members members = new Members();
+    members.put("documents", pending.documents());
+    members.put("bytes", pending.bytes());
+    members.put("ageMillis", pending.ageMillis(System.currentTimeMillis()));
+    members.put("writes", pending.writes());
+    members.put("flushed", pending.flushed());
+    members.put("coalescing", decimal(pending.coalescing()));
+    members.put("passed", pending.passed());
+    return members.json();
+  }
+
   private static final class Members {
     private final Map<String, Json> members = new LinkedHashMap<>();
 

@@ -725,7 +725,8 @@ public final class ReplicatedStore implements Store {
         metrics.writesPerEntry(),
         metrics.commitMillis(),
         clock.leadMillis(),
-        disk.free());
+        disk.free(),
+        pending());
   }
 
   /** Why it takes no writes now, or null. */

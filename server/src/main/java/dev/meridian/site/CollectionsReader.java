@@ -18,6 +18,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
@@ -29,7 +30,7 @@ final class CollectionsReader {
   static final List<String> COLLECTION_KEYS =
       List.of("indexes", "rules", "expires", "cache", "seed");
 
-  static final List<String> CACHE_KEYS = List.of("policy", "age", "bytes", "copies");
+  static final List<String> CACHE_KEYS = List.of("policy", "age", "bytes");
 
   private static final Duration LEAST_AGE = Duration.ofMillis(10);
   private static final Duration MOST_AGE = Duration.ofMinutes(10);
@@ -130,9 +131,8 @@ final class CollectionsReader {
     }
     Map<String, Field> fields = yaml.fields(field, "collections." + pattern, COLLECTION_KEYS);
     Field expires = fields.get("expires");
-    Field cache = fields.get("cache");
     Field seed = fields.get("seed");
-    CachePolicy policy = cache == null ? CachePolicy.READ_THROUGH : policy(cache);
+    Caching caching = caching(fields.get("cache"));
     return new CollectionSettings(
         pattern,
         indexes(fields.get("indexes")),
@@ -146,8 +146,8 @@ final class CollectionsReader {
                     "expires",
                     Duration.ofSeconds(1),
                     Duration.ofDays(36_500))),
-        policy,
-        policy == CachePolicy.WRITE_BEHIND && cache != null ? behind(cache) : Optional.empty(),
+        caching.policy(),
+        caching.behind(),
         seed == null ? Optional.empty() : seed(seed.value()));
   }
 
@@ -214,47 +214,56 @@ final class CollectionsReader {
     return text;
   }
 
-  private CachePolicy policy(Field cache) {
-    if (!(cache.value() instanceof MappingNode)) {
-      return policy(cache.value());
+  /** How a collection is cached. */
+  private record Caching(CachePolicy policy, Optional<WriteBehind> behind) {
+    static Caching of(CachePolicy policy) {
+      return new Caching(
+          policy,
+          policy == CachePolicy.WRITE_BEHIND
+              ? Optional.of(WriteBehind.DEFAULT)
+              : Optional.empty());
     }
-    Map<String, Field> fields = yaml.fields(cache, "cache", CACHE_KEYS);
+  }
+
+  private Caching caching(@Nullable Field cache) {
+    if (cache == null) {
+      return Caching.of(CachePolicy.READ_THROUGH);
+    }
+    if (!(cache.value() instanceof MappingNode)) {
+      return Caching.of(policy(cache.value()));
+    }
+    Map<String, Field> fields = yaml.fields(cache, "cache", Stream.concat(CACHE_KEYS.stream(), Stream.of("copies")).toList());
     Field named = fields.get("policy");
-    CachePolicy policy = named == null ? CachePolicy.READ_THROUGH : policy(named.value());
+    Field age = fields.get("age");
+    Field bytes = fields.get("bytes");
     Field copies = fields.get("copies");
+    CachePolicy policy = named == null ? CachePolicy.READ_THROUGH : policy(named.value());
     if (copies != null) {
       yaml.problem(
           copies.key(),
-          "there is nothing to set: a write is acknowledged when a majority of the shard's replicas"
-              + " has it in memory and in its log, which is 2 of 3 nodes, and 1 of 1.");
+          "there is nothing to set: a write is acknowledged when a majority of its shard's replicas"
+              + " has it in memory and in the log, which is 2 of 3 nodes, and 1 of 1.");
     }
-    for (String key : List.of("age", "bytes")) {
-      Field field = fields.get(key);
-      if (field != null && policy != CachePolicy.WRITE_BEHIND) {
-        yaml.problem(
-            field.key(), "only write-behind has '" + key + "'; write policy: write-behind.");
+    for (Field field : Stream.of(age, bytes).filter(Objects::nonNull).toList()) {
+      if (policy != CachePolicy.WRITE_BEHIND) {
+        yaml.problem(field.key(), "this is for policy: write-behind alone.");
       }
     }
-    return policy;
-  }
-
-  private Optional<WriteBehind> behind(Field cache) {
-    if (!(cache.value() instanceof MappingNode)) {
-      return Optional.of(WriteBehind.DEFAULT);
+    if (policy != CachePolicy.WRITE_BEHIND) {
+      return Caching.of(policy);
     }
-    Map<String, Field> fields = yaml.fields(cache, "cache", CACHE_KEYS);
-    Field age = fields.get("age");
-    Field bytes = fields.get("bytes");
     Duration longest =
         age == null ? null : Quantities.duration(yaml, age.value(), "age", LEAST_AGE, MOST_AGE);
     Long most =
         bytes == null
             ? null
             : Quantities.size(yaml, bytes.value(), "bytes", LEAST_BYTES, MOST_BYTES);
-    return Optional.of(
-        new WriteBehind(
-            longest == null ? WriteBehind.DEFAULT.age() : longest,
-            most == null ? OptionalLong.empty() : OptionalLong.of(most)));
+    return new Caching(
+        policy,
+        Optional.of(
+            new WriteBehind(
+                longest == null ? WriteBehind.DEFAULT.age() : longest,
+                most == null ? OptionalLong.empty() : OptionalLong.of(most))));
   }
 
   private CachePolicy policy(Node node) {

@@ -14,6 +14,7 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -180,6 +181,12 @@ class KillTest {
       for (int i = 0; i < KillTarget.COUNTERS; i++) {
         checkCounter(store, KillTarget.counter(i));
         checkBehind(store, KillTarget.behind(i));
+      }
+      // Or the lists that are compared could be of before and after a flush.
+      long until = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+      while (store.pending().documents() > 0) {
+        assertThat(System.nanoTime()).as("all is flushed").isLessThan(until);
+        Thread.sleep(5);
       }
       StoreCheck.consistent(store, "items");
       assertThat(store.verify().problems()).isEmpty();
