@@ -104,8 +104,9 @@ public final class CachedStore implements Store {
   }
 
   /**
-   * Which documents are written behind from here on, and how. They must not be cacheable: the
-   * change feed, which keeps what is cached fresh, tells nothing of what is pending.
+   * Which documents are written behind from here on, and how. They are better not cacheable: the
+   * feed tells the cache of every pending value, so a counter that is written all the time would
+   * keep it busy, and what is pending is in memory anyway.
    */
   public void writeBehind(Function<DocumentPath, Optional<Deferral>> which) {
     behind = which;

@@ -27,8 +27,12 @@ final class Flusher implements AutoCloseable {
     /** How long until something is due; empty when nothing is pending, or this is no primary. */
     Optional<Duration> due();
 
-    /** Flushes some of what is due. */
-    void flush();
+    /**
+     * Flushes some of what is due.
+     *
+     * @return whether anything was
+     */
+    boolean flush();
   }
 
   private final Source source;
@@ -58,8 +62,7 @@ final class Flusher implements AutoCloseable {
         if (wait.isPositive()) {
           LockSupport.parkNanos(wait.toNanos());
         } else {
-          source.flush();
-          pause = FIRST_PAUSE;
+          pause = source.flush() ? FIRST_PAUSE : pause(FIRST_PAUSE);
         }
       } catch (StoreException e) {
         LOG.debug("Pending values are flushed later: {}", e.getMessage());

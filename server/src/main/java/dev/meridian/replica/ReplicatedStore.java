@@ -1026,15 +1026,20 @@ public final class ReplicatedStore implements Store {
     }
 
     @Override
-    public void flush() {
+    public boolean flush() {
       String full = disk.deleteRefusal();
       String why = full != null ? full : refusal();
       if (why != null) {
         throw notDone(why);
       }
-      store()
+      return store()
           .flushCommand(clock.wallMillis())
-          .ifPresent(command -> commits.commit(command, options.writeDeadline()));
+          .map(
+              command ->
+                  commits.commit(command, options.writeDeadline())
+                          instanceof Outcome.Flushed(int documents)
+                      && documents > 0)
+          .orElse(false);
     }
   }
 

@@ -5,8 +5,11 @@ import dev.meridian.document.DocumentPath;
 import dev.meridian.store.StoreException.PositionLost;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +29,7 @@ final class Feed implements ChangeFeed {
   private static final long NOTHING = Long.MAX_VALUE;
 
   private final Database database;
+  private final PendingTable pendings;
   private final ChangeScope scope;
   private final Bell.Listener listener;
   private final long floor;
@@ -37,6 +41,9 @@ final class Feed implements ChangeFeed {
   /** For what the last poll returned: its reader is done with it when it polls again. */
   private ReadBudget.@Nullable Lease memory;
 
+  /** Where values are pending that are yet to be returned. */
+  private final Set<DocumentPath> pended = new LinkedHashSet<>();
+
   private long pending; // where the next change in scope may be; NOTHING when there is none
 
   /**
@@ -46,11 +53,14 @@ final class Feed implements ChangeFeed {
    * @throws PositionLost if {@code query.since()} is of another history, too old, or beyond the
    *     newest change, unless the query says that it may come
    */
-  Feed(Database database, Bell bell, ChangeQuery query, int region) {
+  Feed(Database database, Bell bell, PendingTable pendings, ChangeQuery query, int region) {
     this.database = database;
+    this.pendings = pendings;
     this.scope = query.scope();
     this.region = region;
     listener = bell.listen(scope);
+    // What became pending before it listened, it may not have been told by the feed before it.
+    pendings.forEach(listener::pend);
     try {
       Position since = query.since();
       epoch = since.epoch();
@@ -89,6 +99,11 @@ final class Feed implements ChangeFeed {
     while (true) {
       Bell.Heard heard = listener.take();
       pending = Math.min(pending, heard.first());
+      pended.addAll(heard.pended());
+      List<Change> values = pended(max);
+      if (!values.isEmpty()) {
+        return values;
+      }
       if (pending == NOTHING) {
         position = Math.max(position, heard.sequence());
         if (!listener.await(deadline - System.nanoTime())) {
@@ -108,6 +123,21 @@ final class Feed implements ChangeFeed {
         throw new InterruptedException();
       }
     }
+  }
+
+  /** Values that are pending still; the others have been flushed, and are changes like any other. */
+  private List<Change> pended(int max) {
+    List<Change> values = new ArrayList<>();
+    for (Iterator<DocumentPath> next = pended.iterator(); next.hasNext() && values.size() < max; ) {
+      DocumentPath path = next.next();
+      next.remove();
+      Pending value = pendings.get(path);
+      if (value != null) {
+        Stored.Live live = value.live();
+        values.add(new Change(path, live.version(), position(), live.document(path)));
+      }
+    }
+    return values;
   }
 
   private List<Change> read(int max, long heardSequence) {

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +56,11 @@ final class PendingTable {
 
   @Nullable Pending get(DocumentPath path) {
     return byPath.get(path);
+  }
+
+  /** All paths where a value is pending, in no order. */
+  void forEach(Consumer<DocumentPath> action) {
+    byPath.keySet().forEach(action);
   }
 
   boolean isEmpty() {

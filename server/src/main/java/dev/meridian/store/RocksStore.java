@@ -263,7 +263,7 @@ public final class RocksStore implements Store {
   private void publish(Transition.Result result) {
     meta = result.after();
     clock.observe(meta.timestamp());
-    bell.ring(meta.sequence(), meta.timestamp(), result.moved());
+    bell.ring(meta.sequence(), meta.timestamp(), result.moved(), result.pended());
   }
 
   /** Notes that the entry at this place, which is not the store's, has been passed. */
@@ -401,7 +401,7 @@ public final class RocksStore implements Store {
 
   @Override
   public ChangeFeed changes(ChangeQuery query) {
-    return new Feed(database, bell, query, options.region());
+    return new Feed(database, bell, pendings, query, options.region());
   }
 
   @Override

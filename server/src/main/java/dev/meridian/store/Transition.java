@@ -138,8 +138,9 @@ final class Transition {
    *
    * @param after how far the database is now
    * @param moved the paths that changed, each once
+   * @param pended the paths where a value is pending anew
    */
-  record Result(Meta after, List<Moved> moved) {}
+  record Result(Meta after, List<Moved> moved, List<DocumentPath> pended) {}
 
   Transition(
       Database database,
@@ -671,6 +672,13 @@ final class Transition {
         recent.set(slot.key, slot.now instanceof Stored.Live live ? live : null);
       }
     }
+    List<DocumentPath> anew = new ArrayList<>(pended.size());
+    pended.forEach(
+        (path, pending) -> {
+          if (pending.isPresent()) {
+            anew.add(path);
+          }
+        });
     // Before anybody is told: whoever knows of this entry finds what it left pending.
     if (!pended.isEmpty() || bound >= 0) {
       pendings.change(pended);
@@ -686,7 +694,7 @@ final class Transition {
     readFor = null;
     readLast = null;
     usedKeys.written();
-    return new Result(after, moved);
+    return new Result(after, moved, anew);
   }
 
   /** A history's name: by its first entry, so that all replicas give it the same. */
