@@ -44,7 +44,11 @@ public final class Bench {
         --no-save        print only
       """;
   private static final List<String> NAMES =
-      Stream.of(List.of("get", "put", "behind"), NamesBench.PARTS, List.of("import"), ClusterBench.PARTS)
+      Stream.of(
+              List.of("get", "put", "behind"),
+              NamesBench.PARTS,
+              List.of("import"),
+              ClusterBench.PARTS)
           .flatMap(List::stream)
           .toList();
   private static final int DOCUMENT_BYTES = 256;

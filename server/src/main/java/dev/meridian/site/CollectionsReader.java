@@ -219,9 +219,7 @@ final class CollectionsReader {
     static Caching of(CachePolicy policy) {
       return new Caching(
           policy,
-          policy == CachePolicy.WRITE_BEHIND
-              ? Optional.of(WriteBehind.DEFAULT)
-              : Optional.empty());
+          policy == CachePolicy.WRITE_BEHIND ? Optional.of(WriteBehind.DEFAULT) : Optional.empty());
     }
   }
 
@@ -232,7 +230,9 @@ final class CollectionsReader {
     if (!(cache.value() instanceof MappingNode)) {
       return Caching.of(policy(cache.value()));
     }
-    Map<String, Field> fields = yaml.fields(cache, "cache", Stream.concat(CACHE_KEYS.stream(), Stream.of("copies")).toList());
+    Map<String, Field> fields =
+        yaml.fields(
+            cache, "cache", Stream.concat(CACHE_KEYS.stream(), Stream.of("copies")).toList());
     Field named = fields.get("policy");
     Field age = fields.get("age");
     Field bytes = fields.get("bytes");

@@ -193,7 +193,9 @@ final class Bell {
     long caughtUp() {
       lock.lock();
       try {
-        return idle && first == NOTHING && pended.isEmpty() && !closed && !finished ? timestamp : NOT_CAUGHT_UP;
+        return idle && first == NOTHING && pended.isEmpty() && !closed && !finished
+            ? timestamp
+            : NOT_CAUGHT_UP;
       } finally {
         lock.unlock();
       }

@@ -125,7 +125,9 @@ final class Feed implements ChangeFeed {
     }
   }
 
-  /** Values that are pending still; the others have been flushed, and are changes like any other. */
+  /**
+   * Values that are pending still; the others have been flushed, and are changes like any other.
+   */
   private List<Change> pended(int max) {
     List<Change> values = new ArrayList<>();
     for (Iterator<DocumentPath> next = pended.iterator(); next.hasNext() && values.size() < max; ) {

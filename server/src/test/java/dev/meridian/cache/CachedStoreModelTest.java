@@ -10,9 +10,9 @@ import dev.meridian.store.Batch;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Consistency;
+import dev.meridian.store.Deferral;
 import dev.meridian.store.Engine;
 import dev.meridian.store.Expiry;
-import dev.meridian.store.Deferral;
 import dev.meridian.store.LogCodec;
 import dev.meridian.store.LogIndex;
 import dev.meridian.store.Query;
@@ -70,8 +70,7 @@ class CachedStoreModelTest {
 
   private sealed interface Action {
     /** Writes paths of one tree: null deletes; put off where that can be, if it is to be. */
-    record Change(
-        List<String> paths, boolean delete, long expires, boolean here, boolean deferred)
+    record Change(List<String> paths, boolean delete, long expires, boolean here, boolean deferred)
         implements Action {}
 
     /** Flushes what is due. */
@@ -252,9 +251,7 @@ class CachedStoreModelTest {
       }
       Batch plain = new Batch(writes, null, false);
       Batch batch =
-          change.deferred()
-              ? plain.deferred(new Deferral(Duration.ofMillis(300), 1 << 20))
-              : plain;
+          change.deferred() ? plain.deferred(new Deferral(Duration.ofMillis(300), 1 << 20)) : plain;
       Commit commit = change.here() ? cached.write(batch) : store.write(batch);
       if (change.here()) {
         shown = Math.max(shown, commit.version().timestamp());

@@ -22,6 +22,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 
 /** Counters written behind in a cluster of real processes, whose primary is killed meanwhile. */
 @Timeout(300)
@@ -78,7 +79,7 @@ class WriteBehindClusterTest {
       possible.incrementAndGet();
       try {
         HttpResponse<String> answer = send(node, "PATCH", "/data/visits/hot", "{\"n\":1}");
-        if (answer.statusCode() == 200) {
+        if (answer.statusCode() / 100 == 2) {
           acknowledged.incrementAndGet();
         } else if (answer.body().contains("not-done")) {
           possible.decrementAndGet();
@@ -138,19 +139,15 @@ class WriteBehindClusterTest {
       long n = number(send(first, "GET", "/data/visits/hot", "").body());
       assertThat(n).isBetween(acknowledged.get(), possible.get());
       for (Lab.Node node : lab.nodes()) {
-        assertThat(number(send(node, "GET", "/data/visits/hot", "").body()))
-            .isEqualTo(n);
+        assertThat(number(send(node, "GET", "/data/visits/hot", "").body())).isEqualTo(n);
         long until = System.nanoTime() + Duration.ofSeconds(60).toNanos();
         while (number(send(node, "GET", "/data/visits?limit=10", "").body()) != n) {
           assertThat(System.nanoTime()).as("it is flushed").isLessThan(until);
           Thread.sleep(20);
         }
       }
-      assertThat(requireNonNull(lab.status(requireNonNull(lab.primary()))).path("shards").get(0))
-          .satisfies(
-              shard ->
-                  assertThat(shard.path("pending").path("coalescing").asDouble(0))
-                      .isGreaterThan(1));
+      JsonNode status = requireNonNull(lab.status(requireNonNull(lab.primary())));
+      assertThat(status.at("/shards/0/pending/coalescing").asDouble(0)).isGreaterThan(1);
     }
   }
 }

@@ -35,7 +35,9 @@ final class KillTarget {
     SPLIT_BATCH,
     /** Counts without the key that makes trying again safe. */
     NO_KEY,
-    /** What write-behind put off is not in the database, only in memory: {@link KillTest} does it. */
+    /**
+     * What write-behind put off is not in the database, only in memory: {@link KillTest} does it.
+     */
     PENDING_LOST
   }
 

@@ -210,8 +210,7 @@ class KillTest {
       long n = number(read(store, counter));
       assertThat(n)
           .as("'%s' lost an acknowledged increment, or has one twice", counter)
-          .isBetween(
-              leastBehind.getOrDefault(counter, 0L), mostBehind.getOrDefault(counter, 0L));
+          .isBetween(leastBehind.getOrDefault(counter, 0L), mostBehind.getOrDefault(counter, 0L));
       leastBehind.put(counter, n);
       mostBehind.put(counter, n);
     }

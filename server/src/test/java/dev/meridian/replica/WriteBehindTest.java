@@ -113,11 +113,7 @@ class WriteBehindTest {
   }
 
   private static String version(Store store, String path) {
-    return store
-        .get(DocumentPath.parse(path), ReadOptions.STRONG)
-        .orElseThrow()
-        .version()
-        .etag();
+    return store.get(DocumentPath.parse(path), ReadOptions.STRONG).orElseThrow().version().etag();
   }
 
   @Test
@@ -291,9 +287,7 @@ class WriteBehindTest {
                 .nodes
                 .get((i + 1) % 3)
                 .store()
-                .get(
-                    DocumentPath.parse("items/a"),
-                    ReadOptions.session(seen))
+                .get(DocumentPath.parse("items/a"), ReadOptions.session(seen))
                 .orElseThrow();
         assertThat(document.json()).asString().isEqualTo("{\"n\":" + (i + 1) + "}");
       }
