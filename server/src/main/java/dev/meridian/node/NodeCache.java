@@ -71,7 +71,7 @@ final class NodeCache implements AutoCloseable {
     }
 
     private static Deferral deferral(WriteBehind behind) {
-      return new Deferral(behind.age(), behind.bytes().orElse(Deferral.defaultMaxBytes()));
+      return new Deferral(behind.age(), behind.bytes().orElse(Deferral.DEFAULT_BYTES));
     }
 
     Function<DocumentPath, Optional<Deferral>> deferrals() {

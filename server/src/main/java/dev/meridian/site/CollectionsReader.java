@@ -35,7 +35,7 @@ final class CollectionsReader {
   private static final Duration LEAST_AGE = Duration.ofMillis(10);
   private static final Duration MOST_AGE = Duration.ofMinutes(10);
   private static final long LEAST_BYTES = 64L << 10;
-  private static final long MOST_BYTES = 1L << 30;
+  private static final long MOST_BYTES = 64L << 20;
 
   /** How {@code cache} is written. */
   static final Map<String, CachePolicy> CACHE_POLICIES =

@@ -9,7 +9,8 @@ import java.time.Duration;
  * flushed, together with what else was written to the document until then.
  *
  * @param age the longest it may wait, to the millisecond; 1 ms to {@link #MAX_AGE}
- * @param maxBytes a write that would make more than this pending in its shard is not put off
+ * @param maxBytes a write that would make more than this pending in its shard is not put off; 0 to
+ *     {@link #MAX_BYTES}
  */
 public record Deferral(Duration age, long maxBytes) {
   /** The longest that a write may be put off. */
@@ -18,19 +19,28 @@ public record Deferral(Duration age, long maxBytes) {
   /** Unless told otherwise. */
   public static final Duration DEFAULT_AGE = Duration.ofSeconds(1);
 
+  /**
+   * The most that may be pending in a shard. The log carries the bound and every replica keeps what
+   * it allows in memory, so it is one that the smallest heap bears, whoever took the write.
+   */
+  public static final long MAX_BYTES = 64L << 20;
+
+  /** Unless told otherwise. */
+  public static final long DEFAULT_BYTES = 16L << 20;
+
   /** Checks the bounds. */
   public Deferral {
     if (age.toMillis() < 1 || age.compareTo(MAX_AGE) > 0) {
       throw new InvalidInputException(
           "A write is put off for 1 ms to " + MAX_AGE.toSeconds() + " s, not " + age + ".");
     }
-    if (maxBytes < 0) {
-      throw new InvalidInputException("There cannot be fewer than 0 bytes pending.");
+    if (maxBytes < 0 || maxBytes > MAX_BYTES) {
+      throw new InvalidInputException(
+          "There may be 0 to "
+              + MAX_BYTES
+              + " bytes pending in a shard, not "
+              + maxBytes
+              + ": every replica keeps them in memory.");
     }
-  }
-
-  /** The bytes that may be pending unless told otherwise: a part of the heap, within bounds. */
-  public static long defaultMaxBytes() {
-    return Math.clamp(Runtime.getRuntime().maxMemory() / 16, 4L << 20, 64L << 20);
   }
 }

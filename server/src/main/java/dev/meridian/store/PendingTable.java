@@ -13,9 +13,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pending values of a store, as its database has them: {@link Table#PENDING} is written with
- * every change, in the same step as how far the log was applied. So a crash, a snapshot or a backup
- * has them as it has everything else, and no entry is applied twice to them.
+ * The pending values of a store, as its database has them: they are written with every change, in
+ * the same step as how far the log was applied. So a crash, a snapshot or a backup has them as it
+ * has everything else, and no entry is applied twice to them.
  *
  * <p>Read by any thread; changed by the one that applies the log.
  */
@@ -47,11 +47,17 @@ final class PendingTable {
   /** What {@code database} holds. */
   PendingTable(Database database) {
     try (Database.View view = database.view()) {
-      Database.Scan scan = view.scan(Table.PENDING, new byte[0], new byte[] {(byte) 0xff}).first();
+      Database.Scan scan =
+          view.scan(Table.META, Meta.PENDING_PREFIX, Keys.afterPrefix(Meta.PENDING_PREFIX)).first();
       for (; scan.valid(); scan.next()) {
-        put(Keys.path(scan.key()), Pending.decode(scan.value()));
+        put(Keys.path(scan.key(), Meta.PENDING_PREFIX.length), Pending.decode(scan.value()));
       }
     }
+  }
+
+  /** Where the database has the value of {@code path}. */
+  static byte[] key(DocumentPath path) {
+    return Keys.concat(Meta.PENDING_PREFIX, Keys.of(path));
   }
 
   @Nullable Pending get(DocumentPath path) {

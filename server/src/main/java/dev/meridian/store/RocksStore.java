@@ -247,13 +247,15 @@ public final class RocksStore implements Store {
     Transition transition = new Transition(database, indexes, recent, pendings, meta, entry);
     List<Outcome> outcomes = new ArrayList<>(commands.size());
     int done = meta.done(at);
+    int written = done;
     while (done < commands.size()) {
-      outcomes.add(transition.evaluate(commands.get(done++)));
-      if (transition.isFull() && done < commands.size()) {
+      if (done > written && (transition.isFull() || commands.get(done).hasFlush())) {
         announced = Math.max(announced, transition.newest());
         publish(transition.commitPart(new Meta.Part(at.index(), done)));
+        written = done;
         onPart.run();
       }
+      outcomes.add(transition.evaluate(commands.get(done++)));
     }
     announced = Math.max(announced, transition.newest());
     publish(transition.commit(at));
@@ -281,7 +283,8 @@ public final class RocksStore implements Store {
                 meta.forgotten(),
                 meta.wallMillis(),
                 meta.entryTimestamp(),
-                meta.part()));
+                meta.part(),
+                meta.pending()));
       }
     } finally {
       writing.unlock();
@@ -309,7 +312,8 @@ public final class RocksStore implements Store {
               meta.forgotten(),
               meta.wallMillis(),
               meta.entryTimestamp(),
-              Meta.Part.NONE));
+              Meta.Part.NONE,
+              meta.pending()));
     } finally {
       writing.unlock();
     }

@@ -51,8 +51,11 @@ final class Transition {
   /** Most bytes of values that the outcomes of one entry carry; its other outcomes have none. */
   static final long MAX_RETURNED_BYTES = 16L << 20;
 
-  /** Longer documents are not held for what was there before: their value is read again. */
+  /** Longer documents are not kept for what was there before: their value is read again. */
   private static final int SHORT_BYTES = 4 << 10;
+
+  /** Most bytes of values that are kept for what was there before. */
+  private static final long MAX_KEPT_BYTES = 4L << 20;
 
   /** About what a path that is touched costs beside the documents. */
   private static final int SLOT_BYTES = 256;
@@ -64,7 +67,8 @@ final class Transition {
    * would end every replica, again at every start. So of what was there before, only short values
    * are kept, and when what is held grows to PART_BYTES, it is written. Where an entry is divided
    * depends on the documents alone, never on this replica's indexes or memory, since a sweep sees
-   * in the database what was written before it.
+   * in the database what was written before it. So what was there before counts as its header,
+   * whether its value is at hand or not; those values have a bound of their own.
    */
 
   /** A path that this part touches: what was there before it and what is there now. */
@@ -113,8 +117,11 @@ final class Transition {
   private long timestamp;
   private long forgotten;
 
-  /** Bytes held in {@link #slots}. */
+  /** Bytes held in {@link #slots}, without the values that were there before. */
   private long held;
+
+  /** Bytes of the values that were there before; another number on another replica. */
+  private long kept;
 
   /** Bytes that the patches of the batch being applied have read and written. */
   private long work;
@@ -324,14 +331,19 @@ final class Transition {
     return new Commit(List.of(written), next.version(), false);
   }
 
-  /** Brings pending values into the documents' tables, those due first. */
+  /**
+   * Brings pending values into the documents' tables, those due first. It begins a part, so that
+   * what it chooses from is what all commands before it left, wherever the entry was divided.
+   */
   private Outcome flush(FlushCommand command) {
     int limit = Math.clamp(Integer.toUnsignedLong(command.getLimit()), 0, MAX_FLUSH);
     long most = Math.min(command.getMaxBytes(), PART_BYTES);
     int documents = 0;
     long bytes = 0;
+    if (!slots.isEmpty() || !pended.isEmpty()) {
+      throw new IllegalStateException("a flush begins a part");
+    }
     for (DocumentPath path : pendings.first(limit, entryMillis, command.getAll())) {
-      // A command before this one may have written the path anew.
       Pending pending = pending(path);
       if (pending != null) {
         if (bytes >= most) {
@@ -486,8 +498,11 @@ final class Transition {
       if (stored == null) {
         stored = read(key);
       }
-      if (stored instanceof Stored.Live live && live.raw().length > SHORT_BYTES) {
-        slot = add(path, key, live.head());
+      if (stored instanceof Stored.Live live && !live.isHead()) {
+        int bytes = live.raw().length;
+        boolean keep = bytes <= SHORT_BYTES && kept + bytes <= MAX_KEPT_BYTES;
+        kept += keep ? bytes : 0;
+        slot = add(path, key, keep ? live : live.head());
         readFor = slot;
         readLast = live;
       } else {
@@ -518,7 +533,7 @@ final class Transition {
   private Slot add(DocumentPath path, byte[] key, @Nullable Stored stored) {
     Slot slot = new Slot(path, key, stored);
     slots.put(path, slot);
-    held += SLOT_BYTES + 2L * key.length + bytes(stored);
+    held += SLOT_BYTES + 2L * key.length + Stored.Live.HEADER;
     return slot;
   }
 
@@ -644,7 +659,16 @@ final class Transition {
       epoch = newEpoch();
     }
     Meta after =
-        new Meta(applied, epoch, sequence, newest, forgotten, entryMillis, entryTimestamp, part);
+        new Meta(
+            applied,
+            epoch,
+            sequence,
+            newest,
+            forgotten,
+            entryMillis,
+            entryTimestamp,
+            part,
+            pendingBytes > 0);
     List<Moved> moved = new ArrayList<>(slots.size());
     try (Database.Change change = database.change()) {
       for (Slot slot : slots.values()) {
@@ -659,9 +683,9 @@ final class Transition {
       pended.forEach(
           (path, pending) -> {
             if (pending.isPresent()) {
-              change.put(Table.PENDING, Keys.of(path), pending.get().encode());
+              change.put(Table.META, PendingTable.key(path), pending.get().encode());
             } else {
-              change.delete(Table.PENDING, Keys.of(path));
+              change.delete(Table.META, PendingTable.key(path));
             }
           });
       change.put(Table.META, Meta.KEY, after.encode());
@@ -691,6 +715,7 @@ final class Transition {
     before = after;
     slots.clear();
     held = 0;
+    kept = 0;
     readFor = null;
     readLast = null;
     usedKeys.written();

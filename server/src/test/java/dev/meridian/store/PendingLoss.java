@@ -11,7 +11,9 @@ public final class PendingLoss {
     try (Engine engine = new Engine(4 << 20, 4 << 20);
         Database database = new Database(folder, engine, 64);
         Database.Change change = database.change()) {
-      change.deleteRange(Table.PENDING, new byte[0], new byte[] {(byte) 0xff}).commit();
+      change
+          .deleteRange(Table.META, Meta.PENDING_PREFIX, Keys.afterPrefix(Meta.PENDING_PREFIX))
+          .commit();
     }
   }
 }
