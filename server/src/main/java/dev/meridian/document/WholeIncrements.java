@@ -18,6 +18,9 @@ public record WholeIncrements(String shape, long[] amounts) {
   /** Most patches that may be added up: the sum of so many is a {@code long}. */
   public static final int MAX_SUMMANDS = 50_000;
 
+  /** Longer patches are rare, and each that waits to be added up would keep its text twice. */
+  private static final int MAX_LENGTH = 512;
+
   private static final int MAX_DIGITS = 14;
   private static final int MAX_FIELDS = 8;
   private static final char NUMBER = '\u0001';
@@ -29,6 +32,9 @@ public record WholeIncrements(String shape, long[] amounts) {
    * @return null when it is not one of those that are added up here
    */
   public static @Nullable WholeIncrements parse(byte[] json) {
+    if (json.length > MAX_LENGTH) {
+      return null;
+    }
     byte[] shape = new byte[json.length];
     long[] amounts = new long[MAX_FIELDS];
     int fields = 0;

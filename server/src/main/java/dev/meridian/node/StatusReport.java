@@ -220,7 +220,6 @@ final class StatusReport {
     return new Json.Num(Double.isFinite(value) ? String.format(Locale.ROOT, "%.3f", value) : "0");
   }
 
-  /** An object being put together; what is null is left out. */
   /** What write-behind has put off. */
   private static Json pending(PendingStatus pending) {
     Members members = new Members();
@@ -234,6 +233,7 @@ final class StatusReport {
     return members.json();
   }
 
+  /** An object being put together; what is null is left out. */
   private static final class Members {
     private final Map<String, Json> members = new LinkedHashMap<>();
 

@@ -20,7 +20,7 @@ final class Flusher implements AutoCloseable {
   private static final Duration LOOK_EVERY = Duration.ofMillis(100);
 
   private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
-  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
+  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
 
   /** What it flushes. */
   interface Source {
@@ -39,6 +39,9 @@ final class Flusher implements AutoCloseable {
   private final Thread thread;
   private volatile boolean closed;
 
+  /** Whether to end a pause. */
+  private volatile boolean hurried;
+
   Flusher(Source source) {
     this.source = source;
     this.thread = Thread.ofVirtual().name("flush").unstarted(this::run);
@@ -48,8 +51,12 @@ final class Flusher implements AutoCloseable {
     thread.start();
   }
 
-  /** Much is pending: flush now. Any thread. */
+  /**
+   * Much is pending: flush now, also if that failed a moment ago. Any thread, once when it becomes
+   * much.
+   */
   void hurry() {
+    hurried = true;
     LockSupport.unpark(thread);
   }
 
@@ -62,12 +69,14 @@ final class Flusher implements AutoCloseable {
         if (wait.isPositive()) {
           LockSupport.parkNanos(wait.toNanos());
         } else {
+          hurried = false;
           pause = source.flush() ? FIRST_PAUSE : pause(FIRST_PAUSE);
         }
       } catch (StoreException e) {
         LOG.debug("Pending values are flushed later: {}", e.getMessage());
         pause = pause(pause);
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
+        // Whatever it is, it may be over; without this thread nothing would be flushed.
         LOG.warn("Pending values could not be flushed: {}", e.getMessage(), e);
         pause = pause(pause);
       }
@@ -76,7 +85,7 @@ final class Flusher implements AutoCloseable {
 
   private Duration pause(Duration pause) {
     long until = System.nanoTime() + pause.toNanos();
-    for (long left; !closed && (left = until - System.nanoTime()) > 0; ) {
+    for (long left; !closed && !hurried && (left = until - System.nanoTime()) > 0; ) {
       LockSupport.parkNanos(left);
     }
     Duration next = pause.multipliedBy(2);

@@ -9,11 +9,11 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -84,7 +84,10 @@ final class GroupCommit implements AutoCloseable {
   private final Condition busy = lock.newCondition();
 
   /** All below are guarded by {@link #lock}. */
-  private final Queue<Turn> queue = new ArrayDeque<>();
+  private final Deque<Turn> queue = new ArrayDeque<>();
+
+  /** The turn at the head of the queue that {@link #commitFirst} put there last. */
+  private @Nullable Turn urgent;
 
   /** Those in the queue that others may join. */
   private final Map<String, Turn> open = new HashMap<>();
@@ -93,7 +96,12 @@ final class GroupCommit implements AutoCloseable {
   private int queuedWrites;
 
   private final Set<LogGroup> inFlight = new HashSet<>();
+
+  /** Bytes of the writes in the queue. */
   private long queuedBytes;
+
+  /** Bytes of the commands that they are: fewer, when some are added up. */
+  private long commandBytes;
 
   /** Whether the proposer has writes that are in neither of the above. */
   private boolean proposing;
@@ -125,7 +133,15 @@ final class GroupCommit implements AutoCloseable {
    * @throws StoreException if it cannot be taken; it was not done
    */
   PendingWrite submit(Command command, Duration deadline) {
-    PendingWrite write = new PendingWrite(command, deadline);
+    return submit(new PendingWrite(command, deadline));
+  }
+
+  /**
+   * Proposes a write of the current thread, which is to wait for its outcome.
+   *
+   * @throws StoreException if it cannot be taken; it was not done
+   */
+  PendingWrite submit(PendingWrite write) {
     if (write.bytes() > ReplicaOptions.MAX_ENTRY_BYTES) {
       throw new StoreException.Rejected(
           StoreException.Rejected.Reason.TOO_LARGE,
@@ -146,6 +162,38 @@ final class GroupCommit implements AutoCloseable {
    */
   Outcome commit(Command command, Duration deadline) {
     return submit(command, deadline).await();
+  }
+
+  /**
+   * As {@link #commit}, before all that waits and however much that is: for what makes room for
+   * others. One at a time: an earlier one that waits still is given up.
+   */
+  Outcome commitFirst(Command command, Duration deadline) {
+    PendingWrite write = new PendingWrite(command, deadline);
+    lock.lock();
+    try {
+      if (stopped != null) {
+        throw notDone(stopped);
+      }
+      Turn earlier = urgent;
+      if (earlier != null && queue.peek() == earlier) {
+        remove();
+        earlier.fail(notDone("Another one came first."));
+      }
+      Turn turn = Turn.of(write);
+      urgent = turn;
+      queue.addFirst(turn);
+      queuedWrites++;
+      queuedBytes += turn.queuedBytes();
+      commandBytes += turn.bytes();
+      if (isDue()) {
+        changed.signal();
+      }
+      watch();
+    } finally {
+      lock.unlock();
+    }
+    return write.await();
   }
 
   /** Lets what is submitted meanwhile share an entry, as far as there is room in one. */
@@ -184,6 +232,7 @@ final class GroupCommit implements AutoCloseable {
       Turn turn = addition == null ? null : open.get(addition.key());
       if (turn != null && turn.hasRoom()) {
         turn.join(write);
+        queuedBytes += write.bytes();
         return;
       }
       turn = Turn.of(write, addition);
@@ -192,6 +241,7 @@ final class GroupCommit implements AutoCloseable {
         open.put(addition.key(), turn);
       }
       queuedBytes += write.bytes();
+      commandBytes += turn.bytes();
       // The proposer takes all that waits. So it must be woken for the first, and when more of it
       // would not fit; and while an entry is in flight, whoever settles that wakes it.
       if ((first || isFull()) && isDue()) {
@@ -213,7 +263,7 @@ final class GroupCommit implements AutoCloseable {
 
   /** Whether what waits fills an entry. Called with {@link #lock} held. */
   private boolean isFull() {
-    return queue.size() >= options.entryWrites() || queuedBytes >= options.entryBytes();
+    return queue.size() >= options.entryWrites() || commandBytes >= options.entryBytes();
   }
 
   /** Something waits from now on. Called with {@link #lock} held. */
@@ -345,7 +395,11 @@ final class GroupCommit implements AutoCloseable {
   /** Removes the first in the queue. Called with {@link #lock} held. */
   private void remove() {
     Turn turn = queue.remove();
-    queuedBytes -= turn.bytes();
+    queuedBytes -= turn.queuedBytes();
+    commandBytes -= turn.bytes();
+    if (turn == urgent) {
+      urgent = null;
+    }
     queuedWrites -= turn.writes().size();
     String key = turn.key();
     if (key != null) {
@@ -512,7 +566,9 @@ final class GroupCommit implements AutoCloseable {
       waiting = List.copyOf(queue);
       queue.clear();
       open.clear();
+      urgent = null;
       queuedBytes = 0;
+      commandBytes = 0;
       queuedWrites = 0;
       changed.signalAll();
     } finally {

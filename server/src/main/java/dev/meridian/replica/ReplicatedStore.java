@@ -132,6 +132,9 @@ public final class ReplicatedStore implements Store {
 
   private volatile boolean closed;
 
+  /** Whether so much was pending after the last entry that it is flushed before it is due. */
+  private volatile boolean hurried;
+
   /** Whether an entry is under way for the lease alone. */
   private final AtomicBoolean renewing = new AtomicBoolean();
 
@@ -255,7 +258,10 @@ public final class ReplicatedStore implements Store {
     maintenance.logGrew(machine.bytesSinceSnapshot(), machine.entriesSinceSnapshot());
     times.committed(machine.getLastAppliedTermIndex().getIndex(), System.nanoTime());
     applied.ring();
-    if (machine.store().hurriesFlush()) {
+    boolean hurries = machine.store().hurriesFlush();
+    boolean before = hurried;
+    hurried = hurries;
+    if (hurries && !before && raft.isReady()) {
       flusher.hurry();
     }
   }
@@ -617,11 +623,15 @@ public final class ReplicatedStore implements Store {
   }
 
   private PendingWrite submit(Command command, Duration deadline) {
-    String full = deletes(command) ? disk.deleteRefusal() : disk.refusal();
+    return submit(new PendingWrite(command, deadline));
+  }
+
+  private PendingWrite submit(PendingWrite write) {
+    String full = deletes(write.command()) ? disk.deleteRefusal() : disk.refusal();
     if (full != null) {
       throw notDone(full);
     }
-    return commits.submit(command, deadline);
+    return commits.submit(write);
   }
 
   /** What becomes of a write here, as long as this is the primary. */
@@ -1036,7 +1046,7 @@ public final class ReplicatedStore implements Store {
           .flushCommand(clock.wallMillis())
           .map(
               command ->
-                  commits.commit(command, options.writeDeadline())
+                  commits.commitFirst(command, options.writeDeadline())
                           instanceof Outcome.Flushed(int documents)
                       && documents > 0)
           .orElse(false);
@@ -1057,26 +1067,35 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public List<WriteReply> write(List<WriteRequest> writes) {
+      // What takes time comes before those that are taken together, with the queue's lock held.
+      List<Supplier<PendingWrite>> begun = writes.stream().map(this::begin).toList();
       List<Supplier<Outcome>> outcomes =
-          commits.together(() -> writes.stream().map(this::begin).toList());
+          commits.together(() -> begun.stream().map(this::submitted).toList());
       return outcomes.stream().map(this::reply).toList();
     }
 
-    private Supplier<Outcome> begin(WriteRequest write) {
+    private Supplier<PendingWrite> begin(WriteRequest write) {
       try {
         LogCodec.check(write.getCommand());
-        return submit(
+        PendingWrite pending =
+            new PendingWrite(
                 write.getCommand(),
-                Duration.ofMillis(Integer.toUnsignedLong(write.getDeadlineMillis())))
-            ::await;
-      } catch (StoreException e) {
-        return () -> {
-          throw e;
-        };
+                Duration.ofMillis(Integer.toUnsignedLong(write.getDeadlineMillis())));
+        return () -> pending;
       } catch (LogException e) {
         // One that this version cannot read; those that share the call are none the worse.
         return () -> {
           throw new Unavailable(Unavailable.Outcome.NOT_DONE, String.valueOf(e.getMessage()), e);
+        };
+      }
+    }
+
+    private Supplier<Outcome> submitted(Supplier<PendingWrite> write) {
+      try {
+        return submit(write.get())::await;
+      } catch (StoreException e) {
+        return () -> {
+          throw e;
         };
       }
     }

@@ -53,8 +53,7 @@ final class Turn {
                   + increments.shape()
                   + '\0'
                   + (patch.getCreate() ? 'c' : ' ')
-                  + (write.getKeepExpiry() ? 'k' : ' ')
-                  + write.getExpiresAtMillis()
+                  + (write.getKeepExpiry() ? 'k' : write.getExpiresAtMillis() == 0 ? 'n' : 't')
                   + ' '
                   + batch.getDeferral().getAgeMillis()
                   + ' '
@@ -70,10 +69,11 @@ final class Turn {
   private final @Nullable Addition addition;
   private final List<PendingWrite> writes = new ArrayList<>(1);
   private @Nullable Command command;
+  private long queuedBytes;
 
   private Turn(PendingWrite first, @Nullable Addition addition) {
     this.addition = addition;
-    writes.add(first);
+    join(first);
   }
 
   /** Of one write. */
@@ -98,6 +98,12 @@ final class Turn {
 
   void join(PendingWrite write) {
     writes.add(write);
+    queuedBytes += write.bytes();
+  }
+
+  /** Bytes of all that joined it. */
+  long queuedBytes() {
+    return queuedBytes;
   }
 
   /** Those that it stands for. */
@@ -126,6 +132,8 @@ final class Turn {
 
   private Command sum(Addition first) {
     long[] sums = new long[first.increments().amounts().length];
+    // Whoever came last would say when it expires; any of those who wait together may be that.
+    long expires = 0;
     for (PendingWrite write : writes) {
       Addition added = write.addition();
       if (added == null) {
@@ -134,11 +142,13 @@ final class Turn {
       for (int i = 0; i < sums.length; i++) {
         sums[i] += added.increments().amounts()[i];
       }
+      expires = Math.max(expires, write.command().getBatch().getWrites(0).getExpiresAtMillis());
     }
     Command.Builder sum = writes.getFirst().command().toBuilder();
     sum.getBatchBuilder().getDeferralBuilder().setWrites(writes.size());
     sum.getBatchBuilder()
         .getWritesBuilder(0)
+        .setExpiresAtMillis(expires)
         .getPatchBuilder()
         .setBody(UnsafeByteOperations.unsafeWrap(first.increments().with(sums)));
     return sum.build();

@@ -60,19 +60,18 @@ public record Batch(
   }
 
   /**
-   * Whether it can be put off: one put or patch, which depends on no version, under no idempotency
-   * key. What says more than that is meant for the document as the store has it.
+   * Whether it can be put off: one put or patch, which depends on no version. What says more than
+   * that is meant for the document as the store has it.
    */
   public boolean isDeferrable() {
     return writes.size() == 1
-        && idempotencyKey == null
         && !(writes.getFirst() instanceof Write.Delete)
         && writes.getFirst().condition().equals(Condition.NONE);
   }
 
   /** The same, put off where that can be. */
   public Batch deferred(Deferral how) {
-    return isDeferrable() ? new Batch(writes, null, returnValues, how) : this;
+    return isDeferrable() ? new Batch(writes, idempotencyKey, returnValues, how) : this;
   }
 
   /** A batch of these writes without an idempotency key. */

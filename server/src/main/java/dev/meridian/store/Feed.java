@@ -44,6 +44,9 @@ final class Feed implements ChangeFeed {
   /** Where values are pending that are yet to be returned. */
   private final Set<DocumentPath> pended = new LinkedHashSet<>();
 
+  /** Whether those are to be returned before more changes. */
+  private boolean valuesNext;
+
   private long pending; // where the next change in scope may be; NOTHING when there is none
 
   /**
@@ -59,8 +62,10 @@ final class Feed implements ChangeFeed {
     this.scope = query.scope();
     this.region = region;
     listener = bell.listen(scope);
-    // What became pending before it listened, it may not have been told by the feed before it.
-    pendings.forEach(listener::pend);
+    if (scope instanceof ChangeScope.Interesting) {
+      // What became pending before it listened, it may not have been told by the feed before it.
+      pendings.forEach(listener::pend);
+    }
     try {
       Position since = query.since();
       epoch = since.epoch();
@@ -100,9 +105,14 @@ final class Feed implements ChangeFeed {
       Bell.Heard heard = listener.take();
       pending = Math.min(pending, heard.first());
       pended.addAll(heard.pended());
-      List<Change> values = pended(max);
-      if (!values.isEmpty()) {
-        return values;
+      // Changes come first, so that few of them are older than a value that was told before. But
+      // neither keeps the other from being told.
+      if (pending == NOTHING || valuesNext) {
+        valuesNext = false;
+        List<Change> values = pended(max);
+        if (!values.isEmpty()) {
+          return values;
+        }
       }
       if (pending == NOTHING) {
         position = Math.max(position, heard.sequence());
@@ -114,6 +124,7 @@ final class Feed implements ChangeFeed {
       position = Math.max(position, pending - 1);
       List<Change> changes = read(max, heard.sequence());
       if (!changes.isEmpty()) {
+        valuesNext = true;
         return changes;
       }
       if (pending != NOTHING && deadline - System.nanoTime() <= 0) {
@@ -126,20 +137,42 @@ final class Feed implements ChangeFeed {
   }
 
   /**
-   * Values that are pending still; the others have been flushed, and are changes like any other.
+   * Values that are pending still; of the others, what they became: they are changes like any
+   * other, but the bell may not have rung for those yet, and until then nobody must think that this
+   * feed has told of all that there is.
    */
   private List<Change> pended(int max) {
+    if (pended.isEmpty()) {
+      return List.of();
+    }
+    ReadBudget.Lease lease = ReadBudget.PROCESS.page(max);
+    memory = lease;
     List<Change> values = new ArrayList<>();
-    for (Iterator<DocumentPath> next = pended.iterator(); next.hasNext() && values.size() < max; ) {
+    long bytes = 0;
+    for (Iterator<DocumentPath> next = pended.iterator();
+        next.hasNext() && values.size() < max && bytes < lease.pageBytes(); ) {
       DocumentPath path = next.next();
       next.remove();
+      // In this order: what is flushed is in the database before it is pending no more.
       Pending value = pendings.get(path);
-      if (value != null) {
-        Stored.Live live = value.live();
-        values.add(new Change(path, live.version(), position(), live.document(path)));
+      Stored stored = value != null ? value.live() : stored(path);
+      if (stored != null) {
+        Document document = stored instanceof Stored.Live live ? live.document(path) : null;
+        values.add(new Change(path, stored.version(), position(), document));
+        bytes += CHANGE_BYTES + (document == null ? 0 : 2L * document.json().length);
       }
     }
+    lease.shrink(bytes);
+    if (values.isEmpty()) {
+      release();
+    }
     return values;
+  }
+
+  private @Nullable Stored stored(DocumentPath path) {
+    try (Database.View view = database.view()) {
+      return stored(view, Keys.of(path));
+    }
   }
 
   private List<Change> read(int max, long heardSequence) {

@@ -5,7 +5,7 @@ package dev.meridian.store;
  *
  * @param documents pending values
  * @param bytes what they take
- * @param maxBytes what they may take, as the last write that was put off said; 0 before
+ * @param maxBytes what they may take, by the greatest word of those pending; 0 when none are
  * @param oldestMillis since when the oldest waits, as a wall clock time; 0 when none does
  * @param writes writes put off
  * @param flushed documents written to the tables for them

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -35,11 +36,18 @@ final class PendingTable {
 
   private final Map<DocumentPath, Pending> byPath = new ConcurrentHashMap<>();
 
-  /** Guarded by this, as are the numbers below; {@link #bytes} is read by all. */
+  /** Guarded by this, as are those below; the volatile ones are read by all. */
   private final TreeMap<Due, DocumentPath> byDue = new TreeMap<>(Due.ORDER);
+
+  /** When those began to wait that wait. */
+  private final TreeSet<Long> sinces = new TreeSet<>();
+
+  /** What they say may be pending, and how many say so. */
+  private final TreeMap<Long, Integer> bounds = new TreeMap<>();
 
   private volatile long bytes;
   private volatile long maxBytes;
+  private volatile long settled;
   private long writes;
   private long flushed;
   private long passed;
@@ -69,6 +77,11 @@ final class PendingTable {
     byPath.keySet().forEach(action);
   }
 
+  /** Grows before a value is pending no more, which the database then holds. */
+  long settled() {
+    return settled;
+  }
+
   boolean isEmpty() {
     return byPath.isEmpty();
   }
@@ -77,6 +90,7 @@ final class PendingTable {
     return bytes;
   }
 
+  /** What may be pending, by the greatest word of those that are; 0 when none are. */
   long maxBytes() {
     return maxBytes;
   }
@@ -87,27 +101,32 @@ final class PendingTable {
   }
 
   /** Counts what an entry did. */
-  synchronized void count(long deferred, long documents, long notDeferred, long bound) {
+  synchronized void count(long deferred, long documents, long notDeferred) {
     writes += deferred;
     flushed += documents;
     passed += notDeferred;
-    if (bound >= 0) {
-      maxBytes = bound;
-    }
   }
 
   @SuppressWarnings("NonAtomicVolatileUpdate") // by one thread
   private synchronized void put(DocumentPath path, @Nullable Pending now) {
+    if (now == null) {
+      settled++;
+    }
     Pending before = now == null ? byPath.remove(path) : byPath.put(path, now);
     byte[] key = Keys.of(path);
     if (before != null) {
       byDue.remove(new Due(before.dueMillis(), before.since()));
+      sinces.remove(before.since());
+      bounds.computeIfPresent(before.maxBytes(), (_, many) -> many == 1 ? null : many - 1);
       bytes -= before.bytes(key);
     }
     if (now != null) {
       byDue.put(new Due(now.dueMillis(), now.since()), path);
+      sinces.add(now.since());
+      bounds.merge(now.maxBytes(), 1, Integer::sum);
       bytes += now.bytes(key);
     }
+    maxBytes = bounds.isEmpty() ? 0 : bounds.lastKey();
   }
 
   /** The paths to flush first, at most {@code limit}: those due at {@code millis}, or of all. */
@@ -128,8 +147,7 @@ final class PendingTable {
   }
 
   synchronized PendingStatus status() {
-    long oldest =
-        byDue.keySet().stream().mapToLong(Due::since).min().orElse(0) >>> Version.COUNTER_BITS;
+    long oldest = sinces.isEmpty() ? 0 : sinces.first() >>> Version.COUNTER_BITS;
     return new PendingStatus(byPath.size(), bytes, maxBytes, oldest, writes, flushed, passed);
   }
 }

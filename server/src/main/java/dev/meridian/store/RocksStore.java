@@ -99,8 +99,8 @@ public final class RocksStore implements Store {
     meta = Meta.decode(database.get(Table.META, Meta.KEY));
     indexes = new Indexes(database);
     builder = new IndexBuilder(database, indexes, writing);
-    listing = new Listing(database, indexes, this::readMillis);
     pendings = new PendingTable(database);
+    listing = new Listing(database, indexes, pendings, this::readMillis);
     bell = new Bell(meta.sequence(), meta.timestamp());
     clock = new HybridClock(options.wallMillis(), meta.timestamp());
     defineIndexes(indexes.stored());

@@ -111,7 +111,6 @@ final class Transition {
   private long deferred;
   private long flushed;
   private long passed;
-  private long bound = -1;
 
   private long sequence;
   private long timestamp;
@@ -310,13 +309,16 @@ final class Transition {
     long due = entryMillis + deferral.age().toMillis();
     Pending now =
         pending == null
-            ? new Pending(next.version().timestamp(), due, next)
-            : new Pending(pending.since(), Math.min(pending.dueMillis(), due), next);
+            ? new Pending(next.version().timestamp(), due, deferral.maxBytes(), next)
+            : new Pending(
+                pending.since(),
+                Math.min(pending.dueMillis(), due),
+                Math.max(pending.maxBytes(), deferral.maxBytes()),
+                next);
     byte[] key = Keys.of(path);
     long more = now.bytes(key) - (pending == null ? 0 : pending.bytes(key));
     int writes = Math.max(1, stands);
-    bound = deferral.maxBytes();
-    if (more > 0 && pendingBytes + more > bound) {
+    if (more > 0 && pendingBytes + more > deferral.maxBytes()) {
       // There is no room, so it does the work at once that others put off.
       passed += writes;
       Slot slot = slot(path);
@@ -328,7 +330,12 @@ final class Transition {
     }
     byte[] json = batch.returnValues() ? returned(next) : null;
     Written written = new Written(path, next.version(), current != null, false, json);
-    return new Commit(List.of(written), next.version(), false);
+    Commit commit = new Commit(List.of(written), next.version(), false);
+    IdempotencyKey used = batch.idempotencyKey();
+    if (used != null) {
+      usedKeys.remember(used, commit);
+    }
+    return commit;
   }
 
   /**
@@ -590,7 +597,8 @@ final class Transition {
     byte[] head = new byte[Stored.Live.HEADER];
     Database.Scan scan =
         view.scan(Table.EXPIRY, Keys.ofLong(0), Keys.ofLong(entryMillis + 1)).first();
-    for (; removed < limit && scan.valid(); scan.next()) {
+    int brought = 0;
+    for (; removed + brought < limit && scan.valid(); scan.next()) {
       if (maxBytes != 0 && bytes >= maxBytes) {
         break;
       }
@@ -601,6 +609,7 @@ final class Transition {
         // What is pending may live longer; then the database must say so, or this comes again.
         bytes += pending.live().raw().length;
         bring(slot, pending);
+        brought++;
       }
       // A command before this one may have written the path anew.
       if (slot.now instanceof Stored.Live live && live.isExpiredAt(entryMillis)) {
@@ -704,9 +713,9 @@ final class Transition {
           }
         });
     // Before anybody is told: whoever knows of this entry finds what it left pending.
-    if (!pended.isEmpty() || bound >= 0) {
+    if (!pended.isEmpty() || passed > 0) {
       pendings.change(pended);
-      pendings.count(deferred, flushed, passed, bound);
+      pendings.count(deferred, flushed, passed);
       pended.clear();
       deferred = 0;
       flushed = 0;

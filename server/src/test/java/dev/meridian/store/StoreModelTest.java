@@ -388,7 +388,7 @@ class StoreModelTest {
     private List<String> expected(String collection, Comparator<String> order) {
       return model.stored.keySet().stream()
           .filter(path -> DocumentPath.parse(path).collection().toString().equals(collection))
-          .filter(path -> model.storedDoc(path).isLive(now))
+          .filter(path -> model.doc(path).isLive(now))
           .sorted(order)
           .toList();
     }
