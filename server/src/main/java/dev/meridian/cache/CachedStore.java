@@ -300,6 +300,11 @@ public final class CachedStore implements Store {
   }
 
   @Override
+  public List<DocumentPath> unflushed() {
+    return store.unflushed();
+  }
+
+  @Override
   public ChangeFeed changes(ChangeQuery query) {
     return new ShowingFeed(store.changes(query));
   }

@@ -663,6 +663,11 @@ public final class ReplicatedStore implements Store {
   }
 
   @Override
+  public List<DocumentPath> unflushed() {
+    return store().unflushed();
+  }
+
+  @Override
   public ChangeFeed changes(ChangeQuery query) {
     checkOpen();
     return store().changes(query);

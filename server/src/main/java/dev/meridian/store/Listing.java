@@ -184,7 +184,9 @@ final class Listing {
       DocumentPath path, byte[] key, Stored.Live stored, Now now) {
     Pending pending = pendings.get(path);
     if (pending != null) {
-      return pending.live();
+      // The view may hold what is written over it just now.
+      Stored.Live live = pending.live();
+      return live.version().compareTo(stored.version()) > 0 ? live : stored;
     }
     if (pendings.settled() == now.settled()) {
       return stored;

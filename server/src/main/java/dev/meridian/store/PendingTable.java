@@ -48,6 +48,7 @@ final class PendingTable {
   private volatile long bytes;
   private volatile long maxBytes;
   private volatile long settled;
+  private volatile boolean settling;
   private long writes;
   private long flushed;
   private long passed;
@@ -77,6 +78,19 @@ final class PendingTable {
     byPath.keySet().forEach(action);
   }
 
+  /**
+   * Whether an entry is being written by which values are pending no more: then the database may
+   * hold newer ones. To be asked before {@link #get}.
+   */
+  boolean isSettling() {
+    return settling;
+  }
+
+  /** The next {@link #change} has values that are pending no more; before the database has them. */
+  void settling() {
+    settling = true;
+  }
+
   /** Grows before a value is pending no more, which the database then holds. */
   long settled() {
     return settled;
@@ -98,6 +112,7 @@ final class PendingTable {
   /** Takes over what an entry changed; empty for what is pending no more. */
   synchronized void change(Map<DocumentPath, Optional<Pending>> changed) {
     changed.forEach((path, pending) -> put(path, pending.orElse(null)));
+    settling = false;
   }
 
   /** Counts what an entry did. */

@@ -18,6 +18,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A store in one RocksDB: the state that a replicated log drives.
@@ -143,14 +144,34 @@ public final class RocksStore implements Store {
   @Override
   public Optional<Document> get(DocumentPath path, ReadOptions read) {
     // In this order: what is flushed is in the database before it is pending no more.
+    boolean settling = pendings.isSettling();
     Pending pending = pendings.get(path);
-    byte[] raw =
-        pending == null ? database.get(Table.DOCUMENTS, Keys.of(path)) : pending.live().raw();
-    if (raw == null) {
-      return Optional.empty();
+    Stored.Live live;
+    if (pending == null) {
+      byte[] raw = database.get(Table.DOCUMENTS, Keys.of(path));
+      live = raw == null ? null : Stored.Live.decode(raw);
+    } else {
+      live = settling ? newest(path, pending.live()) : pending.live();
     }
-    Stored.Live live = pending == null ? Stored.Live.decode(raw) : pending.live();
-    return live.isExpiredAt(readMillis()) ? Optional.empty() : Optional.of(live.document(path));
+    return live == null || live.isExpiredAt(readMillis())
+        ? Optional.empty()
+        : Optional.of(live.document(path));
+  }
+
+  /** What is pending, or what is written over it just now: others may have seen that already. */
+  private Stored.@Nullable Live newest(DocumentPath path, Stored.Live pending) {
+    try (Database.View view = database.view()) {
+      byte[] key = Keys.of(path);
+      byte[] raw = view.get(Table.DOCUMENTS, key);
+      byte[] gone = raw == null ? view.get(Table.TOMBSTONES, Keys.ofKind('p', key)) : null;
+      Stored stored =
+          raw != null
+              ? Stored.Live.decode(raw)
+              : gone != null ? Stored.Tombstone.decode(gone) : pending;
+      return stored.version().compareTo(pending.version()) <= 0
+          ? pending
+          : stored instanceof Stored.Live live ? live : null;
+    }
   }
 
   @Override
@@ -401,6 +422,13 @@ public final class RocksStore implements Store {
   /** What write-behind has put off. Any thread. */
   public PendingStatus pending() {
     return pendings.status();
+  }
+
+  @Override
+  public List<DocumentPath> unflushed() {
+    List<DocumentPath> paths = new ArrayList<>();
+    pendings.forEach(paths::add);
+    return paths;
   }
 
   @Override

@@ -698,6 +698,9 @@ final class Transition {
             }
           });
       change.put(Table.META, Meta.KEY, after.encode());
+      if (pended.values().stream().anyMatch(Optional::isEmpty)) {
+        pendings.settling();
+      }
       change.commit();
     }
     for (Slot slot : slots.values()) {

@@ -231,6 +231,66 @@ class WriteBehindTest {
   }
 
   @Test
+  void aKeyedWriteIsPutOffAndDoneOnce() throws Exception {
+    Batch keyed = keyed("k", increment("items/a", "n", 2)).deferred(LATE);
+    Commit first;
+    try (ReplicatedStore store = Fixture.open(folder)) {
+      first = store.write(keyed);
+      assertThat(store.pending().documents()).isEqualTo(1);
+      assertThat(store.write(keyed).replayed()).isTrue();
+      assertThat(read(store, "items/a")).isEqualTo("{\"n\":2}");
+    }
+    try (ReplicatedStore store = Fixture.open(folder)) {
+      Commit again = store.write(keyed);
+      assertThat(again.replayed()).isTrue();
+      assertThat(again.version()).isEqualTo(first.version());
+      assertThat(read(store, "items/a")).isEqualTo("{\"n\":2}");
+    }
+  }
+
+  /** Who may see a document is judged by what it says now. */
+  @Test
+  void listsShowThePendingValueOfADocumentThatTheyHave() throws Exception {
+    try (ReplicatedStore store = Fixture.open(folder)) {
+      store.write(Batch.of(put("items/a", "{\"n\":1}")));
+      behind(store, put("items/a", "{\"n\":2}"), LATE);
+      behind(store, put("items/b", "{\"n\":3}"), LATE);
+      assertThat(listed(store)).containsExactly("{\"n\":2}");
+      // What lists leave out, an export adds.
+      assertThat(store.unflushed())
+          .containsExactlyInAnyOrder(DocumentPath.parse("items/a"), DocumentPath.parse("items/b"));
+      assertThat(store.verify().documents()).isEqualTo(2);
+    }
+  }
+
+  /** Each of a site's patches says when its document expires, and no two say the same. */
+  @Test
+  void thoseThatSayWhenTheDocumentExpiresAreAddedUpAndTheLatestCounts() throws Exception {
+    long begin = System.currentTimeMillis() + 3_600_000;
+    AtomicInteger turn = new AtomicInteger();
+    try (ReplicatedStore store = Fixture.open(folder)) {
+      together(
+          100,
+          () ->
+              behind(
+                  store,
+                  new Write.Patch(
+                      DocumentPath.parse("items/a"),
+                      new Patch(Patch.Kind.INCREMENT, utf8("{\"n\":1}"), true),
+                      Condition.NONE,
+                      new Expiry.At(begin + turn.getAndIncrement())),
+                  LATE));
+      assertThat(read(store, "items/a")).isEqualTo("{\"n\":100}");
+      assertThat(
+              store
+                  .get(DocumentPath.parse("items/a"), ReadOptions.STRONG)
+                  .orElseThrow()
+                  .expiresAtMillis())
+          .isBetween(begin, begin + 99);
+    }
+  }
+
+  @Test
   void memoryIsBoundedAndWritesGoOn() throws Exception {
     Deferral little = new Deferral(Duration.ofMinutes(5), 32 << 10);
     try (ReplicatedStore store = Fixture.open(folder)) {
