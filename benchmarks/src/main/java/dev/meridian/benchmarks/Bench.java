@@ -31,8 +31,8 @@ public final class Bench {
       Runs Meridian and its peers in turns on this machine, on loopback and on the disk of the
       temporary folder, and writes the medians to benchmarks/RESULTS.md. Peers that are not installed
       are left out with a word. Names: get, page (a kept page), redis (a document, beside nginx with a
-      Java service and Redis), put, import; of the name server dns, geo (answers by
-      region), signed and million (names); and of three nodes beside three of
+      Java service and Redis), put, behind (increments written behind, and not), import; of the name
+      server dns, geo (answers by region), signed and million (names); and of three nodes beside three of
       etcd: cluster (writes and strong reads), spread (reads on one and on three), failover, and
       steady (elections while many write), which takes its minutes and is only run when it is named.
 
@@ -45,7 +45,7 @@ public final class Bench {
       """;
   private static final List<String> NAMES =
       Stream.of(
-              List.of("get", "page", "redis", "put"),
+              List.of("get", "page", "redis", "put", "behind"),
               NamesBench.PARTS,
               List.of("import"),
               ClusterBench.PARTS)
@@ -117,6 +117,9 @@ public final class Bench {
       }
       if (only.contains("put")) {
         bench.put();
+      }
+      if (only.contains("behind")) {
+        bench.behind();
       }
       bench.names(only);
       if (only.contains("import")) {
@@ -422,6 +425,52 @@ public final class Bench {
               : other.contender().endsWith("a core") ? 3 : Double.NaN;
       report.peer(what, own, other, Sample::rate, target);
     }
+  }
+
+  // --- Write-behind ------------------------------------------------------------------------------
+
+  /** Increments of one field of one document, put off and not, at the same server. */
+  private void behind() throws IOException {
+    if (!Tools.installed("wrk")) {
+      report.skip("write-behind (needs wrk)");
+      return;
+    }
+    Path site = scratch.resolve("behind/site");
+    Tools.write(
+        site.resolve("site.yaml"),
+        """
+        name: Bench
+        domains: [bench.example]
+        rules: {read: "true", write: "true"}
+        collections:
+          durable:
+          behind: {cache: write-behind}
+        """);
+    List<Series> series = new ArrayList<>();
+    List<IntFunction<Sample>> contenders = new ArrayList<>();
+    try (Servers.Meridian meridian =
+        servers("behind").meridian(site, scratch.resolve("behind/data"))) {
+      for (String collection : List.of("behind", "durable")) {
+        Path script =
+            Tools.write(
+                scratch.resolve(collection + ".lua"),
+                """
+                wrk.method = "PATCH"
+                wrk.headers["Content-Type"] = "application/vnd.meridian.increment+json"
+                wrk.body = '{"count":1}'
+                wrk.path = "/data/%s/hot"
+                """
+                    .formatted(collection));
+        put(meridian.process(), "/data/" + collection + "/hot", document());
+        series.add(new Series(collection.equals("behind") ? "Meridian" : "not put off"));
+        contenders.add(
+            s -> Load.wrk(meridian.process(), 256, s, List.of("-s", script.toString()), "/"));
+      }
+      turns.run("write-behind", series, contenders);
+    }
+    String what = "write-behind increments of one document, 256 connections";
+    report.own(what, series.getFirst());
+    report.peer(what, series.getFirst(), series.get(1), Sample::rate, 20);
   }
 
   // --- Names -------------------------------------------------------------------------------------

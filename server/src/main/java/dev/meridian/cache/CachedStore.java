@@ -9,6 +9,7 @@ import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Consistency;
+import dev.meridian.store.Deferral;
 import dev.meridian.store.Page;
 import dev.meridian.store.Position;
 import dev.meridian.store.Query;
@@ -24,6 +25,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
@@ -41,6 +43,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>What was not known to be fresh within {@link Store#MAX_AGE} goes to the store, whatever the
  *       reader asks for: so a feed that is cut makes the cache useless, never wrong.
  *   <li>Those who miss the same document at once share one look at the store.
+ *   <li>Writes to collections that are written behind are marked as such; the store puts them off.
  *   <li>Lists, writes and watches go to the store; so do Meridian's own documents (keys).
  * </ul>
  */
@@ -57,6 +60,7 @@ public final class CachedStore implements Store {
   private final CacheMetrics metrics;
   private final LongSupplier nanos;
   private volatile Predicate<DocumentPath> cacheable;
+  private volatile Function<DocumentPath, Optional<Deferral>> behind = _ -> Optional.empty();
 
   /** What is made of documents; it follows the same feed. */
   private final List<Derived<?>> derived = new CopyOnWriteArrayList<>();
@@ -103,6 +107,15 @@ public final class CachedStore implements Store {
     cache.limit(maxBytes);
     cache.clear();
     derived.forEach(Derived::clear);
+  }
+
+  /**
+   * Which documents are written behind from here on, and how. They are better not cacheable: the
+   * feed tells the cache of every pending value, so a counter that is written all the time would
+   * keep it busy, and what is pending is in memory anyway.
+   */
+  public void writeBehind(Function<DocumentPath, Optional<Deferral>> which) {
+    behind = which;
   }
 
   private int generation() {
@@ -316,7 +329,7 @@ public final class CachedStore implements Store {
   @Override
   public Commit write(Batch batch) {
     try {
-      Commit commit = store.write(batch);
+      Commit commit = store.write(deferred(batch));
       show(commit.version());
       return commit;
     } catch (PreconditionFailed | Rejected e) {
@@ -325,11 +338,22 @@ public final class CachedStore implements Store {
     }
   }
 
+  private Batch deferred(Batch batch) {
+    return batch.isDeferrable()
+        ? behind.apply(batch.writes().getFirst().path()).map(batch::deferred).orElse(batch)
+        : batch;
+  }
+
   @Override
   public Optional<Commit> earlier(Batch batch) {
     Optional<Commit> commit = store.earlier(batch);
     commit.ifPresent(done -> show(done.version()));
     return commit;
+  }
+
+  @Override
+  public List<DocumentPath> unflushed() {
+    return store.unflushed();
   }
 
   @Override

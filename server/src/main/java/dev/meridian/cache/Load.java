@@ -34,9 +34,13 @@ final class Load {
     return !waits || other.covers(seen);
   }
 
-  /** Called by the feed. */
+  /** Called by the feed, on one thread. */
   void changed(Change change) {
-    changed = change;
+    // Pending values do not come in the order of changes.
+    Change known = changed;
+    if (known == null || known.version().compareTo(change.version()) < 0) {
+      changed = change;
+    }
   }
 
   /** Whether what was loaded holds all that the feed brought meanwhile. */

@@ -118,6 +118,11 @@ final class StatusCommand implements Callable<Integer> {
     if (status.path("cache").path("pages").path("maxBytes").asLong(0) > 0) {
       facts.row("pages", pages(status.path("cache").path("pages")));
     }
+    for (JsonNode shard : status.path("shards")) {
+      if (shard.path("pending").path("writes").asLong(0) > 0) {
+        facts.row("write-behind", pending(shard.path("pending")));
+      }
+    }
     facts.print();
     console.out().println();
     showNodes(status.path("cluster"));
@@ -184,6 +189,25 @@ final class StatusCommand implements Callable<Integer> {
                 100.0 * hits / requests,
                 Meter.count(requests),
                 Meter.count(pages.path("drops").asLong(0))));
+  }
+
+  /** What write-behind has put off, in a line. */
+  private static String pending(JsonNode pending) {
+    long documents = pending.path("documents").asLong(0);
+    long passed = pending.path("passed").asLong(0);
+    return (documents == 0
+            ? "nothing pending"
+            : Meter.count(documents)
+                + " pending ("
+                + Meter.bytes(pending.path("bytes").asLong(0))
+                + ", the oldest for "
+                + pending.path("ageMillis").asLong(0)
+                + " ms)")
+        + ", "
+        + Meter.count(pending.path("writes").asLong(0))
+        + " writes became "
+        + Meter.count(pending.path("flushed").asLong(0))
+        + (passed == 0 ? "" : ", no room for " + Meter.count(passed));
   }
 
   /** In a line; 'region list' tells more. */

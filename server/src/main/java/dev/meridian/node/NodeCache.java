@@ -6,14 +6,18 @@ import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Json;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.CollectionSettings.CachePolicy;
+import dev.meridian.site.CollectionSettings.WriteBehind;
 import dev.meridian.site.Site;
+import dev.meridian.store.Deferral;
 import dev.meridian.store.Store;
 import dev.meridian.web.PageCache;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
@@ -29,9 +33,14 @@ final class NodeCache implements AutoCloseable {
    * What a site says of caching.
    *
    * @param off patterns of collections that are not cached
+   * @param behind how the writes of those that are written behind are put off
    */
   private record Settings(
-      long bytes, long pageBytes, Set<String> off, Map<String, Json> collections) {
+      long bytes,
+      long pageBytes,
+      Set<String> off,
+      Map<String, Optional<Deferral>> behind,
+      Map<String, Json> collections) {
     static Settings of(Site site) {
       Map<String, Json> collections = new LinkedHashMap<>();
       site.collections()
@@ -41,17 +50,38 @@ final class NodeCache implements AutoCloseable {
           site.cacheBytes().orElse(CachedStore.defaultMaxBytes()),
           site.pageCacheBytes().orElse(CachedStore.defaultMaxBytes()),
           site.collections().values().stream()
-              .filter(collection -> collection.cache() == CachePolicy.OFF)
+              .filter(
+                  collection ->
+                      collection.cache() == CachePolicy.OFF
+                          || collection.cache() == CachePolicy.WRITE_BEHIND)
               .map(CollectionSettings::pattern)
               .collect(Collectors.toUnmodifiableSet()),
+          site.collections().values().stream()
+              .filter(collection -> collection.behind().isPresent())
+              .collect(
+                  Collectors.toUnmodifiableMap(
+                      CollectionSettings::pattern,
+                      collection -> collection.behind().map(Settings::deferral))),
           collections);
     }
 
     private static String name(CollectionSettings collection) {
-      // Those that write are not there yet.
+      // Those that write through are not there yet.
       CachePolicy policy =
-          collection.cache() == CachePolicy.OFF ? CachePolicy.OFF : CachePolicy.READ_THROUGH;
+          collection.cache() == CachePolicy.WRITE_THROUGH
+              ? CachePolicy.READ_THROUGH
+              : collection.cache();
       return policy.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    private static Deferral deferral(WriteBehind behind) {
+      return new Deferral(behind.age(), behind.bytes().orElse(Deferral.DEFAULT_BYTES));
+    }
+
+    Function<DocumentPath, Optional<Deferral>> deferrals() {
+      return behind.isEmpty()
+          ? _ -> Optional.empty()
+          : path -> behind.getOrDefault(path.collection().pattern(), Optional.empty());
     }
 
     Predicate<DocumentPath> cacheable() {
@@ -67,6 +97,7 @@ final class NodeCache implements AutoCloseable {
     this.settings = Settings.of(site);
     this.store = CachedStore.over(below, settings.bytes(), settings.cacheable(), meters);
     this.pages = PageCache.over(store, settings.pageBytes(), meters);
+    store.writeBehind(settings.deferrals());
   }
 
   /** The store with the cache before it. */
@@ -83,6 +114,9 @@ final class NodeCache implements AutoCloseable {
     Settings wanted = Settings.of(now);
     Settings before = settings;
     settings = wanted;
+    if (!wanted.behind().equals(before.behind())) {
+      store.writeBehind(wanted.deferrals());
+    }
     if (wanted.bytes() != before.bytes() || !wanted.off().equals(before.off())) {
       store.configure(wanted.bytes(), wanted.cacheable());
     }

@@ -8,6 +8,7 @@ import dev.meridian.shard.Cluster;
 import dev.meridian.shard.Member;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.LiveSite;
+import dev.meridian.store.PendingStatus;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.Instant;
@@ -99,6 +100,7 @@ final class StatusReport {
     shard.put("commitMillis", decimal(replica.commitMillis()));
     shard.put("clockLeadMillis", replica.clockLeadMillis());
     shard.put("diskFreeBytes", replica.diskFreeBytes());
+    shard.put("pending", pending(replica.pending()));
     report.put("shards", new Json.Arr(List.of(shard.json())));
 
     report.put("sessions", sessions);
@@ -218,6 +220,19 @@ final class StatusReport {
 
   private static Json decimal(double value) {
     return new Json.Num(Double.isFinite(value) ? String.format(Locale.ROOT, "%.3f", value) : "0");
+  }
+
+  /** What write-behind has put off. */
+  private static Json pending(PendingStatus pending) {
+    Members members = new Members();
+    members.put("documents", pending.documents());
+    members.put("bytes", pending.bytes());
+    members.put("ageMillis", pending.ageMillis(System.currentTimeMillis()));
+    members.put("writes", pending.writes());
+    members.put("flushed", pending.flushed());
+    members.put("coalescing", decimal(pending.coalescing()));
+    members.put("passed", pending.passed());
+    return members.json();
   }
 
   /** An object being put together; what is null is left out. */

@@ -9,9 +9,11 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Queue;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -28,6 +30,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>One is in flight, and another only while what waits fills it. Where it pays, it waits for
  * those who were answered last ({@link Gathering}).
+ *
+ * <p>Writes that are put off and only add to the same fields of the same document are added up
+ * while they wait ({@link Turn}): however many there are, they are one command of the entry.
  *
  * <p>Bounded everywhere: so many writes and bytes may wait, so many share an entry, so many entries
  * are in flight. Whoever finds the queue full is told at once, while nothing has happened yet.
@@ -79,10 +84,24 @@ final class GroupCommit implements AutoCloseable {
   private final Condition busy = lock.newCondition();
 
   /** All below are guarded by {@link #lock}. */
-  private final Queue<PendingWrite> queue = new ArrayDeque<>();
+  private final Deque<Turn> queue = new ArrayDeque<>();
+
+  /** The turn at the head of the queue that {@link #commitFirst} put there last. */
+  private @Nullable Turn urgent;
+
+  /** Those in the queue that others may join. */
+  private final Map<String, Turn> open = new HashMap<>();
+
+  /** Writes in the queue. */
+  private int queuedWrites;
 
   private final Set<LogGroup> inFlight = new HashSet<>();
+
+  /** Bytes of the writes in the queue. */
   private long queuedBytes;
+
+  /** Bytes of the commands that they are: fewer, when some are added up. */
+  private long commandBytes;
 
   /** Whether the proposer has writes that are in neither of the above. */
   private boolean proposing;
@@ -114,7 +133,15 @@ final class GroupCommit implements AutoCloseable {
    * @throws StoreException if it cannot be taken; it was not done
    */
   PendingWrite submit(Command command, Duration deadline) {
-    PendingWrite write = new PendingWrite(command, deadline);
+    return submit(new PendingWrite(command, deadline));
+  }
+
+  /**
+   * Proposes a write of the current thread, which is to wait for its outcome.
+   *
+   * @throws StoreException if it cannot be taken; it was not done
+   */
+  PendingWrite submit(PendingWrite write) {
     if (write.bytes() > ReplicaOptions.MAX_ENTRY_BYTES) {
       throw new StoreException.Rejected(
           StoreException.Rejected.Reason.TOO_LARGE,
@@ -137,6 +164,38 @@ final class GroupCommit implements AutoCloseable {
     return submit(command, deadline).await();
   }
 
+  /**
+   * As {@link #commit}, before all that waits and however much that is: for what makes room for
+   * others. One at a time: an earlier one that waits still is given up.
+   */
+  Outcome commitFirst(Command command, Duration deadline) {
+    PendingWrite write = new PendingWrite(command, deadline);
+    lock.lock();
+    try {
+      if (stopped != null) {
+        throw notDone(stopped);
+      }
+      Turn earlier = urgent;
+      if (earlier != null && queue.peek() == earlier) {
+        remove();
+        earlier.fail(notDone("Another one came first."));
+      }
+      Turn turn = Turn.of(write);
+      urgent = turn;
+      queue.addFirst(turn);
+      queuedWrites++;
+      queuedBytes += turn.queuedBytes();
+      commandBytes += turn.bytes();
+      if (isDue()) {
+        changed.signal();
+      }
+      watch();
+    } finally {
+      lock.unlock();
+    }
+    return write.await();
+  }
+
   /** Lets what is submitted meanwhile share an entry, as far as there is room in one. */
   <T> T together(Supplier<T> submissions) {
     lock.lock();
@@ -148,25 +207,41 @@ final class GroupCommit implements AutoCloseable {
   }
 
   private void enqueue(PendingWrite write) {
+    enqueue(write, write.addition());
+  }
+
+  private void enqueue(PendingWrite write, Turn.@Nullable Addition addition) {
     lock.lock();
     try {
       if (stopped != null) {
         throw notDone(stopped);
       }
       // An empty queue takes any write, or one above the bound could never pass.
-      if (queue.size() >= options.queuedWrites()
+      if (queuedWrites >= options.queuedWrites()
           || (!queue.isEmpty() && queuedBytes + write.bytes() > options.queuedBytes())) {
         metrics.refused();
         throw notDone(
             "Too many writes are waiting ("
-                + queue.size()
+                + queuedWrites
                 + " writes, "
                 + queuedBytes
                 + " bytes). Slow down and try again.");
       }
       boolean first = queue.isEmpty();
-      queue.add(write);
+      queuedWrites++;
+      Turn turn = addition == null ? null : open.get(addition.key());
+      if (turn != null && turn.hasRoom()) {
+        turn.join(write);
+        queuedBytes += write.bytes();
+        return;
+      }
+      turn = Turn.of(write, addition);
+      queue.add(turn);
+      if (addition != null) {
+        open.put(addition.key(), turn);
+      }
       queuedBytes += write.bytes();
+      commandBytes += turn.bytes();
       // The proposer takes all that waits. So it must be woken for the first, and when more of it
       // would not fit; and while an entry is in flight, whoever settles that wakes it.
       if ((first || isFull()) && isDue()) {
@@ -188,7 +263,7 @@ final class GroupCommit implements AutoCloseable {
 
   /** Whether what waits fills an entry. Called with {@link #lock} held. */
   private boolean isFull() {
-    return queue.size() >= options.entryWrites() || queuedBytes >= options.entryBytes();
+    return queue.size() >= options.entryWrites() || commandBytes >= options.entryBytes();
   }
 
   /** Something waits from now on. Called with {@link #lock} held. */
@@ -230,7 +305,8 @@ final class GroupCommit implements AutoCloseable {
   private List<PendingWrite> waiting() {
     lock.lock();
     try {
-      List<PendingWrite> all = new ArrayList<>(queue);
+      List<PendingWrite> all = new ArrayList<>(queuedWrites);
+      queue.forEach(turn -> all.addAll(turn.writes()));
       inFlight.forEach(group -> all.addAll(group.writes()));
       return all;
     } finally {
@@ -240,19 +316,19 @@ final class GroupCommit implements AutoCloseable {
 
   private void run() {
     while (true) {
-      List<PendingWrite> writes;
+      List<Turn> turns;
       try {
-        writes = take();
+        turns = take();
       } catch (InterruptedException e) {
         // Nobody interrupts this thread; if somebody does, writes are refused, not lost.
         stop("The write queue was interrupted; restart this node.");
         return;
       }
-      if (writes.isEmpty()) {
+      if (turns.isEmpty()) {
         return;
       }
       try {
-        propose(writes);
+        propose(turns);
       } catch (RuntimeException | Error e) {
         // Whatever it was, this thread goes on, and those who wait are told.
         LOG.error("Writes could not be proposed", e);
@@ -262,7 +338,7 @@ final class GroupCommit implements AutoCloseable {
                 "The write met an error of the server's; it may have been done. Read the document"
                     + " again.",
                 e);
-        writes.forEach(write -> write.fail(problem));
+        turns.forEach(turn -> turn.fail(problem));
       } finally {
         lock.lock();
         try {
@@ -277,8 +353,8 @@ final class GroupCommit implements AutoCloseable {
     }
   }
 
-  /** The next writes to share an entry; empty when stopped. */
-  private List<PendingWrite> take() throws InterruptedException {
+  /** The next to share an entry; empty when stopped. */
+  private List<Turn> take() throws InterruptedException {
     lock.lock();
     try {
       while (true) {
@@ -292,24 +368,23 @@ final class GroupCommit implements AutoCloseable {
         if (stopped != null || held) {
           continue;
         }
-        List<PendingWrite> writes = new ArrayList<>();
+        List<Turn> turns = new ArrayList<>();
         long bytes = 0;
-        for (PendingWrite next; (next = queue.peek()) != null; ) {
-          if (!writes.isEmpty()
-              && (writes.size() == options.entryWrites()
+        for (Turn next; (next = queue.peek()) != null; ) {
+          if (!turns.isEmpty()
+              && (turns.size() == options.entryWrites()
                   || bytes + next.bytes() > options.entryBytes())) {
             break;
           }
-          queue.remove();
-          queuedBytes -= next.bytes();
+          remove();
           if (next.submit()) {
-            writes.add(next);
+            turns.add(next);
             bytes += next.bytes();
           }
         }
-        if (!writes.isEmpty()) {
+        if (!turns.isEmpty()) {
           proposing = true;
-          return writes;
+          return turns;
         }
       }
     } finally {
@@ -317,36 +392,52 @@ final class GroupCommit implements AutoCloseable {
     }
   }
 
+  /** Removes the first in the queue. Called with {@link #lock} held. */
+  private void remove() {
+    Turn turn = queue.remove();
+    queuedBytes -= turn.queuedBytes();
+    commandBytes -= turn.bytes();
+    if (turn == urgent) {
+      urgent = null;
+    }
+    queuedWrites -= turn.writes().size();
+    String key = turn.key();
+    if (key != null) {
+      open.remove(key, turn);
+    }
+  }
+
   /** Waits for more where it pays. Called with {@link #lock} held. */
   private void gather() throws InterruptedException {
     int seen = 0;
     while (stopped == null && !held && !isFull()) {
-      long pause = gathering.pause(queue.size(), queue.size() - seen, System.nanoTime());
+      long pause = gathering.pause(queuedWrites, queuedWrites - seen, System.nanoTime());
       if (pause <= 0) {
         return;
       }
-      seen = queue.size();
+      seen = queuedWrites;
       changed.awaitNanos(pause);
     }
   }
 
-  private void propose(List<PendingWrite> writes) {
+  private void propose(List<Turn> turns) {
     long term = log.term();
     String refusal = log.refusal();
     if (refusal != null) {
       RuntimeException problem = notDone(refusal);
-      writes.forEach(write -> write.fail(problem));
+      turns.forEach(turn -> turn.fail(problem));
       return;
     }
     ByteBuffer entry =
         LogCodec.entry(
-            writes.stream().map(PendingWrite::command).toList(),
+            turns.stream().map(Turn::command).toList(),
             log.nextTimestamp(),
             log.wallMillis(),
             options.region());
-    metrics.proposed(writes.size(), entry.remaining());
-    Settling settling = new Settling(term, writes.size());
-    LogGroup group = new LogGroup(term, writes, entry, settling);
+    int writes = turns.stream().mapToInt(turn -> turn.writes().size()).sum();
+    metrics.proposed(writes, entry.remaining());
+    Settling settling = new Settling(term, writes);
+    LogGroup group = new LogGroup(term, turns, entry, settling);
     settling.group = group;
     lock.lock();
     try {
@@ -372,6 +463,16 @@ final class GroupCommit implements AutoCloseable {
     Settling(long term, int writes) {
       this.term = term;
       this.writes = writes;
+    }
+
+    @Override
+    public void alone(PendingWrite write) {
+      try {
+        write.again();
+        enqueue(write, null);
+      } catch (StoreException e) {
+        write.fail(e);
+      }
     }
 
     @Override
@@ -417,7 +518,7 @@ final class GroupCommit implements AutoCloseable {
   int queued() {
     lock.lock();
     try {
-      return queue.size();
+      return queuedWrites;
     } finally {
       lock.unlock();
     }
@@ -456,7 +557,7 @@ final class GroupCommit implements AutoCloseable {
 
   /** Takes no more writes; those that wait are told that they were not done. */
   void stop(String why) {
-    List<PendingWrite> waiting;
+    List<Turn> waiting;
     lock.lock();
     try {
       if (stopped == null) {
@@ -464,13 +565,17 @@ final class GroupCommit implements AutoCloseable {
       }
       waiting = List.copyOf(queue);
       queue.clear();
+      open.clear();
+      urgent = null;
       queuedBytes = 0;
+      commandBytes = 0;
+      queuedWrites = 0;
       changed.signalAll();
     } finally {
       lock.unlock();
     }
     RuntimeException problem = notDone(why);
-    waiting.forEach(write -> write.fail(problem));
+    waiting.forEach(turn -> turn.fail(problem));
   }
 
   /** Waits until nothing is in flight; false if that takes longer. */

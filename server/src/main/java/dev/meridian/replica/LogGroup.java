@@ -19,7 +19,7 @@ final class LogGroup implements Message {
   private static final int WAKE_DIRECTLY = 2;
 
   private final long term;
-  private final List<PendingWrite> writes;
+  private final List<Turn> turns;
   private final ByteString content;
   private final Listener listener;
   private final AtomicReference<State> state = new AtomicReference<>(State.NEW);
@@ -28,6 +28,11 @@ final class LogGroup implements Message {
   interface Listener {
     /** Whether its writes are safe and done, or something went wrong. */
     void settled(boolean applied);
+
+    /** A write that shared a turn is to have one of its own. */
+    default void alone(PendingWrite write) {
+      throw new IllegalStateException("nothing shares a turn here");
+    }
   }
 
   /** What is known of the entry; it goes forward only. */
@@ -45,9 +50,9 @@ final class LogGroup implements Message {
    *
    * @param term Raft's, when the entry got its timestamp; in another one, that may be of the past
    */
-  LogGroup(long term, List<PendingWrite> writes, ByteBuffer entry, Listener listener) {
+  LogGroup(long term, List<Turn> turns, ByteBuffer entry, Listener listener) {
     this.term = term;
-    this.writes = writes;
+    this.turns = turns;
     this.content = UnsafeByteOperations.unsafeWrap(entry);
     this.listener = listener;
   }
@@ -67,8 +72,13 @@ final class LogGroup implements Message {
     return state.get() == State.APPENDED;
   }
 
+  List<Turn> turns() {
+    return turns;
+  }
+
+  /** All those that its turns stand for. */
   List<PendingWrite> writes() {
-    return writes;
+    return turns.stream().flatMap(turn -> turn.writes().stream()).toList();
   }
 
   /**
@@ -83,14 +93,14 @@ final class LogGroup implements Message {
 
   /** Answers the writes with what they did. */
   void applied(List<Outcome> outcomes) {
-    if (outcomes.size() != writes.size()) {
+    if (outcomes.size() != turns.size()) {
       throw new IllegalStateException(
-          outcomes.size() + " outcomes for " + writes.size() + " writes of one entry");
+          outcomes.size() + " outcomes for " + turns.size() + " commands of one entry");
     }
     if (state.getAndSet(State.SETTLED) != State.SETTLED) {
       // First, so that the next entry is on its way while these callers wake up.
       listener.settled(true);
-      if (outcomes.size() <= WAKE_DIRECTLY) {
+      if (callers() <= WAKE_DIRECTLY) {
         complete(outcomes);
       } else {
         // Callers are virtual threads. One of their own kind wakes them at a fraction of what it
@@ -100,9 +110,17 @@ final class LogGroup implements Message {
     }
   }
 
+  private int callers() {
+    int callers = 0;
+    for (Turn turn : turns) {
+      callers += turn.writes().size();
+    }
+    return callers;
+  }
+
   private void complete(List<Outcome> outcomes) {
     for (int i = 0; i < outcomes.size(); i++) {
-      writes.get(i).complete(outcomes.get(i));
+      turns.get(i).complete(outcomes.get(i), listener::alone);
     }
   }
 
@@ -116,8 +134,8 @@ final class LogGroup implements Message {
     if (before != State.SETTLED) {
       listener.settled(false);
       RuntimeException e = problem.apply(before == State.APPENDED);
-      for (PendingWrite write : writes) {
-        write.fail(e);
+      for (Turn turn : turns) {
+        turn.fail(e);
       }
     }
   }

@@ -20,6 +20,7 @@ final class PendingWrite {
   }
 
   private final Command command;
+  private final Turn.@Nullable Addition addition;
   private final int bytes;
   private final Duration deadline;
   private final long dueNanos;
@@ -42,6 +43,7 @@ final class PendingWrite {
    */
   PendingWrite(Command command, Duration deadline) {
     this.command = command;
+    this.addition = Turn.Addition.of(command);
     this.bytes = command.getSerializedSize();
     this.deadline = deadline;
     this.dueNanos = System.nanoTime() + deadline.toNanos();
@@ -51,8 +53,18 @@ final class PendingWrite {
     return command;
   }
 
+  /** How it can be added to others; null if it cannot. */
+  Turn.@Nullable Addition addition() {
+    return addition;
+  }
+
   int bytes() {
     return bytes;
+  }
+
+  /** It waits for its turn again: what it was part of was not done. */
+  void again() {
+    state.set(State.QUEUED);
   }
 
   /** Takes it out of its caller's hands; false if the caller has given up. */

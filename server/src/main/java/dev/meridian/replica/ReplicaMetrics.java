@@ -2,6 +2,7 @@ package dev.meridian.replica;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -58,6 +59,14 @@ final class ReplicaMetrics implements AutoCloseable {
         Gauge.builder("meridian.replica." + name, source, value)
             .description(description)
             .strongReference(true)
+            .register(registry));
+  }
+
+  /** Shows a number of {@code source} that only grows. */
+  <T> void counter(String name, String description, T source, ToDoubleFunction<T> value) {
+    keep(
+        FunctionCounter.builder("meridian.replica." + name, source, value)
+            .description(description)
             .register(registry));
   }
 

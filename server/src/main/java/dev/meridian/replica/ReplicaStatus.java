@@ -1,5 +1,6 @@
 package dev.meridian.replica;
 
+import dev.meridian.store.PendingStatus;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param commitMillis from proposing an entry until it was durable and applied, on average
  * @param clockLeadMillis how far timestamps lead the wall clock
  * @param diskFreeBytes free on the data folder's disk
+ * @param pending what write-behind has put off
  */
 public record ReplicaStatus(
     String role,
@@ -44,4 +46,5 @@ public record ReplicaStatus(
     double writesPerEntry,
     double commitMillis,
     long clockLeadMillis,
-    long diskFreeBytes) {}
+    long diskFreeBytes,
+    PendingStatus pending) {}

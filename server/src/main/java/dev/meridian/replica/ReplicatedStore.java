@@ -15,6 +15,7 @@ import dev.meridian.store.LogCodec;
 import dev.meridian.store.LogException;
 import dev.meridian.store.Outcome;
 import dev.meridian.store.Page;
+import dev.meridian.store.PendingStatus;
 import dev.meridian.store.Position;
 import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
@@ -115,6 +116,7 @@ public final class ReplicatedStore implements Store {
   private final RaftReplica raft;
   private final GroupCommit commits;
   private final Maintenance maintenance;
+  private final Flusher flusher;
   private final MemberService service;
 
   /** As defined last; also for a database that another member's snapshot brings. */
@@ -129,6 +131,9 @@ public final class ReplicatedStore implements Store {
   private final AtomicBoolean toldOfDamage = new AtomicBoolean();
 
   private volatile boolean closed;
+
+  /** Whether so much was pending after the last entry that it is flushed before it is due. */
+  private volatile boolean hurried;
 
   /** Whether an entry is under way for the lease alone. */
   private final AtomicBoolean renewing = new AtomicBoolean();
@@ -224,6 +229,7 @@ public final class ReplicatedStore implements Store {
     // Both are at rest until the replica is there; but it may need them while it starts.
     this.commits = new GroupCommit(options, new Proposals(), metrics);
     this.maintenance = new Maintenance(options, new Upkeep());
+    this.flusher = new Flusher(new Pendings());
     try {
       Backup.removeUnfinished(Layout.group(host.data(), group));
       this.raft =
@@ -252,6 +258,12 @@ public final class ReplicatedStore implements Store {
     maintenance.logGrew(machine.bytesSinceSnapshot(), machine.entriesSinceSnapshot());
     times.committed(machine.getLastAppliedTermIndex().getIndex(), System.nanoTime());
     applied.ring();
+    boolean hurries = machine.store().hurriesFlush();
+    boolean before = hurried;
+    hurried = hurries;
+    if (hurries && !before && raft.isReady()) {
+      flusher.hurry();
+    }
   }
 
   /**
@@ -286,6 +298,7 @@ public final class ReplicatedStore implements Store {
       catchUp();
     }
     maintenance.start();
+    flusher.start();
   }
 
   /**
@@ -340,6 +353,31 @@ public final class ReplicatedStore implements Store {
         "Bytes of log since the newest snapshot",
         this,
         s -> s.raft.machine().bytesSinceSnapshot());
+    metrics.gauge(
+        "pending.documents",
+        "Documents with a value that write-behind has not flushed",
+        this,
+        s -> s.pending().documents());
+    metrics.gauge("pending.size", "Bytes of values not flushed", this, s -> s.pending().bytes());
+    metrics.gauge(
+        "pending.age",
+        "Seconds for which the oldest value waits to be flushed",
+        this,
+        s -> s.pending().ageMillis(s.readMillis()) / 1e3);
+    metrics.gauge(
+        "pending.coalescing",
+        "Writes put off for each document flushed",
+        this,
+        s -> s.pending().coalescing());
+    metrics.counter(
+        "pending.writes", "Writes put off by write-behind", this, s -> s.pending().writes());
+    metrics.counter(
+        "pending.flushed", "Documents flushed for them", this, s -> s.pending().flushed());
+    metrics.counter(
+        "pending.passed",
+        "Writes not put off, since too much was pending",
+        this,
+        s -> s.pending().passed());
     metrics.gauge("disk.free", "Free bytes on the data folder's disk", this, s -> s.disk.free());
     metrics.gauge("ready", "1 when it takes writes", this, s -> s.raft.isReady() ? 1 : 0);
   }
@@ -575,7 +613,8 @@ public final class ReplicatedStore implements Store {
         case Outcome.Done(Commit commit) -> commit;
         // A new exception would tell the caller where it was thrown; nobody needs that here.
         case Outcome.Failed failed -> throw failed.problem();
-        case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
+        case Outcome.Swept _, Outcome.Flushed _ ->
+            throw new IllegalStateException("a batch is no sweep");
       };
     }
     Commit commit = primary.write(elsewhere(), command, deadline);
@@ -584,11 +623,15 @@ public final class ReplicatedStore implements Store {
   }
 
   private PendingWrite submit(Command command, Duration deadline) {
-    String full = deletes(command) ? disk.deleteRefusal() : disk.refusal();
+    return submit(new PendingWrite(command, deadline));
+  }
+
+  private PendingWrite submit(PendingWrite write) {
+    String full = deletes(write.command()) ? disk.deleteRefusal() : disk.refusal();
     if (full != null) {
       throw notDone(full);
     }
-    return commits.submit(command, deadline);
+    return commits.submit(write);
   }
 
   /** What becomes of a write here, as long as this is the primary. */
@@ -617,6 +660,11 @@ public final class ReplicatedStore implements Store {
   @Override
   public Optional<Commit> earlier(Batch batch) {
     return readable(ReadOptions.STRONG).earlier(batch);
+  }
+
+  @Override
+  public List<DocumentPath> unflushed() {
+    return store().unflushed();
   }
 
   @Override
@@ -666,6 +714,11 @@ public final class ReplicatedStore implements Store {
     return store().verify();
   }
 
+  /** What write-behind has put off, as this replica has it. Any thread, any time. */
+  public PendingStatus pending() {
+    return store().pending();
+  }
+
   /** How it is doing. Any thread, any time. */
   public ReplicaStatus status() {
     return new ReplicaStatus(
@@ -687,7 +740,8 @@ public final class ReplicatedStore implements Store {
         metrics.writesPerEntry(),
         metrics.commitMillis(),
         clock.leadMillis(),
-        disk.free());
+        disk.free(),
+        pending());
   }
 
   /** Why it takes no writes now, or null. */
@@ -977,6 +1031,33 @@ public final class ReplicatedStore implements Store {
     }
   }
 
+  /** What write-behind has put off. */
+  private final class Pendings implements Flusher.Source {
+    @Override
+    public Optional<Duration> due() {
+      return !closed && failure.get() == null && raft.isReady()
+          ? store().untilFlush(clock.wallMillis())
+          : Optional.empty();
+    }
+
+    @Override
+    public boolean flush() {
+      String full = disk.deleteRefusal();
+      String why = full != null ? full : refusal();
+      if (why != null) {
+        throw notDone(why);
+      }
+      return store()
+          .flushCommand(clock.wallMillis())
+          .map(
+              command ->
+                  commits.commitFirst(command, options.writeDeadline())
+                          instanceof Outcome.Flushed(int documents)
+                      && documents > 0)
+          .orElse(false);
+    }
+  }
+
   /** What other members ask of this one. */
   private final class Member implements MemberService.Member {
     @Override
@@ -991,26 +1072,35 @@ public final class ReplicatedStore implements Store {
 
     @Override
     public List<WriteReply> write(List<WriteRequest> writes) {
+      // What takes time comes before those that are taken together, with the queue's lock held.
+      List<Supplier<PendingWrite>> begun = writes.stream().map(this::begin).toList();
       List<Supplier<Outcome>> outcomes =
-          commits.together(() -> writes.stream().map(this::begin).toList());
+          commits.together(() -> begun.stream().map(this::submitted).toList());
       return outcomes.stream().map(this::reply).toList();
     }
 
-    private Supplier<Outcome> begin(WriteRequest write) {
+    private Supplier<PendingWrite> begin(WriteRequest write) {
       try {
         LogCodec.check(write.getCommand());
-        return submit(
+        PendingWrite pending =
+            new PendingWrite(
                 write.getCommand(),
-                Duration.ofMillis(Integer.toUnsignedLong(write.getDeadlineMillis())))
-            ::await;
-      } catch (StoreException e) {
-        return () -> {
-          throw e;
-        };
+                Duration.ofMillis(Integer.toUnsignedLong(write.getDeadlineMillis())));
+        return () -> pending;
       } catch (LogException e) {
         // One that this version cannot read; those that share the call are none the worse.
         return () -> {
           throw new Unavailable(Unavailable.Outcome.NOT_DONE, String.valueOf(e.getMessage()), e);
+        };
+      }
+    }
+
+    private Supplier<Outcome> submitted(Supplier<PendingWrite> write) {
+      try {
+        return submit(write.get())::await;
+      } catch (StoreException e) {
+        return () -> {
+          throw e;
         };
       }
     }
@@ -1098,6 +1188,7 @@ public final class ReplicatedStore implements Store {
     commits.stop("This store was closed.");
     try {
       maintenance.close();
+      flusher.close();
       if (failure.get() == null && !commits.awaitIdle(CLOSE_WAIT)) {
         LOG.warn("Some writes did not end in {}; they are answered as unknown", CLOSE_WAIT);
       }

@@ -30,7 +30,8 @@ final class Wire {
       case Outcome.Done(Commit commit) -> WriteReply.newBuilder().setDone(done(commit)).build();
       case Outcome.Failed(StoreException problem) ->
           WriteReply.newBuilder().setFailure(failure(problem)).build();
-      case Outcome.Swept _ -> throw new IllegalStateException("sweeps are the primary's own");
+      case Outcome.Swept _, Outcome.Flushed _ ->
+          throw new IllegalStateException("sweeps and flushes are the primary's own");
     };
   }
 

@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param newest the last
  */
 public record Formats(int oldest, int newest) {
-  /** This build's. */
-  public static final Formats OURS = new Formats(1, 1);
+  /** This build's; 2 has write-behind. */
+  public static final Formats OURS = new Formats(1, 2);
 
   /** Checks that it is a range. */
   public Formats {

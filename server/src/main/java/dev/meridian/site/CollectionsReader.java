@@ -4,6 +4,7 @@ import dev.meridian.document.CollectionPath;
 import dev.meridian.document.FieldPath;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.site.CollectionSettings.CachePolicy;
+import dev.meridian.site.CollectionSettings.WriteBehind;
 import dev.meridian.site.YamlReader.Field;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,8 +16,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
 import org.snakeyaml.engine.v2.nodes.ScalarNode;
 import org.snakeyaml.engine.v2.nodes.Tag;
@@ -25,6 +29,13 @@ import org.snakeyaml.engine.v2.nodes.Tag;
 final class CollectionsReader {
   static final List<String> COLLECTION_KEYS =
       List.of("indexes", "rules", "expires", "cache", "cacheControl", "seed");
+
+  static final List<String> CACHE_KEYS = List.of("policy", "age", "bytes");
+
+  private static final Duration LEAST_AGE = Duration.ofMillis(10);
+  private static final Duration MOST_AGE = Duration.ofMinutes(10);
+  private static final long LEAST_BYTES = 64L << 10;
+  private static final long MOST_BYTES = 64L << 20;
 
   /** How {@code cache} is written. */
   static final Map<String, CachePolicy> CACHE_POLICIES =
@@ -120,8 +131,8 @@ final class CollectionsReader {
     }
     Map<String, Field> fields = yaml.fields(field, "collections." + pattern, COLLECTION_KEYS);
     Field expires = fields.get("expires");
-    Field cache = fields.get("cache");
     Field seed = fields.get("seed");
+    Caching caching = caching(fields.get("cache"));
     return new CollectionSettings(
         pattern,
         indexes(fields.get("indexes")),
@@ -135,7 +146,8 @@ final class CollectionsReader {
                     "expires",
                     Duration.ofSeconds(1),
                     Duration.ofDays(36_500))),
-        cache == null ? CachePolicy.READ_THROUGH : cache(cache.value()),
+        caching.policy(),
+        caching.behind(),
         seed == null ? Optional.empty() : seed(seed.value()),
         CacheControl.read(yaml, fields.get("cacheControl")));
   }
@@ -203,7 +215,59 @@ final class CollectionsReader {
     return text;
   }
 
-  private CachePolicy cache(Node node) {
+  /** How a collection is cached. */
+  private record Caching(CachePolicy policy, Optional<WriteBehind> behind) {
+    static Caching of(CachePolicy policy) {
+      return new Caching(
+          policy,
+          policy == CachePolicy.WRITE_BEHIND ? Optional.of(WriteBehind.DEFAULT) : Optional.empty());
+    }
+  }
+
+  private Caching caching(@Nullable Field cache) {
+    if (cache == null) {
+      return Caching.of(CachePolicy.READ_THROUGH);
+    }
+    if (!(cache.value() instanceof MappingNode)) {
+      return Caching.of(policy(cache.value()));
+    }
+    Map<String, Field> fields =
+        yaml.fields(
+            cache, "cache", Stream.concat(CACHE_KEYS.stream(), Stream.of("copies")).toList());
+    Field named = fields.get("policy");
+    Field age = fields.get("age");
+    Field bytes = fields.get("bytes");
+    Field copies = fields.get("copies");
+    CachePolicy policy = named == null ? CachePolicy.READ_THROUGH : policy(named.value());
+    if (copies != null) {
+      yaml.problem(
+          copies.key(),
+          "there is nothing to set: a write is acknowledged when a majority of its shard's replicas"
+              + " has it in memory and in the log, which is 2 of 3 nodes, and 1 of 1.");
+    }
+    for (Field field : Stream.of(age, bytes).filter(Objects::nonNull).toList()) {
+      if (policy != CachePolicy.WRITE_BEHIND) {
+        yaml.problem(field.key(), "this is for policy: write-behind alone.");
+      }
+    }
+    if (policy != CachePolicy.WRITE_BEHIND) {
+      return Caching.of(policy);
+    }
+    Duration longest =
+        age == null ? null : Quantities.duration(yaml, age.value(), "age", LEAST_AGE, MOST_AGE);
+    Long most =
+        bytes == null
+            ? null
+            : Quantities.size(yaml, bytes.value(), "bytes", LEAST_BYTES, MOST_BYTES);
+    return new Caching(
+        policy,
+        Optional.of(
+            new WriteBehind(
+                longest == null ? WriteBehind.DEFAULT.age() : longest,
+                most == null ? OptionalLong.empty() : OptionalLong.of(most))));
+  }
+
+  private CachePolicy policy(Node node) {
     String text = yaml.string(node, "cache");
     CachePolicy policy = text == null ? null : CACHE_POLICIES.get(text);
     if (text != null && policy == null) {

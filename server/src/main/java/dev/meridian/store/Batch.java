@@ -14,9 +14,13 @@ import org.jspecify.annotations.Nullable;
  * @param writes in the order they are applied
  * @param idempotencyKey makes trying again safe
  * @param returnValues whether {@link Commit} carries the resulting values
+ * @param deferral how it may be put off; null if not. Only a batch that {@link #isDeferrable} is
  */
 public record Batch(
-    List<Write> writes, @Nullable IdempotencyKey idempotencyKey, boolean returnValues) {
+    List<Write> writes,
+    @Nullable IdempotencyKey idempotencyKey,
+    boolean returnValues,
+    @Nullable Deferral deferral) {
   /** Most writes in a batch. */
   public static final int MAX_WRITES = 500;
 
@@ -48,6 +52,26 @@ public record Batch(
         }
       }
     }
+  }
+
+  /** A batch that is not put off. */
+  public Batch(List<Write> writes, @Nullable IdempotencyKey idempotencyKey, boolean returnValues) {
+    this(writes, idempotencyKey, returnValues, null);
+  }
+
+  /**
+   * Whether it can be put off: one put or patch, which depends on no version. What says more than
+   * that is meant for the document as the store has it.
+   */
+  public boolean isDeferrable() {
+    return writes.size() == 1
+        && !(writes.getFirst() instanceof Write.Delete)
+        && writes.getFirst().condition().equals(Condition.NONE);
+  }
+
+  /** The same, put off where that can be. */
+  public Batch deferred(Deferral how) {
+    return isDeferrable() ? new Batch(writes, idempotencyKey, returnValues, how) : this;
   }
 
   /** A batch of these writes without an idempotency key. */

@@ -45,8 +45,12 @@ final class Bell {
   /**
    * Says that all changes up to {@code sequence}, which are those up to {@code timestamp}, are
    * visible, and which paths they were at.
+   *
+   * @param pended where a value is pending anew: no change yet, but whoever is interested in what
+   *     readers see is told
    */
-  void ring(long sequence, long timestamp, List<Transition.Moved> moved) {
+  void ring(
+      long sequence, long timestamp, List<Transition.Moved> moved, List<DocumentPath> pended) {
     lock.lock();
     try {
       this.sequence = sequence;
@@ -65,6 +69,11 @@ final class Bell {
               && scope.contains(change.path())) {
             listener.ring(change.position());
           }
+        }
+      }
+      for (Listener listener : interested) {
+        for (DocumentPath path : pended) {
+          listener.pend(path);
         }
       }
     } finally {
@@ -129,6 +138,9 @@ final class Bell {
     private long first = NOTHING;
     private boolean finished;
 
+    /** Where a value is pending that its reader was not told of. */
+    private final Set<DocumentPath> pended = new LinkedHashSet<>();
+
     /** Whether all that was heard was read, and the reader is done with it. */
     private boolean idle;
 
@@ -146,10 +158,24 @@ final class Bell {
     Heard take() {
       lock.lock();
       try {
-        Heard heard = new Heard(sequence, first);
+        Heard heard = new Heard(sequence, first, List.copyOf(pended));
         idle &= heard.nothing();
         first = NOTHING;
+        pended.clear();
         return heard;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** A value is pending here; it is heard by those who follow what interests them. */
+    void pend(DocumentPath path) {
+      lock.lock();
+      try {
+        if (scope instanceof ChangeScope.Interesting interest && interest.contains(path)) {
+          pended.add(path);
+          rung.signalAll();
+        }
       } finally {
         lock.unlock();
       }
@@ -167,7 +193,9 @@ final class Bell {
     long caughtUp() {
       lock.lock();
       try {
-        return idle && first == NOTHING && !closed && !finished ? timestamp : NOT_CAUGHT_UP;
+        return idle && first == NOTHING && pended.isEmpty() && !closed && !finished
+            ? timestamp
+            : NOT_CAUGHT_UP;
       } finally {
         lock.unlock();
       }
@@ -191,7 +219,7 @@ final class Bell {
                 closed ? "The store is closed." : "The change feed is closed.",
                 null);
           }
-          if (first != NOTHING) {
+          if (first != NOTHING || !pended.isEmpty()) {
             return true;
           }
           idle = true;
@@ -230,10 +258,11 @@ final class Bell {
    *
    * @param sequence the newest change of all
    * @param first the first change in scope; {@link Long#MAX_VALUE} for none
+   * @param pended where values in scope are pending anew
    */
-  record Heard(long sequence, long first) {
+  record Heard(long sequence, long first, List<DocumentPath> pended) {
     boolean nothing() {
-      return first == Listener.NOTHING;
+      return first == Listener.NOTHING && pended.isEmpty();
     }
   }
 }

@@ -19,7 +19,9 @@ public sealed interface ChangeScope {
 
   /**
    * What its reader is interested in when a change is met: what interests nobody is passed over
-   * unread, and wakes nobody.
+   * unread, and wakes nobody. It is told of what readers see, so also of values that are pending
+   * ({@link Deferral}): at the position where the feed is, and again when they are flushed. So a
+   * change may be older than a value of its path that was told before; their versions tell.
    *
    * @param interest asked on threads that write, with locks held: it must be quick, wait for
    *     nothing and not fail

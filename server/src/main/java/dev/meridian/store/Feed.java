@@ -5,8 +5,11 @@ import dev.meridian.document.DocumentPath;
 import dev.meridian.store.StoreException.PositionLost;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +29,7 @@ final class Feed implements ChangeFeed {
   private static final long NOTHING = Long.MAX_VALUE;
 
   private final Database database;
+  private final PendingTable pendings;
   private final ChangeScope scope;
   private final Bell.Listener listener;
   private final long floor;
@@ -37,6 +41,12 @@ final class Feed implements ChangeFeed {
   /** For what the last poll returned: its reader is done with it when it polls again. */
   private ReadBudget.@Nullable Lease memory;
 
+  /** Where values are pending that are yet to be returned. */
+  private final Set<DocumentPath> pended = new LinkedHashSet<>();
+
+  /** Whether those are to be returned before more changes. */
+  private boolean valuesNext;
+
   private long pending; // where the next change in scope may be; NOTHING when there is none
 
   /**
@@ -46,11 +56,16 @@ final class Feed implements ChangeFeed {
    * @throws PositionLost if {@code query.since()} is of another history, too old, or beyond the
    *     newest change, unless the query says that it may come
    */
-  Feed(Database database, Bell bell, ChangeQuery query, int region) {
+  Feed(Database database, Bell bell, PendingTable pendings, ChangeQuery query, int region) {
     this.database = database;
+    this.pendings = pendings;
     this.scope = query.scope();
     this.region = region;
     listener = bell.listen(scope);
+    if (scope instanceof ChangeScope.Interesting) {
+      // What became pending before it listened, it may not have been told by the feed before it.
+      pendings.forEach(listener::pend);
+    }
     try {
       Position since = query.since();
       epoch = since.epoch();
@@ -89,6 +104,16 @@ final class Feed implements ChangeFeed {
     while (true) {
       Bell.Heard heard = listener.take();
       pending = Math.min(pending, heard.first());
+      pended.addAll(heard.pended());
+      // Changes come first, so that few of them are older than a value that was told before. But
+      // neither keeps the other from being told.
+      if (pending == NOTHING || valuesNext) {
+        valuesNext = false;
+        List<Change> values = pended(max);
+        if (!values.isEmpty()) {
+          return values;
+        }
+      }
       if (pending == NOTHING) {
         position = Math.max(position, heard.sequence());
         if (!listener.await(deadline - System.nanoTime())) {
@@ -99,6 +124,7 @@ final class Feed implements ChangeFeed {
       position = Math.max(position, pending - 1);
       List<Change> changes = read(max, heard.sequence());
       if (!changes.isEmpty()) {
+        valuesNext = true;
         return changes;
       }
       if (pending != NOTHING && deadline - System.nanoTime() <= 0) {
@@ -107,6 +133,45 @@ final class Feed implements ChangeFeed {
       if (Thread.interrupted()) {
         throw new InterruptedException();
       }
+    }
+  }
+
+  /**
+   * Values that are pending still; of the others, what they became: they are changes like any
+   * other, but the bell may not have rung for those yet, and until then nobody must think that this
+   * feed has told of all that there is.
+   */
+  private List<Change> pended(int max) {
+    if (pended.isEmpty()) {
+      return List.of();
+    }
+    ReadBudget.Lease lease = ReadBudget.PROCESS.page(max);
+    memory = lease;
+    List<Change> values = new ArrayList<>();
+    long bytes = 0;
+    for (Iterator<DocumentPath> next = pended.iterator();
+        next.hasNext() && values.size() < max && bytes < lease.pageBytes(); ) {
+      DocumentPath path = next.next();
+      next.remove();
+      // In this order: what is flushed is in the database before it is pending no more.
+      Pending value = pendings.get(path);
+      Stored stored = value != null ? value.live() : stored(path);
+      if (stored != null) {
+        Document document = stored instanceof Stored.Live live ? live.document(path) : null;
+        values.add(new Change(path, stored.version(), position(), document));
+        bytes += CHANGE_BYTES + (document == null ? 0 : 2L * document.json().length);
+      }
+    }
+    lease.shrink(bytes);
+    if (values.isEmpty()) {
+      release();
+    }
+    return values;
+  }
+
+  private @Nullable Stored stored(DocumentPath path) {
+    try (Database.View view = database.view()) {
+      return stored(view, Keys.of(path));
     }
   }
 

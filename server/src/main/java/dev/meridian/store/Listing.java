@@ -1,6 +1,7 @@
 package dev.meridian.store;
 
 import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
 import dev.meridian.document.FieldReader;
 import dev.meridian.store.StoreException.NoIndex;
 import java.util.ArrayList;
@@ -25,17 +26,20 @@ final class Listing {
 
   private final Database database;
   private final Indexes indexes;
+  private final PendingTable pendings;
   private final LongSupplier wallMillis;
 
-  Listing(Database database, Indexes indexes, LongSupplier wallMillis) {
+  Listing(Database database, Indexes indexes, PendingTable pendings, LongSupplier wallMillis) {
     this.database = database;
     this.indexes = indexes;
+    this.pendings = pendings;
     this.wallMillis = wallMillis;
   }
 
   /** One page; see {@link Store#list}. */
   Page page(Query query) {
     Planner planner = new Planner(query);
+    Now now = new Now(wallMillis.getAsLong(), pendings.settled());
     try (Database.View view = database.view()) {
       Start start = start(planner, query, usable(view, query));
       Plan plan = start.plan;
@@ -44,10 +48,17 @@ final class Listing {
       }
       Sort order = planner.order();
       return plan.ordered() || order == null
-          ? walk(view, query, start)
-          : sort(view, query, start, order);
+          ? walk(view, query, start, now)
+          : sort(view, query, start, order, now);
     }
   }
+
+  /**
+   * What a page is read at.
+   *
+   * @param settled what {@link PendingTable#settled} said before its view was opened
+   */
+  private record Now(long millis, long settled) {}
 
   /** The plan, and where it begins. */
   @SuppressWarnings("ArrayRecordComponent") // local
@@ -108,8 +119,7 @@ final class Listing {
   }
 
   /** The walk meets documents in order: take them until the page is full. */
-  private Page walk(Database.View view, Query query, Start start) {
-    long now = wallMillis.getAsLong();
+  private Page walk(Database.View view, Query query, Start start, Now now) {
     int work = start.plan.serves(query) ? MAX_WORK : Math.max(query.scan(), query.limit());
     List<Document> documents = new ArrayList<>();
     long bytes = 0;
@@ -129,7 +139,7 @@ final class Listing {
         return new Page(documents, cursor(query, start, full == null ? last : full));
       }
       view.check();
-      Document document = shown(query, walk, now);
+      Document document = shown(query, walk.documentKey(), walk.document(), now);
       if (document == null && query.visible() != null) {
         if (++hidden > MAX_HIDDEN) {
           if (last == null) {
@@ -152,19 +162,42 @@ final class Listing {
     return new Page(documents, null);
   }
 
-  /** The document here, if there is one and the reader may know of it. */
-  private static @Nullable Document shown(Query query, Walk walk, long now) {
-    Stored.Live live = walk.document();
-    if (live == null || live.isExpiredAt(now)) {
+  /**
+   * The document here, if there is one and the reader may know of it: as readers of the document
+   * see it, so a value that is pending goes before what the table holds. Only its place in the list
+   * is by the latter.
+   */
+  private @Nullable Document shown(Query query, byte[] key, Stored.@Nullable Live stored, Now now) {
+    if (stored == null) {
       return null;
     }
-    Document document = live.document(Keys.path(walk.documentKey()));
+    DocumentPath path = Keys.path(key);
+    Stored.Live live = current(path, key, stored, now);
+    if (live == null || live.isExpiredAt(now.millis())) {
+      return null;
+    }
+    Document document = live.document(path);
     return query.shows(document) ? document : null;
   }
 
+  private Stored.@Nullable Live current(
+      DocumentPath path, byte[] key, Stored.Live stored, Now now) {
+    Pending pending = pendings.get(path);
+    if (pending != null) {
+      // The view may hold what is written over it just now.
+      Stored.Live live = pending.live();
+      return live.version().compareTo(stored.version()) > 0 ? live : stored;
+    }
+    if (pendings.settled() == now.settled()) {
+      return stored;
+    }
+    // What was pending when the view was opened may be in the table since, but not in the view.
+    byte[] raw = database.get(Table.DOCUMENTS, key);
+    return raw == null ? null : Stored.Live.decode(raw);
+  }
+
   /** The walk has another order: look at everything and keep the first few places. */
-  private Page sort(Database.View view, Query query, Start start, Sort order) {
-    long now = wallMillis.getAsLong();
+  private Page sort(Database.View view, Query query, Start start, Sort order, Now now) {
     boolean byField = start.plan.by() == Plan.OrderKey.FIELD;
     FieldReader reader = FieldReader.of(List.of(order.field()));
     Comparator<byte[]> upwards = Arrays::compareUnsigned;
@@ -176,7 +209,8 @@ final class Listing {
     int hidden = 0;
     while (walk.next()) {
       view.check();
-      Document document = shown(query, walk, now);
+      Stored.Live stored = walk.document();
+      Document document = shown(query, walk.documentKey(), stored, now);
       if (document == null && query.visible() != null) {
         // Not counted as the caller's: how many there are is nothing that 'scan' may measure.
         if (++hidden > MAX_HIDDEN) {
@@ -187,13 +221,13 @@ final class Listing {
       if (++steps > query.scan()) {
         throw new NoIndex(IndexAdvice.tooMuch(query, order));
       }
-      if (document == null || !query.selects(document)) {
+      if (stored == null || document == null || !query.selects(document)) {
         continue;
       }
       byte[] key = walk.documentKey();
       byte[] id = IndexKeys.id(document.path().id(), false);
       byte[] place =
-          byField ? Keys.concat(IndexKeys.field(reader.read(document.json())[0], false), id) : id;
+          byField ? Keys.concat(IndexKeys.field(reader.read(stored.json())[0], false), id) : id;
       if (start.after == null || wanted.compare(place, start.after) > 0) {
         first.add(new Place(place, key));
         if (first.size() > query.limit() + 1) {
@@ -205,18 +239,22 @@ final class Listing {
     places.sort((a, b) -> wanted.compare(a.order, b.order));
     List<Document> documents = new ArrayList<>();
     long bytes = 0;
-    for (Place place : places) {
-      if (documents.size() == query.limit() || bytes >= query.bytes()) {
-        byte[] last = places.get(documents.size() - 1).order;
+    for (int i = 0; i < places.size(); i++) {
+      Place place = places.get(i);
+      if (i == query.limit() || bytes >= query.bytes()) {
+        byte[] last = places.get(i - 1).order;
         return new Page(documents, cursor(query, start, last));
       }
       byte[] raw = view.get(Table.DOCUMENTS, place.key);
       if (raw == null) {
         throw new IllegalStateException("a view does not change");
       }
-      Document document = Stored.Live.decode(raw).document(Keys.path(place.key));
-      documents.add(document);
-      bytes += document.json().length;
+      Document document = shown(query, place.key, Stored.Live.decode(raw), now);
+      // It may have become another one since.
+      if (document != null && query.selects(document)) {
+        documents.add(document);
+        bytes += document.json().length;
+      }
     }
     return new Page(documents, null);
   }

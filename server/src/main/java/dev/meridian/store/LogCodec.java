@@ -10,11 +10,13 @@ import dev.meridian.document.Patch;
 import dev.meridian.store.proto.BatchCommand;
 import dev.meridian.store.proto.Command;
 import dev.meridian.store.proto.DeleteCommand;
+import dev.meridian.store.proto.FlushCommand;
 import dev.meridian.store.proto.LogEntry;
 import dev.meridian.store.proto.PatchCommand;
 import dev.meridian.store.proto.SweepCommand;
 import dev.meridian.store.proto.WriteCommand;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +37,13 @@ public final class LogCodec {
     for (Write write : batch.writes()) {
       command.addWrites(encode(write));
     }
+    Deferral deferral = batch.deferral();
+    if (deferral != null) {
+      command.setDeferral(
+          dev.meridian.store.proto.Deferral.newBuilder()
+              .setAgeMillis((int) deferral.age().toMillis())
+              .setMaxBytes(deferral.maxBytes()));
+    }
     return Command.newBuilder().setBatch(command).build();
   }
 
@@ -54,6 +63,19 @@ public final class LogCodec {
                 .setMaxBytes(maxBytes)
                 .setTombstonesBeforeTimestamp(tombstonesBefore)
                 .setIdempotencyBeforeTimestamp(keysBefore))
+        .build();
+  }
+
+  /**
+   * A flush of pending values as a command.
+   *
+   * @param limit most documents
+   * @param maxBytes no more documents are flushed once those flushed had so many bytes
+   * @param all whether also what is not due
+   */
+  static Command flush(int limit, long maxBytes, boolean all) {
+    return Command.newBuilder()
+        .setFlush(FlushCommand.newBuilder().setLimit(limit).setMaxBytes(maxBytes).setAll(all))
         .build();
   }
 
@@ -123,8 +145,10 @@ public final class LogCodec {
     checkFields(command);
     switch (command.getKindCase()) {
       case SWEEP -> checkFields(command.getSweep());
+      case FLUSH -> checkFields(command.getFlush());
       case BATCH -> {
         checkFields(command.getBatch());
+        checkFields(command.getBatch().getDeferral());
         for (WriteCommand write : command.getBatch().getWritesList()) {
           checkFields(write);
           checkFields(write.getCondition());
@@ -169,7 +193,11 @@ public final class LogCodec {
             ? null
             : new IdempotencyKey(
                 command.getIdempotencyKey(), command.getFingerprint().toByteArray());
-    return new Batch(writes, key, command.getReturnValues());
+    return new Batch(
+        writes,
+        key,
+        command.getReturnValues(),
+        command.hasDeferral() ? decode(command.getDeferral()) : null);
   }
 
   private static WriteCommand encode(Write write) {
@@ -228,6 +256,11 @@ public final class LogCodec {
       case DELETE -> new Write.Delete(path, condition);
       case ACTION_NOT_SET -> throw unknown("kind of write");
     };
+  }
+
+  private static Deferral decode(dev.meridian.store.proto.Deferral deferral) {
+    return new Deferral(
+        Duration.ofMillis(Integer.toUnsignedLong(deferral.getAgeMillis())), deferral.getMaxBytes());
   }
 
   private static Patch decode(PatchCommand patch) {

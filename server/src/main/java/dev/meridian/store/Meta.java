@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  *     when none has told
  * @param entryTimestamp of the newest entry in it, 0 when not known; versions may be above it
  * @param part of the entry after {@code applied}, what of it is in the database already
+ * @param pending whether there are pending values, which builds before write-behind would pass over
  */
 record Meta(
     LogIndex applied,
@@ -26,7 +27,8 @@ record Meta(
     long forgotten,
     long wallMillis,
     long entryTimestamp,
-    Part part) {
+    Part part,
+    boolean pending) {
   /**
    * The beginning of an entry that was written in several steps.
    *
@@ -38,13 +40,16 @@ record Meta(
   }
 
   /** Of an empty database. */
-  static final Meta EMPTY = new Meta(LogIndex.NONE, 0, 0, 0, 0, 0, 0, Part.NONE);
+  static final Meta EMPTY = new Meta(LogIndex.NONE, 0, 0, 0, 0, 0, 0, Part.NONE, false);
 
   /** Under which it is stored. */
   static final byte[] KEY = "state".getBytes(UTF_8);
 
   /** Before the keys of {@code IndexState}s. */
   static final byte[] INDEX_PREFIX = "index:".getBytes(UTF_8);
+
+  /** Before the keys of {@link Pending} values. */
+  static final byte[] PENDING_PREFIX = "pending:".getBytes(UTF_8);
 
   /** Counts index numbers up, so that none is used twice. */
   static final byte[] NEXT_INDEX_KEY = "next-index".getBytes(UTF_8);
@@ -53,12 +58,16 @@ record Meta(
   private static final byte FORMAT_1 = 1;
 
   private static final int LENGTH_1 = 1 + 6 * Long.BYTES;
-  private static final byte FORMAT = 2;
+  private static final byte FORMAT_2 = 2;
+
+  /** As 2, and there are pending values: a build that does not know them must not open it. */
+  private static final byte FORMAT_3 = 3;
+
   private static final int LENGTH = LENGTH_1 + 3 * Long.BYTES + Integer.BYTES;
 
   byte[] encode() {
     return ByteBuffer.allocate(LENGTH)
-        .put(FORMAT)
+        .put(pending ? FORMAT_3 : FORMAT_2)
         .putLong(applied.term())
         .putLong(applied.index())
         .putLong(epoch)
@@ -77,7 +86,7 @@ record Meta(
       return EMPTY;
     }
     boolean old = value.length == LENGTH_1 && value[0] == FORMAT_1;
-    if (!old && (value.length != LENGTH || value[0] != FORMAT)) {
+    if (!old && (value.length != LENGTH || (value[0] != FORMAT_2 && value[0] != FORMAT_3))) {
       throw Database.damaged("its state has a form that this version does not know", null);
     }
     ByteBuffer in = ByteBuffer.wrap(value, 1, value.length - 1);
@@ -89,7 +98,8 @@ record Meta(
         in.getLong(),
         old ? 0 : in.getLong(),
         old ? 0 : in.getLong(),
-        old ? Part.NONE : new Part(in.getLong(), in.getInt()));
+        old ? Part.NONE : new Part(in.getLong(), in.getInt()),
+        value[0] == FORMAT_3);
   }
 
   /**

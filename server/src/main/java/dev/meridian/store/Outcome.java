@@ -16,4 +16,11 @@ public sealed interface Outcome {
    * @param keys how many idempotency keys it forgot
    */
   record Swept(int documents, int tombstones, int keys) implements Outcome {}
+
+  /**
+   * A flush of pending values.
+   *
+   * @param documents how many it brought into the documents' tables
+   */
+  record Flushed(int documents) implements Outcome {}
 }

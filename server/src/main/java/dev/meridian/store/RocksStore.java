@@ -18,6 +18,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A store in one RocksDB: the state that a replicated log drives.
@@ -37,6 +38,12 @@ public final class RocksStore implements Store {
 
   /** Most expired documents that one proposed sweep removes. */
   public static final int SWEEP_LIMIT = 1_000;
+
+  /** Most documents that one proposed flush brings. */
+  private static final int FLUSH_LIMIT = 2_000;
+
+  /** About how many bytes of documents one proposed flush brings at most. */
+  private static final long FLUSH_BYTES = 4L << 20;
 
   /** About how many bytes of expired documents one proposed sweep removes at most. */
   private static final long SWEEP_BYTES = 32L << 20;
@@ -69,6 +76,7 @@ public final class RocksStore implements Store {
   private final Indexes indexes;
   private final IndexBuilder builder;
   private final Listing listing;
+  private final PendingTable pendings;
   private final Bell bell;
   private final HybridClock clock;
 
@@ -92,7 +100,8 @@ public final class RocksStore implements Store {
     meta = Meta.decode(database.get(Table.META, Meta.KEY));
     indexes = new Indexes(database);
     builder = new IndexBuilder(database, indexes, writing);
-    listing = new Listing(database, indexes, this::readMillis);
+    pendings = new PendingTable(database);
+    listing = new Listing(database, indexes, pendings, this::readMillis);
     bell = new Bell(meta.sequence(), meta.timestamp());
     clock = new HybridClock(options.wallMillis(), meta.timestamp());
     defineIndexes(indexes.stored());
@@ -134,17 +143,44 @@ public final class RocksStore implements Store {
 
   @Override
   public Optional<Document> get(DocumentPath path, ReadOptions read) {
-    byte[] raw = database.get(Table.DOCUMENTS, Keys.of(path));
-    if (raw == null) {
-      return Optional.empty();
+    // In this order: what is flushed is in the database before it is pending no more.
+    boolean settling = pendings.isSettling();
+    Pending pending = pendings.get(path);
+    Stored.Live live;
+    if (pending == null) {
+      byte[] raw = database.get(Table.DOCUMENTS, Keys.of(path));
+      live = raw == null ? null : Stored.Live.decode(raw);
+    } else {
+      live = settling ? newest(path, pending.live()) : pending.live();
     }
-    Stored.Live live = Stored.Live.decode(raw);
-    return live.isExpiredAt(readMillis()) ? Optional.empty() : Optional.of(live.document(path));
+    return live == null || live.isExpiredAt(readMillis())
+        ? Optional.empty()
+        : Optional.of(live.document(path));
+  }
+
+  /** What is pending, or what is written over it just now: others may have seen that already. */
+  private Stored.@Nullable Live newest(DocumentPath path, Stored.Live pending) {
+    try (Database.View view = database.view()) {
+      byte[] key = Keys.of(path);
+      byte[] raw = view.get(Table.DOCUMENTS, key);
+      byte[] gone = raw == null ? view.get(Table.TOMBSTONES, Keys.ofKind('p', key)) : null;
+      Stored stored =
+          raw != null
+              ? Stored.Live.decode(raw)
+              : gone != null ? Stored.Tombstone.decode(gone) : pending;
+      return stored.version().compareTo(pending.version()) <= 0
+          ? pending
+          : stored instanceof Stored.Live live ? live : null;
+    }
   }
 
   @Override
   public long readMillis() {
-    return Math.max(meta.wallMillis(), options.wallMillis().getAsLong());
+    return readMillis(options.wallMillis().getAsLong());
+  }
+
+  private long readMillis(long wallMillis) {
+    return Math.max(meta.wallMillis(), wallMillis);
   }
 
   @Override
@@ -171,7 +207,8 @@ public final class RocksStore implements Store {
       return switch (apply(at, entry).getFirst()) {
         case Outcome.Done(Commit commit) -> commit;
         case Outcome.Failed(StoreException problem) -> throw problem;
-        case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
+        case Outcome.Swept _, Outcome.Flushed _ ->
+            throw new IllegalStateException("a batch is no sweep");
       };
     } finally {
       writing.unlock();
@@ -189,7 +226,8 @@ public final class RocksStore implements Store {
       case null -> Optional.empty();
       case Outcome.Done(Commit commit) -> Optional.of(commit);
       case Outcome.Failed(StoreException problem) -> throw problem;
-      case Outcome.Swept _ -> throw new IllegalStateException("a batch is no sweep");
+      case Outcome.Swept _, Outcome.Flushed _ ->
+          throw new IllegalStateException("a batch is no sweep");
     };
   }
 
@@ -227,16 +265,18 @@ public final class RocksStore implements Store {
           null);
     }
     List<Command> commands = entry.getCommandsList();
-    Transition transition = new Transition(database, indexes, recent, meta, entry);
+    Transition transition = new Transition(database, indexes, recent, pendings, meta, entry);
     List<Outcome> outcomes = new ArrayList<>(commands.size());
     int done = meta.done(at);
+    int written = done;
     while (done < commands.size()) {
-      outcomes.add(transition.evaluate(commands.get(done++)));
-      if (transition.isFull() && done < commands.size()) {
+      if (done > written && (transition.isFull() || commands.get(done).hasFlush())) {
         announced = Math.max(announced, transition.newest());
         publish(transition.commitPart(new Meta.Part(at.index(), done)));
+        written = done;
         onPart.run();
       }
+      outcomes.add(transition.evaluate(commands.get(done++)));
     }
     announced = Math.max(announced, transition.newest());
     publish(transition.commit(at));
@@ -246,7 +286,7 @@ public final class RocksStore implements Store {
   private void publish(Transition.Result result) {
     meta = result.after();
     clock.observe(meta.timestamp());
-    bell.ring(meta.sequence(), meta.timestamp(), result.moved());
+    bell.ring(meta.sequence(), meta.timestamp(), result.moved(), result.pended());
   }
 
   /** Notes that the entry at this place, which is not the store's, has been passed. */
@@ -264,7 +304,8 @@ public final class RocksStore implements Store {
                 meta.forgotten(),
                 meta.wallMillis(),
                 meta.entryTimestamp(),
-                meta.part()));
+                meta.part(),
+                meta.pending()));
       }
     } finally {
       writing.unlock();
@@ -292,7 +333,8 @@ public final class RocksStore implements Store {
               meta.forgotten(),
               meta.wallMillis(),
               meta.entryTimestamp(),
-              Meta.Part.NONE));
+              Meta.Part.NONE,
+              meta.pending()));
     } finally {
       writing.unlock();
     }
@@ -348,9 +390,50 @@ public final class RocksStore implements Store {
         : Optional.empty();
   }
 
+  /**
+   * The command that brings pending values into the documents' tables, for the primary to put into
+   * its log: those that are due, or all when they take more than half of what they may.
+   *
+   * @param wallMillis the primary's wall clock
+   * @return empty when there is nothing to do
+   */
+  public Optional<Command> flushCommand(long wallMillis) {
+    boolean many = hurriesFlush();
+    return pendings.nextDueMillis() <= readMillis(wallMillis) || many
+        ? Optional.of(LogCodec.flush(FLUSH_LIMIT, FLUSH_BYTES, many))
+        : Optional.empty();
+  }
+
+  /** How long until {@link #flushCommand} has something to do; empty when nothing is pending. */
+  public Optional<Duration> untilFlush(long wallMillis) {
+    long due = pendings.nextDueMillis();
+    if (due == Long.MAX_VALUE) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        Duration.ofMillis(hurriesFlush() ? 0 : Math.max(0, due - readMillis(wallMillis))));
+  }
+
+  /** Whether so much is pending that it is to be flushed before it is due. */
+  public boolean hurriesFlush() {
+    return pendings.bytes() > pendings.maxBytes() / 2;
+  }
+
+  /** What write-behind has put off. Any thread. */
+  public PendingStatus pending() {
+    return pendings.status();
+  }
+
+  @Override
+  public List<DocumentPath> unflushed() {
+    List<DocumentPath> paths = new ArrayList<>();
+    pendings.forEach(paths::add);
+    return paths;
+  }
+
   @Override
   public ChangeFeed changes(ChangeQuery query) {
-    return new Feed(database, bell, query, options.region());
+    return new Feed(database, bell, pendings, query, options.region());
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.meridian.store;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -57,6 +58,14 @@ public interface Store extends AutoCloseable {
    * @throws StoreException.PositionLost if deletes after that position have been forgotten
    */
   ChangeFeed changes(ChangeQuery query);
+
+  /**
+   * Where {@link #get} finds a value that the change feed and lists do not have yet, here and now;
+   * in no order. What is missing was in the feed before this returned.
+   */
+  default List<DocumentPath> unflushed() {
+    return List.of();
+  }
 
   /**
    * A token that covers all that a read which has returned may have seen, also that something was

@@ -53,6 +53,11 @@ sealed interface Stored {
       return new Live(raw);
     }
 
+    /** The same at another position. */
+    Live at(long position) {
+      return of(version(), position, expiresAtMillis(), json());
+    }
+
     /** A document without its value; see {@link #head()}. */
     static Live head(Version version, long position, long expiresAtMillis) {
       return of(version, position, expiresAtMillis, new byte[0]);

@@ -4,7 +4,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 /** The column families of a database: what they map and how their keys are made. */
 enum Table {
-  /** {@link Meta}. RocksDB insists on a family of this name. */
+  /**
+   * {@link Meta}, and what its prefixes say: builds before write-behind open a database only if it
+   * has none but these families, so {@link Pending} values are here, too. RocksDB insists on a
+   * family of this name.
+   */
   META("default"),
   /** Path to {@link Stored.Live}. */
   DOCUMENTS("documents"),

@@ -8,12 +8,14 @@ import dev.meridian.store.StoreException.PreconditionFailed;
 import dev.meridian.store.StoreException.Rejected;
 import dev.meridian.store.proto.BatchCommand;
 import dev.meridian.store.proto.Command;
+import dev.meridian.store.proto.FlushCommand;
 import dev.meridian.store.proto.LogEntry;
 import dev.meridian.store.proto.SweepCommand;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * order of a hash map, so that every replica comes to the same.
  */
 final class Transition {
+  /** Most documents that one flush brings. */
+  static final int MAX_FLUSH = 10_000;
+
   /** Most documents that one sweep removes. */
   static final int MAX_SWEEP = 10_000;
 
@@ -46,8 +51,11 @@ final class Transition {
   /** Most bytes of values that the outcomes of one entry carry; its other outcomes have none. */
   static final long MAX_RETURNED_BYTES = 16L << 20;
 
-  /** Longer documents are not held for what was there before: their value is read again. */
+  /** Longer documents are not kept for what was there before: their value is read again. */
   private static final int SHORT_BYTES = 4 << 10;
+
+  /** Most bytes of values that are kept for what was there before. */
+  private static final long MAX_KEPT_BYTES = 4L << 20;
 
   /** About what a path that is touched costs beside the documents. */
   private static final int SLOT_BYTES = 256;
@@ -59,7 +67,8 @@ final class Transition {
    * would end every replica, again at every start. So of what was there before, only short values
    * are kept, and when what is held grows to PART_BYTES, it is written. Where an entry is divided
    * depends on the documents alone, never on this replica's indexes or memory, since a sweep sees
-   * in the database what was written before it.
+   * in the database what was written before it. So what was there before counts as its header,
+   * whether its value is at hand or not; those values have a bound of their own.
    */
 
   /** A path that this part touches: what was there before it and what is there now. */
@@ -80,6 +89,7 @@ final class Transition {
   private final Database database;
   private final Indexes indexes;
   private final RecentHeads recent;
+  private final PendingTable pendings;
   private Meta before;
   private final long entryTimestamp;
 
@@ -91,12 +101,26 @@ final class Transition {
   private final Map<DocumentPath, Slot> slots = new LinkedHashMap<>();
   private final UsedKeys usedKeys;
 
+  /** What is pending from this part on, where that is not what {@link #pendings} says. */
+  private final Map<DocumentPath, Optional<Pending>> pended = new LinkedHashMap<>();
+
+  /** Bytes that are pending, those of this part included. */
+  private long pendingBytes;
+
+  // What this part did, for those who count.
+  private long deferred;
+  private long flushed;
+  private long passed;
+
   private long sequence;
   private long timestamp;
   private long forgotten;
 
-  /** Bytes held in {@link #slots}. */
+  /** Bytes held in {@link #slots}, without the values that were there before. */
   private long held;
+
+  /** Bytes of the values that were there before; another number on another replica. */
+  private long kept;
 
   /** Bytes that the patches of the batch being applied have read and written. */
   private long work;
@@ -120,13 +144,22 @@ final class Transition {
    *
    * @param after how far the database is now
    * @param moved the paths that changed, each once
+   * @param pended the paths where a value is pending anew
    */
-  record Result(Meta after, List<Moved> moved) {}
+  record Result(Meta after, List<Moved> moved, List<DocumentPath> pended) {}
 
-  Transition(Database database, Indexes indexes, RecentHeads recent, Meta before, LogEntry entry) {
+  Transition(
+      Database database,
+      Indexes indexes,
+      RecentHeads recent,
+      PendingTable pendings,
+      Meta before,
+      LogEntry entry) {
     this.database = database;
     this.indexes = indexes;
     this.recent = recent;
+    this.pendings = pendings;
+    this.pendingBytes = pendings.bytes();
     this.before = before;
     entryTimestamp = entry.getTimestamp();
     // Timestamps may run ahead of the time, versions of one entry among them; documents must not
@@ -149,6 +182,7 @@ final class Transition {
     return switch (command.getKindCase()) {
       case BATCH -> evaluate(command.getBatch());
       case SWEEP -> sweep(command.getSweep());
+      case FLUSH -> flush(command.getFlush());
       case KIND_NOT_SET -> throw new IllegalStateException("checked when it was decoded");
     };
   }
@@ -173,7 +207,11 @@ final class Transition {
     long sequenceBefore = sequence;
     long timestampBefore = timestamp;
     try {
-      return new Outcome.Done(apply(batch));
+      Deferral deferral = batch.deferral();
+      return new Outcome.Done(
+          deferral != null && batch.isDeferrable()
+              ? defer(batch, deferral, command.getDeferral().getWrites())
+              : apply(batch));
     } catch (PreconditionFailed | Rejected e) {
       sequence = sequenceBefore;
       timestamp = timestampBefore;
@@ -186,7 +224,7 @@ final class Transition {
     List<Written> results = new ArrayList<>(commit.results().size());
     for (Written written : commit.results()) {
       Slot slot = slot(written.path());
-      Stored.Live current = live(slot.now);
+      Stored.Live current = current(slot);
       byte[] json =
           current != null && current.version().equals(written.version())
               ? returned(whole(slot, current))
@@ -214,7 +252,7 @@ final class Transition {
     work = 0;
     for (Write write : batch.writes()) {
       Slot slot = slot(write.path());
-      Stored.@Nullable Live current = live(slot.now);
+      Stored.@Nullable Live current = current(slot);
       check(write, current);
       Stored next = next(write, slot, current);
       after.add(next);
@@ -238,7 +276,9 @@ final class Transition {
     }
     // Every write went through: from here on nothing fails.
     for (int i = 0; i < after.size(); i++) {
-      change(slot(batch.writes().get(i).path()), after.get(i));
+      Slot slot = slot(batch.writes().get(i).path());
+      change(slot, after.get(i));
+      settle(slot);
     }
     Commit commit = new Commit(results, results.getLast().version(), false);
     IdempotencyKey key = batch.idempotencyKey();
@@ -248,32 +288,155 @@ final class Transition {
     return commit;
   }
 
+  /**
+   * Applies a batch that may be put off: its write becomes the document's pending value, and no
+   * table is touched but that one. It is refused for the same reasons as any other; what is pending
+   * can be flushed, always.
+   */
+  private Commit defer(Batch batch, Deferral deferral, int stands) {
+    work = 0;
+    Write write = batch.writes().getFirst();
+    DocumentPath path = write.path();
+    Pending pending = pending(path);
+    Stored.Live current = pending == null ? live(slot(path).now) : live(pending.live());
+    Stored.Live next =
+        switch (write) {
+          case Write.Put put -> live(path, put.json(), put.expiry(), current, Pending.NO_POSITION);
+          case Write.Patch patch ->
+              live(path, patched(patch, current), patch.expiry(), current, Pending.NO_POSITION);
+          case Write.Delete _ -> throw new IllegalStateException("deletes are not put off");
+        };
+    long due = entryMillis + deferral.age().toMillis();
+    Pending now =
+        pending == null
+            ? new Pending(next.version().timestamp(), due, deferral.maxBytes(), next)
+            : new Pending(
+                pending.since(),
+                Math.min(pending.dueMillis(), due),
+                Math.max(pending.maxBytes(), deferral.maxBytes()),
+                next);
+    byte[] key = Keys.of(path);
+    long more = now.bytes(key) - (pending == null ? 0 : pending.bytes(key));
+    int writes = Math.max(1, stands);
+    if (more > 0 && pendingBytes + more > deferral.maxBytes()) {
+      // There is no room, so it does the work at once that others put off.
+      passed += writes;
+      Slot slot = slot(path);
+      change(slot, next.at(++sequence));
+      settle(slot);
+    } else {
+      deferred += writes;
+      pend(path, key, now);
+    }
+    byte[] json = batch.returnValues() ? returned(next) : null;
+    Written written = new Written(path, next.version(), current != null, false, json);
+    Commit commit = new Commit(List.of(written), next.version(), false);
+    IdempotencyKey used = batch.idempotencyKey();
+    if (used != null) {
+      usedKeys.remember(used, commit);
+    }
+    return commit;
+  }
+
+  /**
+   * Brings pending values into the documents' tables, those due first. It begins a part, so that
+   * what it chooses from is what all commands before it left, wherever the entry was divided.
+   */
+  private Outcome flush(FlushCommand command) {
+    int limit = Math.clamp(Integer.toUnsignedLong(command.getLimit()), 0, MAX_FLUSH);
+    long most = Math.min(command.getMaxBytes(), PART_BYTES);
+    int documents = 0;
+    long bytes = 0;
+    if (!slots.isEmpty() || !pended.isEmpty()) {
+      throw new IllegalStateException("a flush begins a part");
+    }
+    for (DocumentPath path : pendings.first(limit, entryMillis, command.getAll())) {
+      Pending pending = pending(path);
+      if (pending != null) {
+        if (bytes >= most) {
+          break;
+        }
+        bytes += pending.live().raw().length;
+        bring(headSlot(path), pending);
+        documents++;
+      }
+    }
+    return new Outcome.Flushed(documents);
+  }
+
+  /** The document becomes what is pending, at a version of its own: the feed goes forward only. */
+  private void bring(Slot slot, Pending pending) {
+    Stored.Live live = pending.live();
+    change(slot, Stored.Live.of(version(), ++sequence, live.expiresAtMillis(), live.json()));
+    settle(slot);
+  }
+
+  /** The path's value is what its slot says: nothing is pending any more. */
+  private void settle(Slot slot) {
+    if (pending(slot.path) != null) {
+      flushed++;
+      pend(slot.path, slot.key, null);
+    }
+  }
+
+  private @Nullable Pending pending(DocumentPath path) {
+    if (pended.isEmpty() && pendings.isEmpty()) {
+      return null;
+    }
+    Optional<Pending> here = pended.get(path);
+    return here != null ? here.orElse(null) : pendings.get(path);
+  }
+
+  private void pend(DocumentPath path, byte[] key, @Nullable Pending now) {
+    Pending before = pending(path);
+    long more = (now == null ? 0 : now.bytes(key)) - (before == null ? 0 : before.bytes(key));
+    pendingBytes += more;
+    Optional<Pending> here = pended.put(path, Optional.ofNullable(now));
+    held += here == null ? SLOT_BYTES + 2L * key.length : -bytes(here);
+    held += now == null ? 0 : now.live().raw().length;
+  }
+
+  private static long bytes(Optional<Pending> pending) {
+    return pending.map(some -> (long) some.live().raw().length).orElse(0L);
+  }
+
+  /** The document as readers see it: what is pending, or what the database holds. */
+  private Stored.@Nullable Live current(Slot slot) {
+    Pending pending = pending(slot.path);
+    return live(pending == null ? slot.now : pending.live());
+  }
+
   /** What the path holds after the write; {@code stored} itself when nothing changes. */
   private @Nullable Stored next(Write write, Slot slot, Stored.@Nullable Live current) {
     Stored stored = slot.now;
     return switch (write) {
-      case Write.Put put -> live(put.path(), put.json(), put.expiry(), current);
-      case Write.Patch patch -> {
-        if (current == null && !patch.patch().create()) {
-          throw new Rejected(
-              Rejected.Reason.NOT_FOUND,
-              "There is no document '"
-                  + patch.path()
-                  + "' to patch; put it first, or let the patch create it.");
-        }
-        Stored.Live whole = current == null ? null : whole(slot, current);
-        work(patch.patch().json().length + (whole == null ? 0L : whole.jsonLength()));
-        byte[] json = Patching.apply(patch, whole);
-        work(json.length);
-        yield live(patch.path(), json, patch.expiry(), current);
-      }
+      case Write.Put put -> live(put.path(), put.json(), put.expiry(), current, ++sequence);
+      case Write.Patch patch ->
+          live(patch.path(), patched(patch, current), patch.expiry(), current, ++sequence);
       // An expired document that the sweep has not met yet is still known to those who follow the
       // feed, so deleting it leaves a tombstone like any other.
       case Write.Delete _ ->
-          stored instanceof Stored.Live
+          stored instanceof Stored.Live || pending(slot.path) != null
               ? new Stored.Tombstone(version(), ++sequence, Version.timestampAt(entryMillis))
               : stored;
     };
+  }
+
+  /** The value after a patch of {@code current}, which the path holds. */
+  private byte[] patched(Write.Patch patch, Stored.@Nullable Live current) {
+    if (current == null && !patch.patch().create()) {
+      throw new Rejected(
+          Rejected.Reason.NOT_FOUND,
+          "There is no document '"
+              + patch.path()
+              + "' to patch; put it first, or let the patch create it.");
+    }
+    Stored.Live whole =
+        current == null || !current.isHead() ? current : whole(slot(patch.path()), current);
+    work(patch.patch().json().length + (whole == null ? 0L : whole.jsonLength()));
+    byte[] json = Patching.apply(patch, whole);
+    work(json.length);
+    return json;
   }
 
   private void work(long bytes) {
@@ -288,7 +451,7 @@ final class Transition {
   }
 
   private Stored.Live live(
-      DocumentPath path, byte[] json, Expiry expiry, Stored.@Nullable Live current) {
+      DocumentPath path, byte[] json, Expiry expiry, Stored.@Nullable Live current, long position) {
     if (json.length > Write.MAX_JSON_BYTES) {
       throw new Rejected(
           Rejected.Reason.TOO_LARGE,
@@ -305,7 +468,7 @@ final class Transition {
           case Expiry.At at -> at.millis();
           case Expiry.Keep _ -> current == null ? Document.NEVER : current.expiresAtMillis();
         };
-    return Stored.Live.of(version(), ++sequence, expiresAt, json);
+    return Stored.Live.of(version(), position, expiresAt, json);
   }
 
   private static void check(Write write, Stored.@Nullable Live current) {
@@ -342,8 +505,11 @@ final class Transition {
       if (stored == null) {
         stored = read(key);
       }
-      if (stored instanceof Stored.Live live && live.raw().length > SHORT_BYTES) {
-        slot = add(path, key, live.head());
+      if (stored instanceof Stored.Live live && !live.isHead()) {
+        int bytes = live.raw().length;
+        boolean keep = bytes <= SHORT_BYTES && kept + bytes <= MAX_KEPT_BYTES;
+        kept += keep ? bytes : 0;
+        slot = add(path, key, keep ? live : live.head());
         readFor = slot;
         readLast = live;
       } else {
@@ -358,22 +524,23 @@ final class Transition {
     Slot slot = slots.get(path);
     if (slot == null) {
       byte[] key = Keys.of(path);
-      byte[] head = new byte[Stored.Live.HEADER];
-      slot =
-          add(
-              path,
-              key,
-              database.getHead(Table.DOCUMENTS, key, head) == Database.NOT_FOUND
-                  ? tombstone(key)
-                  : Stored.Live.decode(head));
+      Stored stored = recent.get(key);
+      slot = add(path, key, stored != null ? stored : readHead(key));
     }
     return slot;
+  }
+
+  private @Nullable Stored readHead(byte[] key) {
+    byte[] head = new byte[Stored.Live.HEADER];
+    return database.getHead(Table.DOCUMENTS, key, head) == Database.NOT_FOUND
+        ? tombstone(key)
+        : Stored.Live.decode(head);
   }
 
   private Slot add(DocumentPath path, byte[] key, @Nullable Stored stored) {
     Slot slot = new Slot(path, key, stored);
     slots.put(path, slot);
-    held += SLOT_BYTES + 2L * key.length + bytes(stored);
+    held += SLOT_BYTES + 2L * key.length + Stored.Live.HEADER;
     return slot;
   }
 
@@ -430,12 +597,20 @@ final class Transition {
     byte[] head = new byte[Stored.Live.HEADER];
     Database.Scan scan =
         view.scan(Table.EXPIRY, Keys.ofLong(0), Keys.ofLong(entryMillis + 1)).first();
-    for (; removed < limit && scan.valid(); scan.next()) {
+    int brought = 0;
+    for (; removed + brought < limit && scan.valid(); scan.next()) {
       if (maxBytes != 0 && bytes >= maxBytes) {
         break;
       }
       byte[] key = scan.key();
       Slot slot = headSlot(Keys.path(key, Long.BYTES));
+      Pending pending = pending(slot.path);
+      if (pending != null) {
+        // What is pending may live longer; then the database must say so, or this comes again.
+        bytes += pending.live().raw().length;
+        bring(slot, pending);
+        brought++;
+      }
       // A command before this one may have written the path anew.
       if (slot.now instanceof Stored.Live live && live.isExpiredAt(entryMillis)) {
         bytes += Math.max(0, database.getHead(Table.DOCUMENTS, slot.key, head));
@@ -493,7 +668,16 @@ final class Transition {
       epoch = newEpoch();
     }
     Meta after =
-        new Meta(applied, epoch, sequence, newest, forgotten, entryMillis, entryTimestamp, part);
+        new Meta(
+            applied,
+            epoch,
+            sequence,
+            newest,
+            forgotten,
+            entryMillis,
+            entryTimestamp,
+            part,
+            pendingBytes > 0);
     List<Moved> moved = new ArrayList<>(slots.size());
     try (Database.Change change = database.change()) {
       for (Slot slot : slots.values()) {
@@ -505,7 +689,18 @@ final class Transition {
         }
       }
       usedKeys.write(change);
+      pended.forEach(
+          (path, pending) -> {
+            if (pending.isPresent()) {
+              change.put(Table.META, PendingTable.key(path), pending.get().encode());
+            } else {
+              change.delete(Table.META, PendingTable.key(path));
+            }
+          });
       change.put(Table.META, Meta.KEY, after.encode());
+      if (pended.values().stream().anyMatch(Optional::isEmpty)) {
+        pendings.settling();
+      }
       change.commit();
     }
     for (Slot slot : slots.values()) {
@@ -513,13 +708,30 @@ final class Transition {
         recent.set(slot.key, slot.now instanceof Stored.Live live ? live : null);
       }
     }
+    List<DocumentPath> anew = new ArrayList<>(pended.size());
+    pended.forEach(
+        (path, pending) -> {
+          if (pending.isPresent()) {
+            anew.add(path);
+          }
+        });
+    // Before anybody is told: whoever knows of this entry finds what it left pending.
+    if (!pended.isEmpty() || passed > 0) {
+      pendings.change(pended);
+      pendings.count(deferred, flushed, passed);
+      pended.clear();
+      deferred = 0;
+      flushed = 0;
+      passed = 0;
+    }
     before = after;
     slots.clear();
     held = 0;
+    kept = 0;
     readFor = null;
     readLast = null;
     usedKeys.written();
-    return new Result(after, moved);
+    return new Result(after, moved, anew);
   }
 
   /** A history's name: by its first entry, so that all replicas give it the same. */

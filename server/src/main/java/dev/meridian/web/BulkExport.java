@@ -1,11 +1,13 @@
 package dev.meridian.web;
 
 import dev.meridian.document.Document;
+import dev.meridian.document.DocumentPath;
 import dev.meridian.store.Change;
 import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
 import dev.meridian.store.ChangeScope;
 import dev.meridian.store.Position;
+import dev.meridian.store.ReadOptions;
 import dev.meridian.store.Store;
 import dev.meridian.store.StoreException;
 import io.helidon.http.HeaderNames;
@@ -26,8 +28,9 @@ import java.util.List;
  * answer is not complete. {@code since=POSITION} goes on after a line.
  *
  * <p>Every document that is there from beginning to end is in the answer, at a version of that
- * time; one that is written meanwhile may be there twice, the later line being the newer. Where
- * more is written than can be read, the answer breaks off.
+ * time, also when its value is not flushed yet (write-behind): those come last. One that is written
+ * meanwhile may be there twice, the later line being the newer. Where more is written than can be
+ * read, the answer breaks off.
  */
 final class BulkExport {
   private static final int MOST_AT_ONCE = 500;
@@ -55,6 +58,7 @@ final class BulkExport {
     }
     String since = parameters.get("since");
     Position from = since == null ? Position.START : Position.parse(since);
+    List<DocumentPath> unflushed = store.unflushed();
     Position end = store.position();
     var response = context.response();
     try (ChangeFeed feed = store.changes(new ChangeQuery(new ChangeScope.Everything(), from))) {
@@ -89,6 +93,14 @@ final class BulkExport {
         drained = changes.size() < MOST_AT_ONCE && bytes < FULL_BYTES;
         if (!drained && chased > MOST_CHASED) {
           throw new CloseConnectionException("More is written than this export can read");
+        }
+      }
+      for (DocumentPath path : unflushed) {
+        Document document = store.get(path, ReadOptions.session(store.seen())).orElse(null);
+        if (document != null) {
+          JsonBytes line = new JsonBytes(FLUSH_BYTES);
+          write(line, new Change(path, document.version(), last, document));
+          out.write(line.toBytes());
         }
       }
       out.write(("{\"end\":\"" + last + "\"}\n").getBytes(StandardCharsets.US_ASCII));

@@ -10,8 +10,11 @@ import dev.meridian.store.Batch;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Consistency;
+import dev.meridian.store.Deferral;
 import dev.meridian.store.Engine;
 import dev.meridian.store.Expiry;
+import dev.meridian.store.LogCodec;
+import dev.meridian.store.LogIndex;
 import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.RocksStore;
@@ -23,6 +26,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -65,9 +69,12 @@ class CachedStoreModelTest {
   }
 
   private sealed interface Action {
-    /** Writes paths of one tree: null deletes. */
-    record Change(List<String> paths, boolean delete, long expires, boolean here)
+    /** Writes paths of one tree: null deletes; put off where that can be, if it is to be. */
+    record Change(List<String> paths, boolean delete, long expires, boolean here, boolean deferred)
         implements Action {}
+
+    /** Flushes what is due. */
+    record Flush() implements Action {}
 
     record Get(String path, int reader, Level level) implements Action {}
 
@@ -120,6 +127,7 @@ class CachedStoreModelTest {
                     List.of("a/1/b/1", "a/1/b/2")),
                 Arbitraries.frequency(Tuple.of(3, false), Tuple.of(1, true)),
                 Arbitraries.frequency(Tuple.of(4, 0L), Tuple.of(1, 500L), Tuple.of(1, 4_000L)),
+                Arbitraries.of(true, false),
                 Arbitraries.of(true, false))
             .as(Action.Change::new);
     Arbitrary<Action> get =
@@ -139,6 +147,7 @@ class CachedStoreModelTest {
             Tuple.of(2, Arbitraries.integers().between(0, READERS - 1).map(Action.ListAll::new)),
             Tuple.of(3, Arbitraries.of(1L, 400L, 3_000L, 6_000L).map(Action.Time::new)),
             Tuple.of(8, Arbitraries.of(Action.What.class).map(Action.Feed::new)),
+            Tuple.of(4, Arbitraries.just(new Action.Flush())),
             Tuple.of(1, Arbitraries.just(new Action.Reopen())));
     return action.list().ofMinSize(10).ofMaxSize(120);
   }
@@ -219,6 +228,7 @@ class CachedStoreModelTest {
             }
           }
         }
+        case Action.Flush _ -> flush();
         case Action.Reopen _ -> {
           store.close();
           store = open();
@@ -239,7 +249,9 @@ class CachedStoreModelTest {
                 : new Write.Put(
                     path, json.getBytes(UTF_8), Condition.NONE, new Expiry.At(expiresAt)));
       }
-      Batch batch = new Batch(writes, null, false);
+      Batch plain = new Batch(writes, null, false);
+      Batch batch =
+          change.deferred() ? plain.deferred(new Deferral(Duration.ofMillis(300), 1 << 20)) : plain;
       Commit commit = change.here() ? cached.write(batch) : store.write(batch);
       if (change.here()) {
         shown = Math.max(shown, commit.version().timestamp());
@@ -256,6 +268,34 @@ class CachedStoreModelTest {
                   nanos.get(),
                   change.delete() ? "deleted" : json));
         }
+      }
+    }
+
+    /** What is flushed has the value it had, at a version of its own. */
+    private void flush() {
+      store
+          .flushCommand(millis.get())
+          .ifPresent(
+              command ->
+                  store.apply(
+                      new LogIndex(store.applied().term(), store.applied().index() + 1),
+                      LogCodec.entry(
+                          List.of(command), store.lastTimestamp() + 1, millis.get(), 0)));
+      for (String path : PATHS) {
+        List<State> of = states(path);
+        State last = of.getLast();
+        store
+            .get(DocumentPath.parse(path), ReadOptions.STRONG)
+            .filter(document -> document.version().timestamp() > last.timestamp())
+            .ifPresent(
+                document ->
+                    of.add(
+                        new State(
+                            document.version().timestamp(),
+                            last.json(),
+                            last.expiresAt(),
+                            nanos.get(),
+                            "flushed")));
       }
     }
 

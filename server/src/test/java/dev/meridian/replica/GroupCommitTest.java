@@ -42,8 +42,17 @@ class GroupCommitTest {
   private final GroupCommit commits = open(1, 1);
 
   private GroupCommit open(int entryWrites, int entriesInFlight) {
+    return open(entryWrites, entriesInFlight, SMALL.queuedWrites());
+  }
+
+  private GroupCommit open(int entryWrites, int entriesInFlight, int queuedWrites) {
     return new GroupCommit(
-        SMALL.edit().entry(entryWrites, 1 << 20).entriesInFlight(entriesInFlight).build(),
+        SMALL
+            .edit()
+            .entry(entryWrites, 1 << 20)
+            .entriesInFlight(entriesInFlight)
+            .queue(queuedWrites, 64 << 20)
+            .build(),
         new GroupCommit.Log() {
           private long clock;
 
@@ -111,6 +120,46 @@ class GroupCommitTest {
               }
             });
     return outcome;
+  }
+
+  /** A flush makes room: it must get through however much waits. */
+  @Test
+  void whatComesFirstIsTakenThoughTheQueueIsFull() throws Exception {
+    try (GroupCommit small = open(2, 1, 4)) {
+      CompletableFuture<Outcome> inFlight = commit(small, "items/a", LONG);
+      LogGroup held = entry();
+      List<CompletableFuture<Outcome>> all = new ArrayList<>(List.of(inFlight));
+      for (int i = 0; i < 4; i++) {
+        all.add(commit(small, "items/w" + i, LONG));
+      }
+      await(small, 4);
+      CompletableFuture<Outcome> refused = commit(small, "items/b", LONG);
+      assertThatThrownBy(refused::join).cause().hasMessageContaining("Too many writes are waiting");
+      CompletableFuture<Outcome> first = new CompletableFuture<>();
+      Thread.ofVirtual()
+          .start(() -> first.complete(small.commitFirst(LogCodec.sweep(1, 1, 1, 1), LONG)));
+      all.add(first);
+      await(small, 5);
+      held.applied(List.of(OUTCOME));
+      LogGroup next = entry();
+      assertThat(next.turns().getFirst().command().hasSweep()).isTrue();
+      next.applied(Collections.nCopies(next.turns().size(), OUTCOME));
+      assertThat(first.get(30, TimeUnit.SECONDS)).isEqualTo(OUTCOME);
+      for (int left = 5 - next.turns().size(); left > 0; ) {
+        LogGroup group = entry();
+        left -= group.turns().size();
+        group.applied(Collections.nCopies(group.turns().size(), OUTCOME));
+      }
+      for (CompletableFuture<Outcome> outcome : all) {
+        assertThat(outcome.get(30, TimeUnit.SECONDS)).isEqualTo(OUTCOME);
+      }
+    }
+  }
+
+  private static void await(GroupCommit commits, int queued) throws InterruptedException {
+    while (commits.queued() != queued) {
+      Thread.sleep(1);
+    }
   }
 
   private LogGroup entry() throws InterruptedException {

@@ -6,6 +6,7 @@ import static dev.meridian.replica.Fixture.put;
 import static dev.meridian.replica.Fixture.read;
 
 import dev.meridian.store.Batch;
+import dev.meridian.store.Deferral;
 import dev.meridian.store.StoreException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -33,7 +34,11 @@ final class KillTarget {
     /** Writes a batch piece by piece. */
     SPLIT_BATCH,
     /** Counts without the key that makes trying again safe. */
-    NO_KEY
+    NO_KEY,
+    /**
+     * What write-behind put off is not in the database, only in memory: {@link KillTest} does it.
+     */
+    PENDING_LOST
   }
 
   /** So small that most kills hit a snapshot or a cut of the log. */
@@ -49,6 +54,10 @@ final class KillTarget {
   static final int PATHS = 5;
   static final int COUNTERS = 3;
   static final int PARTS = 3;
+
+  /** So short that flushes and kills meet, and so long that writes do. */
+  private static final Deferral DEFERRAL = new Deferral(Duration.ofMillis(150), 1 << 20);
+
   private static final Pattern NUMBER = Pattern.compile("\"n\":(\\d+)");
 
   private final ReplicatedStore store;
@@ -85,7 +94,7 @@ final class KillTarget {
       long batch = number(read(store, root(writer))) + 1;
       String run = Long.toHexString(random.nextLong());
       for (int i = 0; ; i++) {
-        switch (random.nextInt(4)) {
+        switch (random.nextInt(6)) {
           case 0 -> {
             String path = root(writer);
             long n = batch++;
@@ -96,13 +105,22 @@ final class KillTarget {
             String key = run + "-" + writer + "-" + i;
             write("c", counter, key, () -> count(counter, key));
           }
+          case 2, 3 -> {
+            String counter = behind(random.nextInt(COUNTERS));
+            write(
+                "d",
+                counter,
+                "-",
+                () -> store.write(Batch.of(increment(counter, "n", 1)).deferred(DEFERRAL)));
+          }
           default -> {
             int which = random.nextInt(PATHS);
             long n = next[which]++;
             String path = single(writer, which);
             String pad = "x".repeat(random.nextInt(300));
-            write(
-                "p", path, Long.toString(n), () -> store.write(Batch.of(put(path, value(n, pad)))));
+            Batch plain = Batch.of(put(path, value(n, pad)));
+            Batch maybe = random.nextBoolean() ? plain : plain.deferred(DEFERRAL);
+            write("p", path, Long.toString(n), () -> store.write(maybe));
           }
         }
       }
@@ -184,6 +202,11 @@ final class KillTarget {
 
   static String counter(int i) {
     return "items/counter" + i;
+  }
+
+  /** A counter whose increments are put off. */
+  static String behind(int i) {
+    return "items/behind" + i;
   }
 
   static String value(long n, String pad) {

@@ -29,7 +29,7 @@ class ProposalsTest {
   }
 
   private LogGroup propose(long call, long term, PendingWrite write) {
-    LogGroup group = new LogGroup(term, List.of(write), ByteBuffer.allocate(0), _ -> {});
+    LogGroup group = new LogGroup(term, List.of(Turn.of(write)), ByteBuffer.allocate(0), _ -> {});
     proposals.add(call, group);
     assertThat(group.appending(term)).isTrue();
     return group;

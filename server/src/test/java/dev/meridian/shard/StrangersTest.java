@@ -220,22 +220,25 @@ class StrangersTest {
 
   @Test
   void buildThatIsTooOldDoesNotComeBack() throws Exception {
+    int newest = Formats.OURS.newest();
     clusters.closeAll();
-    first = clusters.start(clusters.options(0).withFormats(2, 3));
+    first = clusters.start(clusters.options(0).withFormats(newest + 1, newest + 2));
     assertThatThrownBy(() -> clusters.join(1, 0, token())).hasMessageContaining("it is too old");
-    Cluster second = clusters.start(clusters.joining(1, 0, token()).withFormats(1, 2));
+    Cluster second =
+        clusters.start(clusters.joining(1, 0, token()).withFormats(newest, newest + 1));
     second.close();
     assertThatThrownBy(() -> clusters.start(1))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("cannot take part beside the one at 127.0.0.1:")
         .hasMessageContaining("it is too old. Upgrade it.");
-    Cluster back = clusters.start(clusters.options(1).withFormats(1, 2));
+    Cluster back = clusters.start(clusters.options(1).withFormats(newest, newest + 1));
     back.store().write(Clusters.put("items/b", "2"));
   }
 
   /** Then nobody can be asked before. */
   @Test
   void buildThatIsTooNewAndStartsTogetherWithTheOthers() throws Exception {
+    int newest = Formats.OURS.newest() + 1;
     String token = first.newToken(Duration.ofMinutes(5), true);
     clusters.join(1, 0, token);
     clusters.join(2, 0, token);
@@ -245,7 +248,7 @@ class StrangersTest {
     clusters.closeAll();
     try (ExecutorService atOnce = Executors.newVirtualThreadPerTaskExecutor()) {
       Future<Cluster> unfit =
-          atOnce.submit(() -> clusters.start(clusters.options(2).withFormats(2, 2)));
+          atOnce.submit(() -> clusters.start(clusters.options(2).withFormats(newest, newest)));
       Future<Cluster> back = atOnce.submit(() -> clusters.start(0));
       Future<Cluster> other = atOnce.submit(() -> clusters.start(1));
       assertThatThrownBy(unfit::get)

@@ -222,6 +222,11 @@ class SiteLoaderTest {
         "collections: {a: {indexes: ['x, y']}} | 1:29: write the fields of an index as a list",
         "collections: {a: {indexes: ['x..y']}} | 1:29: 'x..y': A field is written as",
         "collections: {a: {cache: write-trough}} | did you mean 'write-through'?",
+        "collections: {a: {cache: {policy: write-behind, copies: 2}}} | 2 of 3 nodes, and 1 of 1",
+        "collections: {a: {cache: {age: 1 s}}} | this is for policy: write-behind alone",
+        "collections: {a: {cache: {policy: write-behind, age: 1 h}}} | age is 10 ms to 10 min",
+        "collections: {a: {cache: {policy: write-behind, bytes: 65 MiB}}} | bytes is 64 KiB to 64"
+            + " MiB.",
         "collections: {a: {seed: ../x.json}} | 1:25: '../x.json' lies outside the site's folder",
         "collections: {a: {seed: /etc/passwd}} | lies outside the site's folder",
         "collections: {a: {expires: 1}} | 1:28: expires needs a unit, such as '1 s'.",

@@ -58,7 +58,7 @@ class SiteSchemaTest {
           expires: 30 d
           cache: write-through
           cacheControl: {max-age: 60 s, stale-while-revalidate: 30 s, stale-if-error: 1 h}
-        cities/*/visits:
+        cities/*/visits: {cache: {policy: write-behind, age: 2 s, bytes: 8 MiB}}
         cities/*/views: {cacheControl: {max-age: 60 s, s-maxage: 10 min}}
       regions:
         eu: {location: [50.11, 8.68], addresses: [192.0.2.1, "2001:db8::1"]}
@@ -188,6 +188,11 @@ class SiteSchemaTest {
         "domains: a.test\ncollections: {a: {expires: 30 days}}",
         "domains: a.test\ncollections: {a: {cache: always}}",
         "domains: a.test\ncollections: {a: {cache: none}}",
+        "domains: a.test\ncollections: {a: {cache: {policy: none}}}",
+        "domains: a.test\ncollections: {a: {cache: {age: 1 s}}}",
+        "domains: a.test\ncollections: {a: {cache: {policy: off, bytes: 1 MiB}}}",
+        "domains: a.test\ncollections: {a: {cache: {policy: write-behind, age: 1}}}",
+        "domains: a.test\ncollections: {a: {cache: {policy: write-behind, copies: 2}}}",
         "domains: a.test\ncache: none",
         "domains: a.test\ncache: {memory: 64}",
         "domains: a.test\ncache: {memory: off}",
@@ -322,6 +327,9 @@ class SiteSchemaTest {
     keys(schema.at("/properties/cache/anyOf/1/properties"), CacheReader.CACHE_KEYS);
     keys(schema.at("/$defs/rules/properties"), RulesReader.RULES_KEYS);
     keys(schema.at("/$defs/collection/properties"), CollectionsReader.COLLECTION_KEYS);
+    keys(
+        schema.at("/$defs/collection/properties/cache/anyOf/1/properties"),
+        CollectionsReader.CACHE_KEYS);
     keys(schema.at("/$defs/records/properties"), RecordsReader.KEYS);
     keys(schema.at("/$defs/region/properties"), RegionsReader.REGION_KEYS);
     keys(schema.at("/$defs/regionSet/properties"), RegionSetReader.SET_KEYS);

@@ -7,6 +7,8 @@ import dev.meridian.document.Patch;
 import dev.meridian.document.Version;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -64,7 +66,17 @@ final class Model {
 
   static final String STALE_ETAG = new Version(1, 1).etag();
 
+  /** What readers of single documents see. */
   final TreeMap<String, Doc> docs = new TreeMap<>();
+
+  /** What is in the tables: what lists and the change feed tell. */
+  final TreeMap<String, Doc> stored = new TreeMap<>();
+
+  /** What is not in the tables yet. */
+  final Map<String, Due> pending = new LinkedHashMap<>();
+
+  record Due(long millis, long since) {}
+
   private final Map<String, Used> used = new LinkedHashMap<>();
   private long last;
 
@@ -162,10 +174,73 @@ final class Model {
     docs.clear();
     docs.putAll(after);
     last = clock;
+    for (Step step : steps) {
+      Doc doc = docs.get(step.path());
+      Deferral deferral = batch.deferral();
+      if (deferral != null && doc != null && fits(step.path(), doc, deferral)) {
+        long due = now + deferral.age().toMillis();
+        Due before = pending.get(step.path());
+        pending.put(
+            step.path(),
+            before == null
+                ? new Due(due, doc.version().timestamp())
+                : new Due(Math.min(due, before.millis()), before.since()));
+        pendingBytes.put(step.path(), bytes(step.path(), doc));
+      } else {
+        settle(step.path());
+      }
+    }
     if (key != null) {
       used.put(key, new Used(timestamp, fingerprint, results));
     }
     return results.stream().map(Result::line).toList();
+  }
+
+  private final Map<String, Long> pendingBytes = new LinkedHashMap<>();
+
+  private static long bytes(String path, Doc doc) {
+    return 256 + 3L * path.getBytes(UTF_8).length + Stored.Live.HEADER + doc.value().json().length;
+  }
+
+  private boolean fits(String path, Doc doc, Deferral deferral) {
+    long all = pendingBytes.values().stream().mapToLong(bytes -> bytes).sum();
+    long before = pendingBytes.getOrDefault(path, 0L);
+    long now = bytes(path, doc);
+    return now <= before || all - before + now <= deferral.maxBytes();
+  }
+
+  /** The tables hold what readers see. */
+  private void settle(String path) {
+    pending.remove(path);
+    pendingBytes.remove(path);
+    Doc doc = docs.get(path);
+    if (doc == null) {
+      stored.remove(path);
+    } else {
+      stored.put(path, doc);
+    }
+  }
+
+  /** Brings what is pending into the tables, at versions of its own, and says how many. */
+  int flush(long timestamp, int region, boolean all) {
+    long now = timestamp >>> Version.COUNTER_BITS;
+    List<String> due =
+        pending.entrySet().stream()
+            .filter(entry -> all || entry.getValue().millis() <= now)
+            .sorted(
+                Comparator.<Map.Entry<String, Due>>comparingLong(entry -> entry.getValue().millis())
+                    .thenComparingLong(entry -> entry.getValue().since()))
+            .map(Map.Entry::getKey)
+            .toList();
+    due.forEach(path -> bring(path, timestamp, region));
+    return due.size();
+  }
+
+  private void bring(String path, long timestamp, int region) {
+    Doc doc = doc(path);
+    last = Math.max(timestamp, last + 1);
+    docs.put(path, new Doc(new Version(last, region), doc.value(), doc.expiresAt()));
+    settle(path);
   }
 
   /** What a retry is answered: with the value only if it is still there. */
@@ -180,19 +255,43 @@ final class Model {
     last = Math.max(last, timestamp);
   }
 
-  /** Removes what has expired, as a sweep without a limit does, in the order of expiry. */
-  void sweep(long timestamp) {
+  /**
+   * Removes from the tables what has expired, as a sweep without a limit does, in the order of
+   * expiry. What is pending at such a place is brought first, and may live on.
+   */
+  void sweep(long timestamp, int region) {
     long now = timestamp >>> Version.COUNTER_BITS;
-    long expired = docs.values().stream().filter(doc -> !doc.isLive(now)).count();
-    docs.values().removeIf(doc -> !doc.isLive(now));
-    for (long i = 0; i < expired; i++) {
-      last = Math.max(timestamp, last + 1);
+    List<String> expired =
+        stored.entrySet().stream()
+            .filter(entry -> !entry.getValue().isLive(now))
+            .sorted(
+                Comparator.<Map.Entry<String, Doc>>comparingLong(
+                        entry -> entry.getValue().expiresAt())
+                    .thenComparing(
+                        entry -> Keys.of(DocumentPath.parse(entry.getKey())),
+                        Arrays::compareUnsigned))
+            .map(Map.Entry::getKey)
+            .toList();
+    for (String path : expired) {
+      if (pending.containsKey(path)) {
+        bring(path, timestamp, region);
+      }
+      if (!doc(path).isLive(now)) {
+        docs.remove(path);
+        settle(path);
+        last = Math.max(timestamp, last + 1);
+      }
     }
   }
 
   /** The document there is, expired or not. */
   Doc doc(String path) {
     return Objects.requireNonNull(docs.get(path));
+  }
+
+  /** The document in the tables, expired or not. */
+  Doc storedDoc(String path) {
+    return Objects.requireNonNull(stored.get(path));
   }
 
   @Nullable Doc live(String path, long now) {

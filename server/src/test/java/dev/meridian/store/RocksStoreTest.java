@@ -91,6 +91,7 @@ class RocksStoreTest {
       case Outcome.Done(Commit commit) -> commit;
       case Outcome.Failed(StoreException problem) -> throw problem;
       case Outcome.Swept swept -> throw new AssertionError(swept);
+      case Outcome.Flushed flushed -> throw new AssertionError(flushed);
     };
   }
 

@@ -55,6 +55,8 @@ class StoreModelTest {
 
     record Sweep(long millis) implements Action {}
 
+    record Flush(long millis, boolean all) implements Action {}
+
     record Reopen() implements Action {}
 
     record Copy() implements Action {}
@@ -65,7 +67,12 @@ class StoreModelTest {
   }
 
   /** A batch to try: the steps outside the first one's tree are left out. */
-  private record Attempt(List<Step> steps, @Nullable String key, int fingerprint) {}
+  private record Attempt(
+      List<Step> steps, @Nullable String key, int fingerprint, @Nullable Deferral deferral) {}
+
+  private static Deferral deferral(long ageMillis, long maxBytes) {
+    return new Deferral(Duration.ofMillis(ageMillis), maxBytes);
+  }
 
   @Property(tries = 120, shrinking = ShrinkingMode.BOUNDED)
   void storeAnswersAsTheModelDoes(@ForAll("actions") List<Action> actions) throws Exception {
@@ -103,9 +110,18 @@ class StoreModelTest {
             .as(Step::new);
     Arbitrary<Attempt> attempt =
         Combinators.combine(
-                step.list().ofMinSize(1).ofMaxSize(4),
+                Arbitraries.frequencyOf(
+                    Tuple.of(1, step.list().ofSize(1)),
+                    Tuple.of(1, step.list().ofMinSize(1).ofMaxSize(4))),
                 Arbitraries.of("k1", "k2", "k3").injectNull(0.7),
-                Arbitraries.frequency(Tuple.of(5, 1), Tuple.of(1, 2)))
+                Arbitraries.frequency(Tuple.of(5, 1), Tuple.of(1, 2)),
+                Arbitraries.of(
+                        deferral(1, 1 << 20),
+                        deferral(1_000, 1 << 20),
+                        deferral(60_000, 1 << 20),
+                        deferral(60_000, 700),
+                        deferral(1_000, 0))
+                    .injectNull(0.4))
             .as(Attempt::new);
     Arbitrary<Long> millis =
         Arbitraries.frequency(
@@ -121,6 +137,8 @@ class StoreModelTest {
                 Combinators.combine(attempt.list().ofMinSize(1).ofMaxSize(4), millis)
                     .as(Action.Entry::new)),
             Tuple.of(4, millis.map(Action.Sweep::new)),
+            Tuple.of(
+                4, Combinators.combine(millis, Arbitraries.of(true, false)).as(Action.Flush::new)),
             Tuple.of(1, Arbitraries.just(new Action.Reopen())),
             Tuple.of(1, Arbitraries.just(new Action.Copy())),
             Tuple.of(
@@ -168,6 +186,10 @@ class StoreModelTest {
           now += millis;
           sweep();
         }
+        case Action.Flush(long millis, boolean all) -> {
+          now += millis;
+          flush(all);
+        }
         case Action.Reopen() -> {
           store.close();
           store = open(folder.resolve("db"));
@@ -193,7 +215,9 @@ class StoreModelTest {
       List<List<String>> expected = new ArrayList<>();
       for (Attempt attempt : attempts) {
         List<Step> steps = inOneTree(attempt.steps());
-        Batch batch = model.batch(steps, attempt.key(), attempt.fingerprint(), now);
+        Batch plain = model.batch(steps, attempt.key(), attempt.fingerprint(), now);
+        Deferral deferral = attempt.deferral();
+        Batch batch = deferral == null ? plain : plain.deferred(deferral);
         commands.add(LogCodec.command(batch));
         expected.add(
             model.apply(steps, attempt.key(), attempt.fingerprint(), timestamp, REGION, batch));
@@ -243,7 +267,7 @@ class StoreModelTest {
         case Outcome.Failed(PreconditionFailed _) -> List.of("PRECONDITION");
         case Outcome.Failed(Rejected rejected) -> List.of(rejected.reason().name());
         case Outcome.Failed(StoreException other) -> throw other;
-        case Outcome.Swept _ -> throw new AssertionError("a batch is no sweep");
+        case Outcome.Swept _, Outcome.Flushed _ -> throw new AssertionError("a batch is no sweep");
       };
     }
 
@@ -251,12 +275,25 @@ class StoreModelTest {
       long timestamp = Version.timestampAt(now);
       Command command = store.sweepCommand(now).orElse(null);
       if (command != null) {
-        model.sweep(timestamp);
+        model.sweep(timestamp, REGION);
         model.passed(timestamp);
         assertThat(apply(LogCodec.entry(List.of(command), timestamp, now, REGION))).hasSize(1);
         assertThat(store.sweepCommand(now)).isEmpty();
       } else {
-        assertThat(model.docs.values()).allMatch(doc -> doc.isLive(now));
+        assertThat(model.stored.values()).allMatch(doc -> doc.isLive(now));
+      }
+    }
+
+    private void flush(boolean all) {
+      long timestamp = Version.timestampAt(now);
+      int flushed = model.flush(timestamp, REGION, all);
+      model.passed(timestamp);
+      Command command = LogCodec.flush(100, 1 << 20, all);
+      assertThat(apply(LogCodec.entry(List.of(command), timestamp, now, REGION)))
+          .containsExactly(new Outcome.Flushed(flushed));
+      if (all) {
+        assertThat(store.pending().documents()).isZero();
+        assertThat(store.pending().bytes()).isZero();
       }
     }
 
@@ -286,6 +323,7 @@ class StoreModelTest {
     }
 
     void check() throws Exception {
+      assertThat(store.pending().documents()).isEqualTo(model.pending.size());
       for (String path : PATHS) {
         assertSame(
             store.get(DocumentPath.parse(path), ReadOptions.STRONG).orElse(null),
@@ -295,7 +333,7 @@ class StoreModelTest {
       assertThat(list("a/1/b", null, 1)).isEqualTo(expected("a/1/b", byId()));
       assertThat(store.awaitIndexes(Duration.ofSeconds(30))).isTrue();
       Comparator<String> byNumber =
-          Comparator.<String>comparingLong(path -> model.doc(path).value().n())
+          Comparator.<String>comparingLong(path -> model.storedDoc(path).value().n())
               .thenComparing(byId());
       assertThat(list("a", "n", 2)).isEqualTo(expected("a", byNumber));
       assertThat(list("a", "-n", 2)).isEqualTo(expected("a", byNumber.reversed()));
@@ -310,12 +348,12 @@ class StoreModelTest {
       followed.values().removeIf(document -> document.isExpiredAt(now));
       assertThat(followed.keySet())
           .isEqualTo(
-              new TreeMap<>(model.docs)
+              new TreeMap<>(model.stored)
                   .entrySet().stream()
                       .filter(entry -> entry.getValue().isLive(now))
                       .map(Map.Entry::getKey)
                       .collect(java.util.stream.Collectors.toSet()));
-      followed.forEach((path, document) -> assertSame(document, model.doc(path)));
+      followed.forEach((path, document) -> assertSame(document, model.storedDoc(path)));
       if (copy != null) {
         replay(copy);
       }
@@ -332,6 +370,8 @@ class StoreModelTest {
         assertThat(replica.applied()).isEqualTo(store.applied());
         assertThat(replica.position()).isEqualTo(store.position());
         assertThat(replica.lastTimestamp()).isEqualTo(store.lastTimestamp());
+        assertThat(replica.pending().documents()).isEqualTo(store.pending().documents());
+        assertThat(replica.pending().bytes()).isEqualTo(store.pending().bytes());
         for (String path : PATHS) {
           assertSame(
               replica.get(DocumentPath.parse(path), ReadOptions.STRONG).orElse(null),
@@ -346,7 +386,7 @@ class StoreModelTest {
     }
 
     private List<String> expected(String collection, Comparator<String> order) {
-      return model.docs.keySet().stream()
+      return model.stored.keySet().stream()
           .filter(path -> DocumentPath.parse(path).collection().toString().equals(collection))
           .filter(path -> model.doc(path).isLive(now))
           .sorted(order)

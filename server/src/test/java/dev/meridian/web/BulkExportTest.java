@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.store.Batch;
 import dev.meridian.store.Condition;
+import dev.meridian.store.Deferral;
 import dev.meridian.store.Expiry;
 import dev.meridian.store.Write;
 import java.io.BufferedReader;
@@ -12,6 +13,7 @@ import java.io.InputStreamReader;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -40,6 +42,14 @@ class BulkExportTest {
       for (int i = 0; i < DOCUMENTS; i++) {
         put(server, i, "");
       }
+      server.store.write(
+          Batch.of(
+                  new Write.Put(
+                      DocumentPath.parse("c/unflushed"),
+                      "1".getBytes(StandardCharsets.UTF_8),
+                      Condition.NONE,
+                      Expiry.NEVER))
+              .deferred(new Deferral(Duration.ofMinutes(5), 1 << 20)));
       var request =
           server.request("/data").header("Authorization", "Bearer " + server.operatorKey()).build();
       var answer = server.client.send(request, BodyHandlers.ofInputStream());
@@ -58,7 +68,7 @@ class BulkExportTest {
         }
       }
       assertThat(last).startsWith("{\"end\":");
-      assertThat(seen).hasSize(DOCUMENTS + 1); // and the last line
+      assertThat(seen).hasSize(DOCUMENTS + 2).contains("c/unflushed"); // and the last line
     }
   }
 }
