@@ -72,11 +72,6 @@ public record CollectionSettings(
   /** A collection that {@code site.yaml} does not mention. */
   public static CollectionSettings defaults(String pattern, Rules rules) {
     return new CollectionSettings(
-        pattern,
-        List.of(),
-        rules,
-        Optional.empty(),
-        CachePolicy.READ_THROUGH,
-        Optional.empty());
+        pattern, List.of(), rules, Optional.empty(), CachePolicy.READ_THROUGH, Optional.empty());
   }
 }
