@@ -35,7 +35,12 @@ public final class AccountCounts {
   private final LongAdder hashNanos = new LongAdder();
   private final IntSupplier waiting;
 
-  AccountCounts(IntSupplier waiting) {
+  /**
+   * All at zero.
+   *
+   * @param waiting how many passwords wait to be hashed now
+   */
+  public AccountCounts(IntSupplier waiting) {
     this.waiting = waiting;
     for (Result result : Result.values()) {
       signIns.put(result, new LongAdder());

@@ -20,6 +20,8 @@ public final class AccountException extends RuntimeException {
     TAKEN,
     /** There is no account, and visitors may not make one. */
     CLOSED,
+    /** Their name is that of somebody who came when the provider was another. */
+    OTHER_ISSUER,
     /** The account was changed by another request at the same moment. */
     CHANGED
   }

@@ -15,6 +15,7 @@ import dev.meridian.store.Batch;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Expiry;
+import dev.meridian.store.IdempotencyKey;
 import dev.meridian.store.Page;
 import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
@@ -37,6 +38,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -64,6 +66,7 @@ public final class Accounts {
   private static final String USER = "user";
   private static final Pattern ROLE = Pattern.compile("[a-z][a-z0-9-]{0,31}");
   private static final int ID_BYTES = 16;
+  private static final String WRITER = "account";
 
   /** How long an account may take to be made. */
   private static final Duration PROVISIONAL = Duration.ofMinutes(15);
@@ -79,12 +82,41 @@ public final class Accounts {
   private final AccountCounts counts;
 
   /**
-   * A browser by which a user has signed in.
+   * A browser by which a user has signed in; it counts as long as the user's epoch lasts, so a new
+   * password makes strangers of all browsers.
    *
    * @param user their id
+   * @param epoch theirs when they signed in
    * @param id names the browser; random
    */
-  public record Device(String user, String id) {}
+  public record Device(String user, long epoch, String id) {
+    private static final Pattern TEXT =
+        Pattern.compile("([0-9a-f]{32})\\.([0-9]{1,18})\\.([0-9A-Z]{1,40})");
+
+    /** A browser that has just become one of this user's. */
+    public static Device of(User user) {
+      return new Device(user.id(), user.epoch(), new Ids().next());
+    }
+
+    /** What {@link #text} gave; empty if that is none. */
+    public static Optional<Device> parse(String text) {
+      Matcher matcher = TEXT.matcher(text);
+      return matcher.matches()
+          ? Optional.of(
+              new Device(matcher.group(1), Long.parseLong(matcher.group(2)), matcher.group(3)))
+          : Optional.empty();
+    }
+
+    /** For the browser to keep, signed. */
+    public String text() {
+      return user + '.' + epoch + '.' + id;
+    }
+
+    /** Whether it is one of this user's, as they are now. */
+    public boolean isOf(User known) {
+      return user.equals(known.id()) && epoch == known.epoch();
+    }
+  }
 
   /** Those in {@code store}, by the clock by which it judges expiry. */
   public Accounts(Store store, InstantSource clock) {
@@ -99,14 +131,17 @@ public final class Accounts {
     this.counts = new AccountCounts(hasher::waiting);
   }
 
+  /**
+   * Why passwords cannot be hashed on this node at what the site wants that to cost, if they
+   * cannot; until that is mended, all of them are {@link Reason#BUSY}.
+   */
+  public Optional<String> tooDear(AccountSettings settings) {
+    return hasher.tooDear(settings.hashCost());
+  }
+
   /** What happened on this node. */
   public AccountCounts counts() {
     return counts;
-  }
-
-  /** The id of a browser that has none. */
-  public static String newDevice() {
-    return new Ids().next();
   }
 
   // Reading
@@ -121,14 +156,29 @@ public final class Accounts {
   /** The user of this id or, if there is none, of this name. */
   public Optional<User> findByIdOrName(String text) {
     return find(text, ReadOptions.STRONG)
-        .or(() -> LoginName.parse(text).flatMap(name -> byLogin(nameKey(name))));
+        // What no name can be, those who come from a provider have.
+        .or(() -> byLogin(nameKey(LoginName.parse(text).orElse(text))));
   }
 
   private Optional<User> byLogin(String key) {
+    return byLogin(key, ReadOptions.STRONG);
+  }
+
+  private Optional<User> byLogin(String key, ReadOptions options) {
     return store
-        .get(LOGINS.document(key), ReadOptions.STRONG)
+        .get(LOGINS.document(key), options)
         .flatMap(Accounts::leadsTo)
-        .flatMap(id -> find(id, ReadOptions.STRONG));
+        .flatMap(id -> find(id, options));
+  }
+
+  /** The browser, if it is one of the user's of that name, as far as this node's replica knows. */
+  public Optional<Device> own(String text, Optional<Device> device) {
+    return device.filter(
+        one ->
+            LoginName.parse(text)
+                .flatMap(name -> byLogin(nameKey(name), ReadOptions.SESSION))
+                .filter(one::isOf)
+                .isPresent());
   }
 
   private static Optional<String> leadsTo(Document login) {
@@ -158,8 +208,10 @@ public final class Accounts {
 
   /**
    * The user of that name, if the password is theirs. Takes the same time whether there is such a
-   * user or not, and counts what is wrong: for the name, or for the browser if the user signed in
-   * by it before, so that nobody else keeps them out of their account.
+   * user or not, and counts what is wrong: for the browser, if the user signed in by it before and
+   * has the same password since, or else for the name. So others can keep a user out of browsers
+   * that are new to them, and of no other. Where wrong ones used all attempts up meanwhile, the
+   * right one is {@code LIMITED} as well.
    *
    * @param device what the browser has from a sign-in before, if it has
    * @throws AccountException of {@link Reason#WRONG}, {@code DISABLED}, {@code LIMITED} or {@code
@@ -176,17 +228,16 @@ public final class Accounts {
       // As if there were one.
       find("0".repeat(2 * ID_BYTES), ReadOptions.STRONG);
     }
-    String key =
-        device
-            .filter(one -> found.isPresent() && found.get().id().equals(one.user()))
-            .map(one -> key("device:" + one.id()))
-            .orElse(name);
-    checkLimit(key, settings);
+    Optional<Device> own = device.filter(one -> found.filter(one::isOf).isPresent());
+    String key = own.map(one -> key("device:" + one.id())).orElse(name);
+    checkLimit(key, settings, ReadOptions.SESSION);
     Optional<String> known = found.flatMap(User::hash);
-    boolean right = verify(prepared, known.orElseGet(() -> nobodys(settings)));
+    boolean right = verify(prepared, known.orElseGet(() -> nobodys(settings)), own.isPresent());
     if (!right || known.isEmpty() || prepared.isEmpty()) {
       throw wrong(key, settings);
     }
+    // Those that were under way beside it count before it, or it would be one guess too many.
+    checkLimit(key, settings, ReadOptions.STRONG);
     User user = found.get();
     if (user.disabled()) {
       throw refused(Result.DISABLED, Reason.DISABLED);
@@ -209,19 +260,27 @@ public final class Accounts {
     }
   }
 
-  private void checkLimit(String key, AccountSettings settings) {
+  private void checkLimit(String key, AccountSettings settings, ReadOptions options) {
     if (settings.rateLimit().isPresent()) {
-      Duration wait = attempts.left(key, settings.rateLimit().get());
+      Duration wait = attempts.left(key, settings.rateLimit().get(), options);
       if (wait.isPositive()) {
-        counts.count(Result.LIMITED);
-        throw new AccountException(Reason.LIMITED, wait);
+        throw limited(wait);
       }
     }
   }
 
+  private AccountException limited(Duration wait) {
+    counts.count(Result.LIMITED);
+    return new AccountException(Reason.LIMITED, wait);
+  }
+
   private AccountException wrong(String key, AccountSettings settings) {
-    settings.rateLimit().ifPresent((AttemptLimit limit) -> attempts.wrong(key, limit));
-    return refused(Result.WRONG, Reason.WRONG);
+    Duration wait =
+        settings
+            .rateLimit()
+            .map((AttemptLimit limit) -> attempts.wrong(key, limit))
+            .orElse(Duration.ZERO);
+    return wait.isPositive() ? limited(wait) : refused(Result.WRONG, Reason.WRONG);
   }
 
   private AccountException refused(Result result, Reason reason) {
@@ -245,12 +304,12 @@ public final class Accounts {
         + encoder.encodeToString(random(32));
   }
 
-  private boolean verify(String password, String hash) {
-    return timed(() -> hasher.verify(password, hash));
+  private boolean verify(String password, String hash, boolean known) {
+    return timed(() -> hasher.verify(password, hash, known));
   }
 
-  private String hash(String password, AccountSettings settings) {
-    return timed(() -> hasher.hash(password, settings.hashCost()));
+  private String hash(String password, AccountSettings settings, boolean known) {
+    return timed(() -> hasher.hash(password, settings.hashCost(), known));
   }
 
   private <T> T timed(Supplier<T> hashing) {
@@ -267,7 +326,7 @@ public final class Accounts {
   /** The same password at what hashes cost now. What cannot be done now is done next time. */
   private User rehash(User user, String password, String old, AccountSettings settings) {
     try {
-      String hash = hasher.hash(password, settings.hashCost());
+      String hash = hasher.hash(password, settings.hashCost(), false);
       return change(
           user,
           operation("test", User.PASSWORD, new Json.Str(old)),
@@ -286,7 +345,7 @@ public final class Accounts {
    * @throws AccountException of {@link Reason#TAKEN} or {@code BUSY}
    */
   public User signUp(String name, String password, Set<String> site, AccountSettings settings) {
-    return create(name, password, List.of(), site, settings);
+    return create(name, password, List.of(), site, settings, false);
   }
 
   /** The same with roles, for the operator. */
@@ -296,16 +355,27 @@ public final class Accounts {
       List<String> roles,
       Set<String> site,
       AccountSettings settings) {
+    return create(name, password, roles, site, settings, true);
+  }
+
+  private User create(
+      String name,
+      String password,
+      List<String> roles,
+      Set<String> site,
+      AccountSettings settings,
+      boolean operator) {
     String login = LoginName.of(name);
     String prepared = checkNew(login, password, site, settings);
     checkRoles(roles);
     // Before it is looked whether the name is taken: either takes the same time.
-    String hash = hash(prepared, settings);
+    String hash = hash(prepared, settings, operator);
     Map<String, Json> members = new LinkedHashMap<>();
     members.put(User.NAME, new Json.Str(login));
     members.put(User.PASSWORD, new Json.Str(hash));
     members.put(User.ROLES, User.roles(roles));
-    return create(nameKey(login), members).orElseThrow(() -> new AccountException(Reason.TAKEN));
+    return create(List.of(nameKey(login)), members)
+        .orElseThrow(() -> new AccountException(Reason.TAKEN));
   }
 
   private static String checkNew(
@@ -317,8 +387,11 @@ public final class Accounts {
   }
 
   /**
-   * Gives the user another password and ends all their sessions: the epoch is another.
+   * Gives the user another password and ends all their sessions: the epoch is another. What is
+   * wrong is counted for the user who is signed in, apart from sign-ins: who knows a name alone
+   * keeps nobody from this.
    *
+   * @param user who is signed in
    * @param old the one that they have
    * @return the user as they are now
    * @throws InvalidInputException if the new one is none, or too easy
@@ -328,18 +401,19 @@ public final class Accounts {
   public User changePassword(
       User user, String old, String password, Set<String> site, AccountSettings settings) {
     String prepared = checkNew(user.name(), password, site, settings);
-    String key = nameKey(user.name());
-    checkLimit(key, settings);
+    String key = key("user:" + user.id());
+    checkLimit(key, settings, ReadOptions.SESSION);
     String known = user.hash().orElseGet(() -> nobodys(settings));
     String given = forChecking(old);
-    if (!verify(given, known) || user.hash().isEmpty() || given.isEmpty()) {
+    if (!verify(given, known, true) || user.hash().isEmpty() || given.isEmpty()) {
       throw wrong(key, settings);
     }
+    checkLimit(key, settings, ReadOptions.STRONG);
     counts.count(Result.OK);
     return change(
         user,
         operation("test", User.PASSWORD, new Json.Str(known)),
-        operation("add", User.PASSWORD, new Json.Str(hash(prepared, settings))),
+        operation("add", User.PASSWORD, new Json.Str(hash(prepared, settings, true))),
         operation("add", User.EPOCH, Json.Num.of(user.epoch() + 1)));
   }
 
@@ -350,7 +424,8 @@ public final class Accounts {
    *
    * @param name what they are called here
    * @param claims what the provider says of them now
-   * @throws AccountException of {@link Reason#DISABLED}, or {@code CLOSED} where nobody may sign up
+   * @throws AccountException of {@link Reason#DISABLED}, {@code CLOSED} where nobody may sign up,
+   *     or {@code OTHER_ISSUER} where that name is another's: two people must not have one
    */
   User signedIn(String name, User.Identity identity, Json.Obj claims, AccountSettings settings) {
     String key = identityKey(identity);
@@ -372,7 +447,14 @@ public final class Accounts {
                   User.SUBJECT,
                   new Json.Str(identity.subject()))));
       // Or another request of theirs was first.
-      found = create(key, members).or(() -> byLogin(key));
+      found = create(keys(name, Optional.of(identity)), members).or(() -> byLogin(key));
+      if (found.isEmpty()
+          && byLogin(nameKey(name))
+              .filter(other -> !other.identity().equals(Optional.of(identity)))
+              .isPresent()) {
+        LOG.warn("'{}' at {} is another's name here, of another issuer", name, identity.issuer());
+        throw refused(Result.WRONG, Reason.OTHER_ISSUER);
+      }
     }
     User user = found.orElseThrow(() -> new AccountException(Reason.CHANGED));
     if (user.disabled()) {
@@ -408,7 +490,7 @@ public final class Accounts {
     String prepared = checkNew(user.name(), password, site, settings);
     return change(
         user,
-        operation("add", User.PASSWORD, new Json.Str(hash(prepared, settings))),
+        operation("add", User.PASSWORD, new Json.Str(hash(prepared, settings, true))),
         operation("add", User.EPOCH, Json.Num.of(user.epoch() + 1)));
   }
 
@@ -445,40 +527,46 @@ public final class Accounts {
 
   /** Deletes the account; the name is free again, and leads to another id. */
   public void delete(User user) {
-    store.write(Batch.of(new Write.Delete(user(user.id()), Condition.NONE)));
-    String key =
-        user.identity().isPresent() ? identityKey(user.identity().get()) : nameKey(user.name());
-    DocumentPath path = LOGINS.document(key);
-    Optional<Document> login = store.get(path, ReadOptions.STRONG);
-    if (login.flatMap(Accounts::leadsTo).equals(Optional.of(user.id()))) {
-      try {
-        store.write(
-            Batch.of(new Write.Delete(path, Condition.ifMatch(login.get().version().etag()))));
-      } catch (StoreException.PreconditionFailed e) {
-        // Somebody took the name, which led to nobody.
+    store.write(once(new Write.Delete(user(user.id()), Condition.NONE)));
+    for (String key : keys(user.name(), user.identity())) {
+      DocumentPath path = LOGINS.document(key);
+      Optional<Document> login = store.get(path, ReadOptions.STRONG);
+      if (login.flatMap(Accounts::leadsTo).equals(Optional.of(user.id()))) {
+        try {
+          store.write(
+              once(new Write.Delete(path, Condition.ifMatch(login.get().version().etag()))));
+        } catch (StoreException.PreconditionFailed e) {
+          // Somebody took the name, which led to nobody.
+        }
       }
     }
   }
 
   // Writing
 
+  /** A write that the store may repeat when it lost the answer. */
+  private static Batch once(Write write) {
+    return Batch.once(WRITER, write);
+  }
+
   /**
-   * Makes a user to whom a name leads.
+   * Makes a user to whom names lead.
    *
-   * @param key of the name
+   * @param keys of the names
    * @param about the members of their document that are theirs
-   * @return empty if the name leads to somebody else
+   * @return empty if one of the names leads to somebody else
    */
-  private Optional<User> create(String key, Map<String, Json> about) {
+  private Optional<User> create(List<String> keys, Map<String, Json> about) {
     String id = HexFormat.of().formatHex(random(ID_BYTES));
     Map<String, Json> members = new LinkedHashMap<>(about);
     members.put(User.EPOCH, Json.Num.of(0));
     members.put(User.CREATED, Json.Num.of(clock.millis()));
     byte[] json = new Json.Obj(members).toBytes();
     Expiry soon = new Expiry.At(clock.millis() + PROVISIONAL.toMillis());
-    Commit made = store.write(Batch.of(new Write.Put(user(id), json, Condition.ABSENT, soon)));
-    if (!lead(key, id)) {
-      store.write(Batch.of(new Write.Delete(user(id), Condition.NONE)));
+    Commit made = store.write(once(new Write.Put(user(id), json, Condition.ABSENT, soon)));
+    if (!keys.stream().allMatch(key -> lead(key, id))) {
+      // What leads to them by now leads to nobody then.
+      store.write(once(new Write.Delete(user(id), Condition.NONE)));
       return Optional.empty();
     }
     User user = User.of(new Document(user(id), made.version(), clock.millis(), json));
@@ -494,7 +582,7 @@ public final class Accounts {
     Condition condition = Condition.ABSENT;
     for (int race = 0; race < RACES; race++) {
       try {
-        store.write(Batch.of(new Write.Put(path, json, condition, Expiry.NEVER)));
+        store.write(once(new Write.Put(path, json, condition, Expiry.NEVER)));
         return true;
       } catch (StoreException.PreconditionFailed e) {
         Optional<Document> known = store.get(path, ReadOptions.STRONG);
@@ -535,7 +623,10 @@ public final class Accounts {
     try {
       Commit commit =
           store.write(
-              new Batch(List.of(new Write.Patch(path, patch, condition, expiry)), null, true));
+              new Batch(
+                  List.of(new Write.Patch(path, patch, condition, expiry)),
+                  IdempotencyKey.unique(WRITER),
+                  true));
       byte[] json = commit.results().getFirst().json();
       if (json == null) {
         return find(user.id(), ReadOptions.STRONG)
@@ -558,6 +649,13 @@ public final class Accounts {
   }
 
   // Keys
+
+  /** Of all that leads to a user: who they are goes before what they are called. */
+  private static List<String> keys(String name, Optional<User.Identity> identity) {
+    return identity
+        .map(known -> List.of(identityKey(known), nameKey(name)))
+        .orElseGet(() -> List.of(nameKey(name)));
+  }
 
   private static String nameKey(String name) {
     return key("name:" + name);

@@ -21,16 +21,19 @@ import java.util.Optional;
  * Wrong passwords for a name, counted on all nodes together: a document in {@code _attempts} that
  * holds when its account would be empty if they were spread evenly (the generic cell rate
  * algorithm), and goes when it is. Only a password that was hashed is counted, so a flood writes no
- * more than it hashes; attempts that are under way at the same moment may pass the limit by as
- * many. Safe for any thread.
+ * more than it hashes. However many are under way at the same moment, on whatever nodes: as many
+ * are told that they are wrong as the limit has, for each is counted by a write of its own before
+ * it is told. Safe for any thread.
  */
 final class Attempts {
   private static final CollectionPath COLLECTION = CollectionPath.parse("_attempts");
   private static final String UNTIL = "until";
   private static final long WINDOW = Duration.ofMinutes(AttemptLimit.MINUTES).toMillis();
 
-  /** Whoever loses so many races is one of many who count at this moment: the limit holds. */
+  /** Whoever loses so many races is one of many who count at this moment, and is told nothing. */
   private static final int RACES = 8;
+
+  private static final Duration LOST = Duration.ofSeconds(1);
 
   private final Store store;
   private final InstantSource clock;
@@ -44,32 +47,50 @@ final class Attempts {
    * How long there is no more attempt for this name; zero when there is one.
    *
    * @param key of the name
+   * @param options how fresh the answer is to be
    */
-  Duration left(String key, AttemptLimit limit) {
+  Duration left(String key, AttemptLimit limit, ReadOptions options) {
     long now = clock.millis();
-    long until = read(store.get(path(key), ReadOptions.SESSION));
-    return Duration.ofMillis(Math.max(0, Math.max(now, until) + interval(limit) - now - WINDOW));
+    return wait(next(store.get(path(key), options), now, limit), now);
   }
 
-  /** Counts a wrong password. */
-  void wrong(String key, AttemptLimit limit) {
+  /**
+   * Counts a wrong password.
+   *
+   * @return zero when it was counted; otherwise there was no attempt left by now, for so long, and
+   *     nobody may be told that it is wrong
+   */
+  Duration wrong(String key, AttemptLimit limit) {
     for (int race = 0; race < RACES; race++) {
       Optional<Document> found = store.get(path(key), ReadOptions.STRONG);
       long now = clock.millis();
-      // No more than full, whatever came at the same moment: who waits knows for how long.
-      long until = Math.min(Math.max(now, read(found)) + interval(limit), now + WINDOW);
+      long until = next(found, now, limit);
+      if (wait(until, now).isPositive()) {
+        return wait(until, now);
+      }
       byte[] json = new Json.Obj(Map.of(UNTIL, Json.Num.of(until))).toBytes();
       Condition condition =
           found
               .map(document -> Condition.ifMatch(document.version().etag()))
               .orElse(Condition.ABSENT);
       try {
-        store.write(Batch.of(new Write.Put(path(key), json, condition, new Expiry.At(until))));
-        return;
+        store.write(
+            Batch.once("attempt", new Write.Put(path(key), json, condition, new Expiry.At(until))));
+        return Duration.ZERO;
       } catch (StoreException.PreconditionFailed e) {
         // Another one was counted meanwhile.
       }
     }
+    return LOST;
+  }
+
+  /** When the account would be empty after one more. */
+  private static long next(Optional<Document> found, long now, AttemptLimit limit) {
+    return Math.max(now, read(found)) + interval(limit);
+  }
+
+  private static Duration wait(long until, long now) {
+    return Duration.ofMillis(Math.max(0, until - now - WINDOW));
   }
 
   /** What the name's wrong passwords use up of the time that there is for all. */

@@ -7,19 +7,23 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bouncycastle.crypto.generators.Argon2BytesGenerator;
 import org.bouncycastle.crypto.params.Argon2Parameters;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Hashes of passwords by Argon2id (RFC 9106), as texts of the PHC form: {@code
@@ -27,15 +31,21 @@ import org.bouncycastle.crypto.params.Argon2Parameters;
  *
  * <p>A hash is expensive on purpose, so a flood of passwords must not take the node with it: half
  * of the processors hash, at most an eighth of the heap is in use by them, and {@link #MAX_WAITING}
- * wait for {@link #PATIENCE} at most. The threads are the platform's own, for a virtual one would
- * keep others of its carrier for all that time. Safe for any thread.
+ * wait for {@link #PATIENCE} at most, of which {@link #FOR_KNOWN} are of those who are known from
+ * before, whatever strangers do. The threads are the platform's own, for a virtual one would keep
+ * others of its carrier for all that time. Safe for any thread.
  */
 final class PasswordHasher {
   /** So many may wait for each thread. */
   static final int MAX_WAITING = 32;
 
+  /** So many of them are never a stranger's. */
+  static final int FOR_KNOWN = 8;
+
   /** Longest wait for a hash. */
   static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private static final Logger LOG = LoggerFactory.getLogger(PasswordHasher.class);
 
   private static final int SALT_BYTES = 16;
   private static final int HASH_BYTES = 32;
@@ -56,8 +66,14 @@ final class PasswordHasher {
 
   private final Semaphore memory;
 
+  /** For each stranger's hash, until it is made. */
+  private final Semaphore strangers;
+
   /** A hash that needs more would end the process, which has no more. */
   private final long most = Runtime.getRuntime().maxMemory() >> 12;
+
+  /** Whether it was said that a hash needs more. */
+  private final AtomicBoolean told = new AtomicBoolean();
 
   /** There are too many hashes to make. */
   static final class BusyException extends RuntimeException {
@@ -80,6 +96,7 @@ final class PasswordHasher {
   PasswordHasher(int parallel, int budgetKiB) {
     this.budget = budgetKiB;
     this.memory = new Semaphore(budgetKiB, true);
+    this.strangers = new Semaphore((1 + MAX_WAITING - FOR_KNOWN) * parallel);
     this.threads =
         new ThreadPoolExecutor(
             parallel,
@@ -96,15 +113,28 @@ final class PasswordHasher {
     return threads.getQueue().size();
   }
 
+  /** Why no hash of this cost is made here, if none is. */
+  Optional<String> tooDear(HashCost cost) {
+    return cost.memoryKiB() > most
+        ? Optional.of(
+            "a hash of "
+                + (cost.memoryKiB() >> 10)
+                + " MiB needs more than a quarter of this node's heap ("
+                + (most >> 8)
+                + " MiB); give the node more memory, or lower accounts.argon2.memory")
+        : Optional.empty();
+  }
+
   /**
    * The hash of a prepared password with a new salt.
    *
-   * @throws BusyException if there are too many to make
+   * @param known whether it is for somebody who is known from before
+   * @throws BusyException if there are too many to make, or it is {@link #tooDear}
    */
-  String hash(String password, HashCost cost) {
+  String hash(String password, HashCost cost, boolean known) {
     byte[] salt = new byte[SALT_BYTES];
     random.nextBytes(salt);
-    byte[] hash = run(() -> argon2id(password, salt, cost, HASH_BYTES));
+    byte[] hash = run(cost, known, () -> argon2id(password, salt, cost, HASH_BYTES));
     return "$argon2id$v="
         + Argon2Parameters.ARGON2_VERSION_13
         + "$m="
@@ -122,12 +152,14 @@ final class PasswordHasher {
   /**
    * Whether {@code stored} is a hash of the prepared password. Takes the same time either way.
    *
-   * @throws BusyException if there are too many to make
+   * @param known whether it is for somebody who is known from before
+   * @throws BusyException if there are too many to make, or it is {@link #tooDear}
    */
-  boolean verify(String password, String stored) {
-    Stored known = parse(stored);
-    byte[] hash = run(() -> argon2id(password, known.salt, known.cost, known.hash.length));
-    return MessageDigest.isEqual(hash, known.hash);
+  boolean verify(String password, String stored, boolean known) {
+    Stored old = parse(stored);
+    byte[] hash =
+        run(old.cost, known, () -> argon2id(password, old.salt, old.cost, old.hash.length));
+    return MessageDigest.isEqual(hash, old.hash);
   }
 
   /** Whether the hash was made at another cost. */
@@ -152,20 +184,40 @@ final class PasswordHasher {
     return new Stored(cost, DECODER.decode(matcher.group(4)), DECODER.decode(matcher.group(5)));
   }
 
-  private byte[] run(Callable<byte[]> task) {
-    Future<byte[]> result;
+  private byte[] run(HashCost cost, boolean known, Callable<byte[]> task) {
+    Optional<String> problem = tooDear(cost);
+    if (problem.isPresent()) {
+      if (told.compareAndSet(false, true)) {
+        LOG.error("No password can be checked: {}.", problem.get());
+      }
+      throw new BusyException();
+    }
+    if (!known && !strangers.tryAcquire()) {
+      throw new BusyException();
+    }
     try {
-      result = threads.submit(task);
+      return run(task);
+    } finally {
+      if (!known) {
+        strangers.release();
+      }
+    }
+  }
+
+  private byte[] run(Callable<byte[]> task) {
+    FutureTask<byte[]> result = new FutureTask<>(task);
+    try {
+      threads.execute(result);
     } catch (RejectedExecutionException e) {
       throw new BusyException();
     }
     try {
       return result.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
-      result.cancel(true);
+      forget(result);
       throw new BusyException();
     } catch (InterruptedException e) {
-      result.cancel(true);
+      forget(result);
       Thread.currentThread().interrupt();
       throw new BusyException();
     } catch (ExecutionException e) {
@@ -173,15 +225,14 @@ final class PasswordHasher {
     }
   }
 
+  /** Whoever waited no longer leaves their place to another. */
+  private void forget(FutureTask<byte[]> task) {
+    task.cancel(true);
+    threads.remove(task);
+  }
+
   private byte[] argon2id(String password, byte[] salt, HashCost cost, int bytes)
       throws InterruptedException {
-    if (cost.memoryKiB() > most) {
-      throw new IllegalStateException(
-          "a hash of "
-              + cost.memoryKiB()
-              + " KiB needs more than a quarter of the heap; give the node more memory, or lower"
-              + " accounts.argon2.memory in site.yaml");
-    }
     int weight = Math.min(budget, cost.memoryKiB());
     memory.acquire(weight);
     byte[] text = password.getBytes(StandardCharsets.UTF_8);

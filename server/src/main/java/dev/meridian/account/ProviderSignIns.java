@@ -24,9 +24,11 @@ import java.time.InstantSource;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 
 /**
  * Sign-ins at providers of OpenID Connect. One that began is a document in {@code _signins} for
@@ -42,6 +44,10 @@ public final class ProviderSignIns {
   private static final CollectionPath COLLECTION = CollectionPath.parse("_signins");
   private static final Base64.Encoder ENCODER = Base64.getUrlEncoder().withoutPadding();
   private static final int SECRET_BYTES = 32;
+
+  /** What {@link #secret()} makes. */
+  private static final Pattern SECRET = Pattern.compile("[A-Za-z0-9_-]{43}");
+
   private static final int MAX_CODE = 4_000;
 
   /** Providers are few; those that a site has no more are forgotten with all others. */
@@ -92,13 +98,19 @@ public final class ProviderSignIns {
    *
    * @param redirect where the provider sends the visitor back
    * @param next where they want to go then, a path of this site
+   * @param kept secrets that the browser keeps of sign-ins that it began before: they go on
    * @throws OidcException of {@link Reason#UNAVAILABLE}
    */
-  public Begun begin(OidcProvider provider, String redirect, String next) throws OidcException {
+  public Begun begin(OidcProvider provider, String redirect, String next, List<String> kept)
+      throws OidcException {
     String state = secret();
     String nonce = secret();
     String verifier = secret();
-    String browser = secret();
+    String browser =
+        kept.stream()
+            .filter(one -> SECRET.matcher(one).matches())
+            .findFirst()
+            .orElseGet(this::secret);
     URI to =
         client(provider)
             .authorization(redirect, state, nonce, ENCODER.encodeToString(sha256(verifier)));
@@ -111,7 +123,8 @@ public final class ProviderSignIns {
     members.put("verifier", new Json.Str(verifier));
     members.put("next", new Json.Str(next));
     store.write(
-        Batch.of(
+        Batch.once(
+            "sign-in",
             new Write.Put(
                 path(state),
                 new Json.Obj(members).toBytes(),
@@ -142,7 +155,9 @@ public final class ProviderSignIns {
     }
     try {
       store.write(
-          Batch.of(new Write.Delete(path(state), Condition.ifMatch(found.get().version().etag()))));
+          Batch.once(
+              "sign-in",
+              new Write.Delete(path(state), Condition.ifMatch(found.get().version().etag()))));
     } catch (StoreException.PreconditionFailed e) {
       return Optional.empty();
     }

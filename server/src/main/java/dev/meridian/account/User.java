@@ -43,6 +43,7 @@ public record User(
   static final String IDENTITY = "identity";
   static final String ISSUER = "issuer";
   static final String SUBJECT = "subject";
+  static final String PROVIDER = "provider";
   static final String DISABLED = "disabled";
   static final String EPOCH = "epoch";
   static final String CREATED = "created";
@@ -68,6 +69,13 @@ public record User(
     return "User[" + id + " " + name + "]";
   }
 
+  /**
+   * By which of the site's providers they come, if by one: what their name has before the colon.
+   */
+  public Optional<String> provider() {
+    return identity.map(_ -> name.substring(0, Math.max(0, name.indexOf(':'))));
+  }
+
   /** What they themselves, rules and templates see. */
   public Json.Obj json() {
     Map<String, Json> members = new LinkedHashMap<>();
@@ -75,6 +83,7 @@ public record User(
     members.put(NAME, new Json.Str(name));
     members.put(ROLES, roles(roles));
     members.put(CLAIMS, claims);
+    provider().ifPresent(by -> members.put(PROVIDER, new Json.Str(by)));
     return new Json.Obj(members);
   }
 

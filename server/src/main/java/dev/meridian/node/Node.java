@@ -20,7 +20,9 @@ import dev.meridian.site.Certificates;
 import dev.meridian.site.CollectionSettings;
 import dev.meridian.site.Listeners;
 import dev.meridian.site.LiveSite;
+import dev.meridian.site.Problem;
 import dev.meridian.site.Site;
+import dev.meridian.site.SiteException;
 import dev.meridian.store.Engine;
 import dev.meridian.store.IndexDefinition;
 import dev.meridian.store.RocksStore;
@@ -150,6 +152,14 @@ public final class Node implements AutoCloseable {
       // A recovered node begins its cluster with the copy it has: from now on it is edited there.
       opened(new SiteShare(cluster, site.current().folder(), isSitesHome()));
       this.access = Access.open(store, options.data().resolve("operator.key"));
+      site.current()
+          .accounts()
+          .flatMap(access.accounts()::tooDear)
+          .ifPresent(
+              why -> {
+                throw new SiteException(
+                    List.of(new Problem("site.yaml", 1, 1, "accounts: " + why + ".")));
+              });
       this.seeding = opened(Seeding.start(store, site.current(), cluster.isFounder()));
       this.certificates = certificates();
       this.web = startWeb();
@@ -404,6 +414,9 @@ public final class Node implements AutoCloseable {
           conduct(server, now);
         });
     regions.regions(now.names().geo().regions(), names.isPresent());
+    now.accounts()
+        .flatMap(access.accounts()::tooDear)
+        .ifPresent(why -> LOG.error("No password can be checked: {}.", why));
     Listeners wanted = options.listeners().apply(now.listeners());
     if (!wanted.equals(listeners)) {
       LOG.warn("The site's listeners changed; they take effect when the node is started again");

@@ -54,9 +54,11 @@ public record AccountSettings(
    * {@link #PER_NETWORK} times as many from a network for all names.
    *
    * @param attempts so many at once, and as many again in {@link #MINUTES} minutes
-   * @param exempt networks that are not counted, such as a proxy's
+   * @param signUps so many accounts a minute that visitors may make on a node, whoever they are
+   * @param exempt networks that are not counted, such as a proxy's; none unless it is said, for
+   *     what comes from loopback may have come to a proxy there from anywhere
    */
-  public record AttemptLimit(int attempts, List<Prefix> exempt) {
+  public record AttemptLimit(int attempts, int signUps, List<Prefix> exempt) {
     /** In which time what was used up is there again. */
     public static final int MINUTES = 10;
 
@@ -67,7 +69,7 @@ public record AccountSettings(
     public static final int PER_NETWORK = 10;
 
     /** What holds unless {@code site.yaml} says otherwise. */
-    public static final AttemptLimit DEFAULT = new AttemptLimit(10, ResponseLimit.LOOPBACK);
+    public static final AttemptLimit DEFAULT = new AttemptLimit(10, 60, List.of());
 
     /** Copies. */
     public AttemptLimit {

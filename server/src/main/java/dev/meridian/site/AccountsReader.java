@@ -21,7 +21,7 @@ final class AccountsReader {
   static final List<String> KEYS =
       List.of("signUp", "passwordLength", "argon2", "rateLimit", "oidc");
   static final List<String> ARGON2_KEYS = List.of("memory", "iterations", "parallelism");
-  static final List<String> LIMIT_KEYS = List.of("attempts", "exempt");
+  static final List<String> LIMIT_KEYS = List.of("attempts", "signUps", "exempt");
   static final List<String> PROVIDER_KEYS =
       List.of("issuer", "clientId", "clientSecretFile", "scopes");
 
@@ -31,6 +31,7 @@ final class AccountsReader {
   private static final int MOST_ITERATIONS = 20;
   private static final int MOST_LANES = 16;
   private static final int MOST_ATTEMPTS = 1_000;
+  private static final int MOST_SIGN_UPS = 10_000;
   private static final int MOST_PROVIDERS = 20;
   private static final int MOST_SCOPES = 20;
   private static final String PROVIDER = "[a-z][a-z0-9-]{0,29}";
@@ -144,7 +145,8 @@ final class AccountsReader {
     return Optional.of(
         new AttemptLimit(
             number(fields, "attempts", 1, MOST_ATTEMPTS, AttemptLimit.DEFAULT.attempts()),
-            NamesReader.exempt(yaml, fields.get("exempt"))));
+            number(fields, "signUps", 1, MOST_SIGN_UPS, AttemptLimit.DEFAULT.signUps()),
+            NamesReader.exempt(yaml, fields.get("exempt"), AttemptLimit.DEFAULT.exempt())));
   }
 
   private Map<String, OidcProvider> providers(@Nullable Field field) {

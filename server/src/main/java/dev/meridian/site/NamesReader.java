@@ -160,7 +160,12 @@ final class NamesReader {
 
   /** Networks without a limit: loopback, and those that are said. */
   static List<Prefix> exempt(YamlReader yaml, @Nullable Field field) {
-    List<Prefix> prefixes = new ArrayList<>(ResponseLimit.LOOPBACK);
+    return exempt(yaml, field, ResponseLimit.LOOPBACK);
+  }
+
+  /** Networks without a limit: these, and those that are said. */
+  static List<Prefix> exempt(YamlReader yaml, @Nullable Field field, List<Prefix> always) {
+    List<Prefix> prefixes = new ArrayList<>(always);
     List<Node> items = field == null ? null : yaml.oneOrMore(field.value(), "exempt");
     if (field == null || items == null) {
       return prefixes;

@@ -2,6 +2,7 @@ package dev.meridian.web;
 
 import dev.meridian.account.AccountCounts;
 import dev.meridian.account.AccountException;
+import dev.meridian.account.AccountException.Reason;
 import dev.meridian.account.Accounts;
 import dev.meridian.account.User;
 import dev.meridian.document.InvalidInputException;
@@ -215,7 +216,8 @@ final class AccountApi {
     if (!settings(context).signUp()) {
       throw closed();
     }
-    limits.check(context, name);
+    checkNewSession(context);
+    limits.signUp(context, name);
     User user = accounts.signUp(name, password, words(context.site()), settings(context));
     establish(context, user);
     return Status.CREATED_201;
@@ -233,10 +235,35 @@ final class AccountApi {
     context.session().checkOrigin(fields.get(AccountFields.CSRF));
     String name = fields.required(AccountFields.NAME);
     String password = fields.required(AccountFields.PASSWORD);
-    limits.check(context, name);
-    establish(
-        context, accounts.signIn(name, password, context.session().device(), settings(context)));
+    checkNewSession(context);
+    Optional<Accounts.Device> device = accounts.own(name, context.session().device());
+    device.ifPresent(own -> limits.known(context, "device " + own.id()));
+    Runnable giveBack = device.isPresent() ? () -> {} : limits.stranger(context, name);
+    boolean guessed = false;
+    User user;
+    try {
+      user = accounts.signIn(name, password, context.session().device(), settings(context));
+    } catch (AccountException e) {
+      guessed = e.reason() == Reason.WRONG || e.reason() == Reason.LIMITED;
+      throw e;
+    } finally {
+      if (!guessed) {
+        giveBack.run();
+      }
+    }
+    establish(context, user);
     return Status.OK_200;
+  }
+
+  /**
+   * Counts the session that a sign-in is about to make, if it does: before anything is done.
+   *
+   * @throws ProblemException 429 when the visitor's network made too many
+   */
+  void checkNewSession(RequestContext context) {
+    if (context.session().find().filter(one -> !one.replaced()).isEmpty()) {
+      session.checkRate(context);
+    }
   }
 
   private Status signOut(RequestContext context, AccountFields fields) {
@@ -262,7 +289,7 @@ final class AccountApi {
                         "Sign in first; then the password can be changed."));
     String old = fields.required(AccountFields.PASSWORD);
     String password = fields.required(AccountFields.NEW_PASSWORD);
-    limits.check(context, user.name());
+    limits.known(context, "user " + user.id());
     User changed =
         accounts.changePassword(user, old, password, words(context.site()), settings(context));
     establish(context, changed);
@@ -337,6 +364,14 @@ final class AccountApi {
               "The account was changed meanwhile",
               "The account was changed by another request at this moment, and not by this one; try"
                   + " again.");
+      case OTHER_ISSUER ->
+          problem(
+              Status.CONFLICT_409,
+              "other-issuer",
+              "The provider is another than before",
+              "The name that you would have here is that of somebody who came when this provider's"
+                  + " issuer was another. The site's operator can give the provider another name in"
+                  + " site.yaml, or delete that account.");
       case CLOSED -> closed();
       case LIMITED -> SignInLimits.limited(e.retryAfter());
       case BUSY ->

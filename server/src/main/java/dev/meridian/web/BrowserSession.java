@@ -218,11 +218,7 @@ final class BrowserSession {
   Optional<Accounts.Device> device() {
     return cookies(settings().cookie() + DEVICE).stream()
         .flatMap(value -> sessions.readSigned(PURPOSE, value).stream())
-        .filter(text -> text.indexOf('.') > 0)
-        .map(
-            text ->
-                new Accounts.Device(
-                    text.substring(0, text.indexOf('.')), text.substring(text.indexOf('.') + 1)))
+        .flatMap(text -> Accounts.Device.parse(text).stream())
         .findFirst();
   }
 
@@ -237,14 +233,10 @@ final class BrowserSession {
     return kept.subList(0, Math.min(kept.size(), MAX_SIGN_INS));
   }
 
-  void forgetSignIn() {
-    set(settings().cookie() + SIGN_IN, "", Duration.ZERO, SessionSettings.SameSite.LAX);
-  }
-
   /** Takes note that this user signed in just now, by the session that was issued before. */
   void signedIn(User signedIn) {
-    if (device().filter(known -> known.user().equals(signedIn.id())).isEmpty()) {
-      String text = signedIn.id() + '.' + Accounts.newDevice();
+    if (device().filter(known -> known.isOf(signedIn)).isEmpty()) {
+      String text = Accounts.Device.of(signedIn).text();
       set(settings().cookie() + DEVICE, sessions.signed(PURPOSE, text), DEVICE_LIFE);
     }
     user = Optional.of(signedIn);
@@ -288,6 +280,14 @@ final class BrowserSession {
       Optional<Session> found = find();
       ignored = found.isPresent() && !isRead() && (isAmbiguous() || !isProven(""));
       known = found.isEmpty() || ignored ? new Json.Obj(Map.of()) : attributes(found.get());
+      if (found.filter(one -> one.user().isEmpty()).isPresent()
+          && context.site().accounts().isPresent()
+          && known instanceof Json.Obj(Map<String, Json> members)) {
+        // Nobody is not null, which the owner of a document may be: such a rule does not allow.
+        Map<String, Json> rest = new LinkedHashMap<>(members);
+        rest.remove("user");
+        known = new Json.Obj(rest);
+      }
       forRules = known;
     }
     return known;

@@ -33,6 +33,9 @@ final class DataCheck {
    */
   private static final List<String> SAMPLES = List.of("\"x\"", "1", "true", "null");
 
+  private static final String CHOOSE =
+      "; choose another name, or take 'accounts' out of site.yaml.";
+
   private final Site site;
   private final Set<String> declared;
 
@@ -43,7 +46,33 @@ final class DataCheck {
 
   /** Data that a page declares and that no request could read. */
   List<PageFailure> failures(String page, FrontMatter matter) {
-    return each(page, matter, this::failure);
+    List<PageFailure> failures = new ArrayList<>(each(page, matter, this::failure));
+    user(page, matter, site).ifPresent(failures::add);
+    return failures;
+  }
+
+  /** What hides the user who is signed in from a page's data, where the site has accounts. */
+  static Optional<PageFailure> user(String page, FrontMatter matter, Site site) {
+    if (site.accounts().isEmpty()) {
+      return Optional.empty();
+    }
+    for (Need need : matter.data()) {
+      if (need.name().equals(Placeholders.USER)) {
+        return Optional.of(
+            new PageFailure(
+                page, need.line(), "data.user: 'user' is who is signed in" + CHOOSE, null));
+      }
+    }
+    return !matter.data().isEmpty() && page.matches("(.*/)?\\[(\\.\\.\\.)?user](/.*|\\.html)")
+        ? Optional.of(
+            new PageFailure(
+                page,
+                matter.data().getFirst().line(),
+                "the page's data cannot tell the parameter [user] of its address from who is signed"
+                    + " in"
+                    + CHOOSE,
+                null))
+        : Optional.empty();
   }
 
   /** Data that a page declares of collections that the site does not: most likely slips. */

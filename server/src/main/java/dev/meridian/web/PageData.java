@@ -31,10 +31,15 @@ final class PageData {
   static PageData read(
       String template, FrontMatter matter, Map<String, Object> given, PageReads reads) {
     PageData data = new PageData();
+    DataCheck.user(template, matter, reads.site())
+        .ifPresent(
+            failure -> {
+              throw failure;
+            });
     Map<String, Object> known = new LinkedHashMap<>(given);
     for (Need need : matter.data()) {
       Placeholders placeholders = new Placeholders(known);
-      boolean wanted = need.when().isEmpty() || !placeholders.text(need.when()).isBlank();
+      boolean wanted = need.when().isEmpty() || placeholders.isMet(need.when());
       Object value = wanted ? data.read(template, need, placeholders, reads) : data.none();
       data.variables.put(need.name(), value);
       if (value != null) {
@@ -67,6 +72,10 @@ final class PageData {
           throw new ProblemException(Problem.notFound("There is nothing at this address."));
         }
         String where = wanted.where();
+        if (where != null && placeholders.lacksUser(where)) {
+          // As null it would be equal to the null of a document.
+          yield none();
+        }
         String sort = wanted.sort();
         String after = wanted.after();
         Page page =

@@ -19,6 +19,9 @@ final class Placeholders {
           "\\{([A-Za-z_][A-Za-z0-9_]*(?:\\.[A-Za-z_][A-Za-z0-9_-]*)*)"
               + "((?:\\|(?:fold|first\\([0-9]{1,4}\\)))*)}");
 
+  /** The user who is signed in, where the site has accounts. */
+  static final String USER = "user";
+
   private final Map<String, Object> variables;
 
   Placeholders(Map<String, Object> variables) {
@@ -45,6 +48,26 @@ final class Placeholders {
   /** Plain text with its placeholders filled in; what has no value becomes empty. */
   String text(String text) {
     return fill(text, value -> value == null ? "" : plain(value));
+  }
+
+  /**
+   * Whether there is something to this text with its placeholders filled in: {@code false} counts
+   * as what is not there.
+   */
+  boolean isMet(String text) {
+    return !fill(text, value -> value == null || value.equals(false) ? "" : plain(value)).isBlank();
+  }
+
+  /** Whether the text asks for something of the user that is not there: nobody is signed in. */
+  boolean lacksUser(String text) {
+    return variables.get(USER) instanceof UserView
+        && PLACEHOLDER
+            .matcher(text)
+            .results()
+            .anyMatch(
+                match ->
+                    match.group(1).startsWith(USER + ".")
+                        && shaped(value(match.group(1)), match.group(2)) == null);
   }
 
   /** A CEL expression with its placeholders filled in as literals. */

@@ -110,7 +110,8 @@ final class ProviderSignIn {
         providers.begin(
             provider,
             origin(context) + PREFIX + provider.name() + CALLBACK,
-            next == null || next.isEmpty() ? "/" : next);
+            next == null || next.isEmpty() ? "/" : next,
+            context.session().keptSignIns());
     context.session().keepSignIn(begun.secret());
     redirect(context, begun.to().toString());
   }
@@ -133,6 +134,7 @@ final class ProviderSignIn {
     BrowserSession visitor = context.session();
     visitor.writing();
     visitor.checkUnambiguous();
+    account.checkNewSession(context);
     Optional<ProviderSignIns.Returned> returned = Optional.empty();
     for (String secret : visitor.keptSignIns()) {
       if (returned.isEmpty()) {
@@ -142,7 +144,6 @@ final class ProviderSignIn {
     if (returned.isEmpty()) {
       throw refused("It did not begin in this browser, is too old, or was ended already.");
     }
-    visitor.forgetSignIn();
     String error = sent.get("error");
     if (error != null) {
       throw refused(

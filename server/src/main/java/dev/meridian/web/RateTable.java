@@ -34,6 +34,17 @@ final class RateTable {
     this.began = nanos.getAsLong();
   }
 
+  /** Takes back one that was counted, as far as its account is still there. */
+  synchronized void giveBack(String name, long interval) {
+    int at = (name.hashCode() * SPREAD) >>> (Integer.SIZE - SLOT_BITS);
+    if (!name.equals(names[at])) {
+      at ^= 1;
+    }
+    if (name.equals(names[at])) {
+      empty[at] -= interval;
+    }
+  }
+
   /**
    * Counts one, or says in how many nanoseconds there will be room for it.
    *

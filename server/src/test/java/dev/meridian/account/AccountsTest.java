@@ -7,6 +7,7 @@ import dev.meridian.account.AccountException.Reason;
 import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.Json;
 import dev.meridian.site.AccountSettings;
 import dev.meridian.site.AccountSettings.AttemptLimit;
 import dev.meridian.site.AccountSettings.HashCost;
@@ -24,6 +25,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -44,7 +46,8 @@ class AccountsTest {
   private static final String GOOD = "correct horse";
   private static final HashCost CHEAP = new HashCost(64, 1, 1);
   private static final AccountSettings SETTINGS =
-      new AccountSettings(true, 8, CHEAP, Optional.of(new AttemptLimit(2, List.of())), Map.of());
+      new AccountSettings(
+          true, 8, CHEAP, Optional.of(new AttemptLimit(2, 60, List.of())), Map.of());
 
   @TempDir Path temp;
   private final Engine engine = new Engine(8 << 20, 8 << 20);
@@ -177,11 +180,8 @@ class AccountsTest {
     }
     refused(Reason.LIMITED, () -> signIn("ada", GOOD));
     refused(Reason.LIMITED, () -> signIn("ADA", GOOD));
-    refused(
-        Reason.LIMITED,
-        () -> accounts.changePassword(ada, GOOD, "another horse", Set.of(), SETTINGS));
     assertThat(signIn("bob", GOOD)).isNotNull();
-    Optional<Accounts.Device> own = Optional.of(new Accounts.Device(ada.id(), "d1"));
+    Optional<Accounts.Device> own = Optional.of(Accounts.Device.of(ada));
     assertThat(accounts.signIn("ada", GOOD, own, SETTINGS).id())
         .as("nobody keeps a user out of their own browser")
         .isEqualTo(ada.id());
@@ -189,7 +189,7 @@ class AccountsTest {
       refused(Reason.WRONG, () -> accounts.signIn("ada", "wrong one", own, SETTINGS));
     }
     refused(Reason.LIMITED, () -> accounts.signIn("ada", GOOD, own, SETTINGS));
-    Optional<Accounts.Device> others = Optional.of(new Accounts.Device("0".repeat(32), "d2"));
+    Optional<Accounts.Device> others = Optional.of(new Accounts.Device("0".repeat(32), 0, "D2"));
     refused(Reason.LIMITED, () -> accounts.signIn("ada", GOOD, others, SETTINGS));
     wall.addAndGet(Duration.ofMinutes(AttemptLimit.MINUTES).toMillis() / 6);
     assertThat(signIn("ada", GOOD).id()).isEqualTo(ada.id());
@@ -200,6 +200,115 @@ class AccountsTest {
       refused(Reason.WRONG, () -> signIn("nobody", "wrong one"));
     }
     refused(Reason.LIMITED, () -> signIn("nobody", "wrong one"));
+  }
+
+  /** However many are under way: no more of them are told that they are wrong than may be. */
+  @Test
+  void guessesAtTheSameMomentAreNoMoreThanOthers() throws Exception {
+    AccountSettings dear =
+        new AccountSettings(
+            true, 8, new HashCost(4 << 10, 2, 1), SETTINGS.rateLimit(), SETTINGS.providers());
+    assertThat(guesses("nobody", 20, dear)).isEqualTo(2 * AttemptLimit.PER_NAME);
+    wall.addAndGet(Duration.ofMinutes(AttemptLimit.MINUTES).toMillis() / 6);
+    assertThat(guesses("nobody", 20, dear)).as("one slot is free again").isEqualTo(1);
+  }
+
+  /** How many of guesses at once are told that they are wrong. */
+  private int guesses(String name, int many, AccountSettings settings) throws Exception {
+    List<Callable<User>> racers = new ArrayList<>();
+    for (int i = 0; i < many; i++) {
+      racers.add(() -> accounts.signIn(name, "wrong one", Optional.empty(), settings));
+    }
+    int wrong = 0;
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (Future<User> racer : threads.invokeAll(racers)) {
+        try {
+          racer.get();
+        } catch (ExecutionException e) {
+          assertThat(e.getCause()).hasMessageMatching("WRONG|LIMITED");
+          wrong += "WRONG".equals(Objects.requireNonNull(e.getCause()).getMessage()) ? 1 : 0;
+        }
+      }
+    }
+    return wrong;
+  }
+
+  @Test
+  void whoIsSignedInChangesTheirPasswordWhateverOthersTry() {
+    User ada = signUp("ada");
+    for (int i = 0; i < 2 * AttemptLimit.PER_NAME; i++) {
+      refused(Reason.WRONG, () -> signIn("ada", "wrong one"));
+    }
+    refused(Reason.LIMITED, () -> signIn("ada", GOOD));
+    User now = accounts.changePassword(ada, GOOD, "another horse", Set.of(), SETTINGS);
+    assertThat(now.epoch()).isEqualTo(1);
+    for (int i = 0; i < 2 * AttemptLimit.PER_NAME; i++) {
+      refused(
+          Reason.WRONG,
+          () -> accounts.changePassword(now, "wrong one", "a third horse", Set.of(), SETTINGS));
+    }
+    refused(
+        Reason.LIMITED,
+        () -> accounts.changePassword(now, "another horse", "a third horse", Set.of(), SETTINGS));
+  }
+
+  @Test
+  void aBrowserIsKnownUntilThePasswordIsAnother() {
+    User ada = signUp("ada");
+    Accounts.Device device = Accounts.Device.of(ada);
+    Optional<Accounts.Device> own = Accounts.Device.parse(device.text());
+    assertThat(own).contains(device);
+    assertThat(Accounts.Device.parse(ada.id() + ".D1")).isEmpty();
+    assertThat(accounts.own("ADA", own)).isEqualTo(own);
+    signUp("bob");
+    assertThat(accounts.own("bob", own)).as("of another's name").isEmpty();
+    for (int i = 0; i < 2 * AttemptLimit.PER_NAME; i++) {
+      refused(Reason.WRONG, () -> signIn("ada", "wrong one"));
+    }
+    assertThat(accounts.signIn("ada", GOOD, own, SETTINGS).id()).isEqualTo(ada.id());
+    User now = accounts.setPassword(ada, "another horse", Set.of(), SETTINGS);
+    assertThat(accounts.own("ada", own)).isEmpty();
+    refused(Reason.LIMITED, () -> accounts.signIn("ada", "another horse", own, SETTINGS));
+    User again = accounts.setDisabled(accounts.setDisabled(now, true), false);
+    Optional<Accounts.Device> late = Optional.of(Accounts.Device.of(now));
+    refused(Reason.LIMITED, () -> accounts.signIn("ada", "another horse", late, SETTINGS));
+    Optional<Accounts.Device> good = Optional.of(Accounts.Device.of(again));
+    assertThat(accounts.signIn("ada", "another horse", good, SETTINGS).id()).isEqualTo(ada.id());
+  }
+
+  /** Whoever points a provider at another issuer gives nobody the names of those before. */
+  @Test
+  void aNameOfAnotherIssuerIsRefused() {
+    Json.Obj claims = new Json.Obj(Map.of());
+    User ada =
+        accounts.signedIn("id:1", new User.Identity("https://a.test", "1"), claims, SETTINGS);
+    assertThat(ada.json().members().get("provider")).isEqualTo(new Json.Str("id"));
+    User.Identity other = new User.Identity("https://b.test", "1");
+    for (int i = 0; i < 2; i++) {
+      refused(Reason.OTHER_ISSUER, () -> accounts.signedIn("id:1", other, claims, SETTINGS));
+    }
+    assertThat(all("_users")).hasSize(1);
+    assertThat(accounts.findByIdOrName("id:1").orElseThrow().id()).isEqualTo(ada.id());
+    assertThat(signUp("bob").json().members()).doesNotContainKey("provider");
+    accounts.delete(ada);
+    User next = accounts.signedIn("id:1", other, claims, SETTINGS);
+    assertThat(next.id()).isNotEqualTo(ada.id());
+    accounts.delete(next);
+    assertThat(all("_logins")).as("bob's").hasSize(1);
+  }
+
+  @Test
+  void aHashThatNoHeapHasRoomForIsRefusedAndSaid() {
+    signUp("ada");
+    AccountSettings huge =
+        new AccountSettings(
+            true, 8, new HashCost(1 << 30, 1, 1), SETTINGS.rateLimit(), SETTINGS.providers());
+    assertThat(accounts.tooDear(huge).orElseThrow()).contains("accounts.argon2.memory");
+    assertThat(accounts.tooDear(SETTINGS)).isEmpty();
+    refused(Reason.BUSY, () -> accounts.signUp("bob", GOOD, Set.of(), huge));
+    assertThat(accounts.signIn("ada", GOOD, Optional.empty(), huge).name())
+        .as("an older hash is as cheap as it was")
+        .isEqualTo("ada");
   }
 
   @Test

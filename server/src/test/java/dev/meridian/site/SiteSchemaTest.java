@@ -111,7 +111,7 @@ class SiteSchemaTest {
         signUp: off
         passwordLength: 12
         argon2: {memory: 46 MiB, iterations: 1, parallelism: 1}
-        rateLimit: {attempts: 5, exempt: 10.0.0.5}
+        rateLimit: {attempts: 5, signUps: 20, exempt: 10.0.0.5}
         oidc:
           id: {issuer: "https://id.a.test/realms/a", clientId: a, scopes: [openid, email]}
           lab: {issuer: "http://127.0.0.1:3000", clientId: b, scopes: profile}
@@ -251,6 +251,7 @@ class SiteSchemaTest {
         "domains: a.test\nsessions: on\naccounts: {argon2: {iterations: 0}}",
         "domains: a.test\nsessions: on\naccounts: {rateLimit: 5}",
         "domains: a.test\nsessions: on\naccounts: {rateLimit: {attempts: 0}}",
+        "domains: a.test\nsessions: on\naccounts: {rateLimit: {signUps: 0}}",
         "domains: a.test\nsessions: on\naccounts: {oidc: {a: {issuer: 'https://a.test'}}}",
         "domains: a.test\nsessions: on\naccounts: {oidc: {A: {issuer: 'https://a.test', clientId: a}}}",
         "domains: a.test\nsessions: on\naccounts: {oidc: {a: {issuer: id.a.test, clientId: a}}}",

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.meridian.account.AccountCounts.Result;
 import dev.meridian.account.User;
+import dev.meridian.geo.Prefix;
 import dev.meridian.site.AccountSettings;
 import dev.meridian.site.AccountSettings.AttemptLimit;
 import dev.meridian.site.AccountSettings.HashCost;
@@ -40,7 +41,11 @@ class AccountApiTest {
   private static final String[] FORM = {"Content-Type", "application/x-www-form-urlencoded"};
   private static final AccountSettings SETTINGS =
       new AccountSettings(
-          true, 8, new HashCost(64, 1, 1), Optional.of(new AttemptLimit(10, List.of())), Map.of());
+          true,
+          8,
+          new HashCost(64, 1, 1),
+          Optional.of(new AttemptLimit(10, 60, List.of())),
+          Map.of());
 
   @TempDir Path folder;
   private TestServer server;
@@ -52,6 +57,7 @@ class AccountApiTest {
     rules(collections, "orders", "user.id == document.owner || \"clerk\" in user.roles");
     rules(collections, "club", "user.signedIn");
     rules(collections, "mine", "session.user == user.id");
+    rules(collections, "owned", "session.user == document.owner");
     server = new TestServer(folder, new Rules("true", "true"), Limits.DEFAULT, collections);
     server.site = TestServer.withAccounts(server.site, SETTINGS);
     browser = new Browser(server.client);
@@ -330,6 +336,12 @@ class AccountApiTest {
     server.json("PUT", "/data/orders/1", own, operator);
     server.json("PUT", "/data/orders/2", "{}", operator);
     server.json("PUT", "/data/mine/1", "{}", operator);
+    server.json("PUT", "/data/owned/1", "{\"owner\":null}", operator);
+    server.json("PUT", "/data/owned/2", own, operator);
+    browser.page(server.port(), "PUT", "/session/theme", "1");
+    assertThat(status(browser, "GET", "/data/owned/1")).as("whom nobody is not").isEqualTo(401);
+    assertThat(status(ada, "GET", "/data/owned/1")).isEqualTo(401);
+    assertThat(status(ada, "GET", "/data/owned/2")).isEqualTo(200);
     assertThat(status(ada, "GET", "/data/orders/1")).isEqualTo(200);
     assertThat(status(bob, "GET", "/data/orders/1")).isEqualTo(401);
     assertThat(status(browser, "GET", "/data/orders/1")).isEqualTo(401);
@@ -376,7 +388,7 @@ class AccountApiTest {
   @Test
   void guessesAreLimitedByNetworkAndName() throws Exception {
     Browser ada = signedUp("ada");
-    AttemptLimit three = new AttemptLimit(3, List.of());
+    AttemptLimit three = new AttemptLimit(3, 60, List.of());
     server.site =
         TestServer.withAccounts(
             server.site,
@@ -402,6 +414,30 @@ class AccountApiTest {
         .as("no redirection, which would make a session")
         .isEqualTo(429);
     assertThat(browser.cookies).isEmpty();
+  }
+
+  @Test
+  void aSiteMakesSoManyAccountsAMinuteAndNoMore() throws Exception {
+    limit(new AttemptLimit(10, 2, List.of(Prefix.parse("127.0.0.0/8").orElseThrow())));
+    signedUp("ada");
+    signedUp("bob");
+    HttpResponse<String> third = by(browser, "sign-up", account("cyd", GOOD));
+    assertThat(third.statusCode()).as("though its network is exempt").isEqualTo(429);
+    assertThat(third.body()).contains("problem:too-many-sign-ups", "accounts.rateLimit.signUps");
+    assertThat(TestServer.header(third, "Retry-After")).isNotEmpty();
+    assertThat(by(browser, "sign-in", account("ada", GOOD)).statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void aVisitorOfLoopbackIsOneOfANetworkLikeAnyOther() {
+    assertThat(AccountSettings.DEFAULT.rateLimit().orElseThrow().exempt()).isEmpty();
+  }
+
+  private void limit(AttemptLimit limit) {
+    server.site =
+        TestServer.withAccounts(
+            server.site,
+            new AccountSettings(true, 8, SETTINGS.hashCost(), Optional.of(limit), Map.of()));
   }
 
   @Test

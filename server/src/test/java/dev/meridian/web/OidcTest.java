@@ -94,7 +94,6 @@ class OidcTest {
     HttpResponse<String> in = back(browser, signIn(browser, "ada"));
     assertThat(in.statusCode()).as(in.body()).isEqualTo(303);
     assertThat(TestServer.header(in, "Location")).isEqualTo("/club");
-    assertThat(browser.cookies).doesNotContainKey(KEPT);
     JsonNode ada = user(browser);
     assertThat(ada.get("name").asString()).isEqualTo("id:ada");
     assertThat(ada.get("claims").toString())
@@ -143,6 +142,19 @@ class OidcTest {
     String state = TestServer.header(begun, "Location").replaceFirst(".*[?&]state=([^&]*).*", "$1");
     refused(
         thief, URI.create(callback + "?" + query.replaceFirst("state=[^&]*", "state=" + state)));
+  }
+
+  @Test
+  void asManyTabsSignInAsBegan() throws Exception {
+    URI first = signIn(browser, "ada");
+    URI second = signIn(browser, "ada");
+    assertThat(back(browser, first).statusCode()).isEqualTo(303);
+    assertThat(back(browser, second).statusCode()).isEqualTo(303);
+    assertThat(user(browser).get("provider").asString()).isEqualTo("id");
+    // What another host of the domain made of the cookie is not gone on with.
+    browser.cookies.put(KEPT, "x");
+    get(browser, START);
+    assertThat(browser.cookie(KEPT)).hasSize(43);
   }
 
   @Test
