@@ -26,8 +26,9 @@ import java.util.Optional;
  * }
  * }</pre>
  *
- * <p>Handlers answer before pages and files do; {@code /data} and {@code /session} stay Meridian's.
- * All nodes of a cluster run the same program. Immutable: each method gives another one.
+ * <p>Handlers answer before pages and files do; {@code /data} stays Meridian's, and so do {@code
+ * /session} and {@code /account} where the site has sessions and accounts. All nodes of a cluster
+ * run the same program. Immutable: each method gives another one.
  */
 public final class Meridian {
   private final Path folder;

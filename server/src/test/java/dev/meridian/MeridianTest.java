@@ -1,16 +1,23 @@
 package dev.meridian;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.meridian.document.CollectionPath;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Json;
+import dev.meridian.document.Patch;
 import dev.meridian.handler.Request;
 import dev.meridian.handler.Response;
 import dev.meridian.store.Batch;
+import dev.meridian.store.ChangeQuery;
+import dev.meridian.store.ChangeScope;
 import dev.meridian.store.Condition;
 import dev.meridian.store.Expiry;
+import dev.meridian.store.Position;
 import dev.meridian.store.ReadOptions;
+import dev.meridian.store.StoreException.PreconditionFailed;
 import dev.meridian.store.Write;
 import dev.meridian.web.TestSite;
 import java.io.IOException;
@@ -58,14 +65,33 @@ class MeridianTest {
         collections:
           counters:
             rules: {read: "false", write: "false"}
+          hits: {cache: write-behind}
+          plain: {}
         """);
     Files.writeString(files.resolve("pages/both.html"), "<p>the page</p>");
+    for (String collection : List.of("hits", "plain")) {
+      Files.writeString(
+          files.resolve("pages/show-" + collection + ".html"),
+          """
+          ---
+          data:
+            main: {document: %s/main, optional: true}
+            all: {list: %s, limit: 10}
+          ---
+          <p>{{ main.count | default(0) }}{% for one in all.items %}, {{ one.value.count }}{% endfor %}</p>
+          """
+              .formatted(collection, collection));
+    }
     Files.writeString(files.resolve("pages/404.html"), "<h1>Nothing of ours</h1>");
     program =
         Meridian.site(files)
             .get("/hello/{name}", request -> Response.text("Hello, " + request.parameter("name")))
             .get("/sum", MeridianTest::sum)
             .post("/both", _ -> Response.text("the handler"))
+            .get("/{area}/{place}", request -> Response.text("area " + request.parameter("area")))
+            .post("/hit/{collection}", MeridianTest::hit)
+            .post("/retry", MeridianTest::retry)
+            .get("/changes/{collection}", MeridianTest::changes)
             .post("/count", MeridianTest::count)
             .post("/form", request -> Response.text(request.form().require("text")))
             .put("/echo", request -> Response.json(request.json()))
@@ -114,6 +140,50 @@ class MeridianTest {
 
   private static Response checked() throws IOException {
     throw new IOException("secret of the house");
+  }
+
+  private static Response hit(Request request) {
+    byte[] one = "{\"count\":1}".getBytes(StandardCharsets.UTF_8);
+    request
+        .store()
+        .write(
+            Batch.of(
+                new Write.Patch(
+                    DocumentPath.of(request.parameter("collection"), "main"),
+                    new Patch(Patch.Kind.INCREMENT, one, true),
+                    Condition.NONE,
+                    Expiry.KEEP)));
+    return Response.noContent();
+  }
+
+  /** Is refused, and reads what it was refused for. */
+  private static Response retry(Request request) {
+    DocumentPath path = DocumentPath.of("counters", "retry");
+    Write.Put put =
+        new Write.Put(path, "{}".getBytes(StandardCharsets.UTF_8), Condition.ABSENT, Expiry.NEVER);
+    request.store().write(Batch.of(put));
+    try {
+      request.store().write(Batch.of(put));
+      return Response.text("twice");
+    } catch (PreconditionFailed e) {
+      return Response.text(
+          requireNonNull(e.current())
+                  .equals(request.store().get(path, ReadOptions.SESSION).orElseThrow().version())
+              ? "seen"
+              : "old");
+    }
+  }
+
+  private static Response changes(Request request) {
+    request
+        .store()
+        .changes(
+            new ChangeQuery(
+                new ChangeScope.OneCollection(
+                    CollectionPath.parse(request.parameter("collection"))),
+                Position.START))
+        .close();
+    return Response.text("followed");
   }
 
   /** Swallows every interrupt. */
@@ -235,6 +305,10 @@ class MeridianTest {
   void pagesAnswerWhereNoHandlerDoes() throws Exception {
     assertThat(send("GET", "/both", "", "Accept", "text/html").body()).contains("the page");
     assertThat(send("POST", "/both", "").body()).isEqualTo("the handler");
+    assertThat(send("OPTIONS", "/both", "").headers().firstValue("Allow"))
+        .contains("GET, HEAD, POST, OPTIONS");
+    assertThat(send("GET", "/session/theme", "").body()).contains("no attribute 'theme'");
+    assertThat(send("GET", "/account/sign-in", "").body()).isEqualTo("area account");
     assertThat(send("GET", "/nowhere", "", "Accept", "text/html").body())
         .contains("Nothing of ours");
     assertThat(send("GET", "/hello/a/", "").statusCode()).isEqualTo(404);
@@ -282,9 +356,37 @@ class MeridianTest {
 
   @Test
   void meridiansOwnDocumentsAreNobodys() throws Exception {
+    assertThat(send("GET", "/changes/counters", "").body()).isEqualTo("followed");
+    assertThat(send("GET", "/changes/_users", "").statusCode()).isEqualTo(400);
     HttpResponse<String> answer = send("GET", "/read/_sessions/x", "");
     assertThat(answer.statusCode()).isEqualTo(400);
     assertThat(answer.body()).contains("Meridian's own");
+  }
+
+  /** Kept or not, put off or not: who has written sees it, on the page, at once. */
+  @Test
+  void pagesShowWhatHandlersWrote() throws Exception {
+    for (String collection : List.of("plain", "hits")) {
+      for (int i = 1; i <= 20; i++) {
+        assertThat(send("POST", "/hit/" + collection, "").statusCode()).isEqualTo(204);
+        assertThat(send("GET", "/show-" + collection, "").body())
+            .as("%s after %s", collection, i)
+            .startsWith("<p>" + i);
+      }
+    }
+  }
+
+  @Test
+  void whoeverWasRefusedSeesWhy() throws Exception {
+    assertThat(send("POST", "/retry", "").body()).isEqualTo("seen");
+  }
+
+  @Test
+  void whatHasAReadersTokenIsForNoOthers() throws Exception {
+    HttpResponse<String> answer = send("GET", "/cached", "", "Meridian-Session", "");
+    assertThat(answer.headers().firstValue("Cache-Control")).contains("private, no-cache");
+    assertThat(send("GET", "/cached", "").headers().allValues("Vary"))
+        .anyMatch(vary -> vary.contains("Meridian-Session"));
   }
 
   @Test

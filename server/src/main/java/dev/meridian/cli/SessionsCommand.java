@@ -53,7 +53,10 @@ final class SessionsCommand implements Runnable {
   static final class ListSessions implements Runnable {
     private static final int PAGE = 100;
 
-    @Option(names = "--user", paramLabel = "USER", description = "Whose.")
+    @Option(
+        names = "--user",
+        paramLabel = "USER",
+        description = "Whose: the name, or the id, of an account.")
     @Nullable String user;
 
     @Option(

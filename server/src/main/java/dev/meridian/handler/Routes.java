@@ -138,8 +138,7 @@ public final class Routes {
         names.add(segment);
       }
     }
-    if (!segments.isEmpty()
-        && List.of("data", "session", "account").contains(segments.getFirst())) {
+    if (!segments.isEmpty() && segments.getFirst().equals("data")) {
       throw new IllegalArgumentException(
           "'/" + segments.getFirst() + "' is Meridian's own; '" + path + "' would never be asked");
     }

@@ -303,7 +303,7 @@ public final class Node implements AutoCloseable {
                 site,
                 metrics,
                 access,
-                List.of(new HandlerService(options.handlers(), cache.store()), pages, files),
+                List.of(new HandlerService(options.handlers(), cache.store(), pages), pages, files),
                 pages,
                 certificates.orElse(null))));
   }

@@ -1,5 +1,6 @@
 package dev.meridian.web;
 
+import dev.meridian.account.User;
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Json;
 import dev.meridian.session.Sessions;
@@ -387,7 +388,7 @@ public final class AdminListener implements AutoCloseable {
         access
             .sessions()
             .list(
-                Optional.ofNullable(asked.get("user")),
+                Optional.ofNullable(asked.get("user")).map(this::userId),
                 most == null ? USUAL_SESSIONS : count(most),
                 asked.get("after"));
     Map<String, Json> answer = new LinkedHashMap<>();
@@ -397,6 +398,11 @@ public final class AdminListener implements AutoCloseable {
     json(context, Status.OK_200, new Json.Obj(answer).toBytes());
   }
 
+  /** What sessions call a user: the id, where there is an account of this id or name. */
+  private String userId(String idOrName) {
+    return access.accounts().findByIdOrName(idOrName).map(User::id).orElse(idOrName);
+  }
+
   /** Of one user. All at once are ended by deleting the document {@code _secrets/sessions}. */
   private void revokeSessions(RequestContext context) {
     String user = QueryParameters.of(context, List.of("user")).get("user");
@@ -404,7 +410,7 @@ public final class AdminListener implements AutoCloseable {
       throw new InvalidInputException(
           "Say whose sessions are to end (DELETE /sessions?user=…), or which (/sessions/ID).");
     }
-    Json ended = Json.Num.of(access.sessions().revokeAll(user));
+    Json ended = Json.Num.of(access.sessions().revokeAll(userId(user)));
     json(context, Status.OK_200, new Json.Obj(Map.of("ended", ended)).toBytes());
   }
 

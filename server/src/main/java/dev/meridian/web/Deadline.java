@@ -43,6 +43,9 @@ final class Deadline {
   }
 
   void read() {
+    if (state.get() == INTERRUPTED) {
+      throw new ProblemException(Problem.tookTooLong(context.site().limits().requestTime()));
+    }
     if (!state.compareAndSet(READING, WORKING)) {
       throw new CloseConnectionException("The request's body came too late");
     }

@@ -19,8 +19,8 @@ import java.util.regex.Pattern;
 
 /**
  * Where every request of the public listeners comes in: gives it its {@link RequestContext}, sends
- * it to the data API, to the session or the account, or to the site's pages and files, and counts
- * and logs it when it is done.
+ * it to the data API, to the session or the account, or to the team's handlers and the site's pages
+ * and files, and counts and logs it when it is done.
  *
  * <p>The data API is called from here and not through the engine's routing, which would match every
  * path against every route: that is a third of the cost of a small GET.

@@ -13,8 +13,10 @@ import io.helidon.webserver.http.HttpService;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.nio.channels.ClosedByInterruptException;
+import java.util.List;
 import java.util.Optional;
-import java.util.Set;
+import java.util.SortedSet;
+import java.util.function.Predicate;
 
 /**
  * Requests that the team's own Java answers. What changes something must come from the site's own
@@ -23,11 +25,13 @@ import java.util.Set;
 public final class HandlerService implements HttpService {
   private final Routes routes;
   private final Store store;
+  private final Predicate<SitePath> hasPage;
 
-  /** Answers what {@code routes} has handlers for, who see {@code store}. */
-  public HandlerService(Routes routes, Store store) {
+  /** Answers what {@code routes} has handlers for, who see {@code store}, before pages do. */
+  public HandlerService(Routes routes, Store store, Pages pages) {
     this.routes = routes;
     this.store = store;
+    this.hasPage = pages::hasPage;
   }
 
   @Override
@@ -39,25 +43,30 @@ public final class HandlerService implements HttpService {
 
   private void handle(ServerRequest request, ServerResponse response) {
     SitePath path = SitePath.parse(request.prologue().uriPath().rawPath());
-    if (path == null || (path.folder() && !path.segments().isEmpty())) {
+    RequestContext context = RequestContext.current();
+    if (path == null
+        || (path.folder() && !path.segments().isEmpty())
+        || isMeridians(context, path.segments())) {
       response.next();
       return;
     }
     String method = request.prologue().method().text();
     Optional<Routes.Match> match = routes.match(method, path.segments());
-    RequestContext context = RequestContext.current();
     if (match.isPresent()) {
       context.route(Route.HANDLER);
       answer(context, match.get());
       return;
     }
-    Set<String> methods = routes.methods(path.segments());
+    SortedSet<String> methods = routes.methods(path.segments());
     // A page may answer the address where no handler does.
     if (methods.isEmpty() || method.equals("GET") || method.equals("HEAD")) {
       response.next();
       return;
     }
     context.route(Route.HANDLER);
+    if (hasPage.test(path)) {
+      methods.addAll(List.of("GET", "HEAD"));
+    }
     String allowed = String.join(", ", methods) + ", OPTIONS";
     if (method.equals("OPTIONS")) {
       response.status(Status.NO_CONTENT_204);
@@ -72,6 +81,16 @@ public final class HandlerService implements HttpService {
                 "Method not allowed",
                 "This address takes " + allowed + ".")
             .with(HeaderValues.create(HeaderNames.ALLOW, allowed)));
+  }
+
+  /** Whether an address is of the session or the account, whose pages are the site's. */
+  private static boolean isMeridians(RequestContext context, List<String> segments) {
+    return !segments.isEmpty()
+        && switch (segments.getFirst()) {
+          case "session" -> context.site().sessions().isPresent();
+          case "account" -> context.site().accounts().isPresent();
+          default -> false;
+        };
   }
 
   private void answer(RequestContext context, Routes.Match match) {
@@ -135,9 +154,14 @@ public final class HandlerService implements HttpService {
     response.status(status);
     response.headers().set(Names.PRIVATE_NO_CACHE);
     for (Response.Header header : answer.headers()) {
-      response.headers().add(HeaderValues.create(header.name(), header.value()));
       if (header.name().equalsIgnoreCase("Cache-Control")) {
-        response.headers().set(HeaderValues.create(HeaderNames.CACHE_CONTROL, header.value()));
+        // What has one reader's token is not for others.
+        if (!Gatekeeper.saysWhoReads(context.request())) {
+          response.headers().set(HeaderValues.create(HeaderNames.CACHE_CONTROL, header.value()));
+        }
+        response.headers().add(Names.VARY_SEEN);
+      } else {
+        response.headers().add(HeaderValues.create(header.name(), header.value()));
       }
     }
     if (answer.status() == 204 || answer.status() == 304) {

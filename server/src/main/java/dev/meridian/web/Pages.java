@@ -98,6 +98,11 @@ public final class Pages implements HttpService, ErrorPages {
     }
   }
 
+  /** Whether there is a page at an address. */
+  boolean hasPage(SitePath path) {
+    return templates.current().routes().match(path.segments()) != null;
+  }
+
   /** Answers, if there is a page at the address. */
   private boolean answers(ServerRequest request, ServerResponse response) {
     String raw = request.prologue().uriPath().rawPath();

@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * A site's handlers without sockets, for tests: with a real store in a temporary folder, and one
  * visitor, whose session is kept from request to request. What a handler throws, this throws.
  * Pages, files, the data API, access rules and the protection against other sites' forms are not
- * here; a test of those starts a node. For one thread.
+ * here, and nothing is written behind; a test of those starts a node. For one thread.
  */
 public final class TestSite implements AutoCloseable {
   private static final int MAX_FIELDS = 1_000;

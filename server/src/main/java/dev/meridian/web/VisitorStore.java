@@ -1,11 +1,14 @@
 package dev.meridian.web;
 
+import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.Version;
 import dev.meridian.store.Batch;
 import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
+import dev.meridian.store.ChangeScope;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Consistency;
 import dev.meridian.store.Page;
@@ -14,6 +17,7 @@ import dev.meridian.store.Query;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Store;
+import dev.meridian.store.StoreException.PreconditionFailed;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -27,6 +31,9 @@ final class VisitorStore implements Store {
   private final RequestContext context;
   private SessionToken written = SessionToken.NONE;
 
+  /** Whether something is not there that this node may still show. */
+  private boolean strong;
+
   /** What the visitor knows when they have the answer. */
   private SessionToken known = SessionToken.NONE;
 
@@ -36,6 +43,9 @@ final class VisitorStore implements Store {
   }
 
   private ReadOptions options(ReadOptions asked) {
+    if (strong && asked.consistency() == Consistency.SESSION) {
+      return ReadOptions.STRONG;
+    }
     return asked.consistency() == Consistency.SESSION
         ? ReadOptions.session(Gatekeeper.token(context).seen(written).seen(asked.token()))
         : asked;
@@ -81,7 +91,18 @@ final class VisitorStore implements Store {
   @Override
   public Commit write(Batch batch) {
     batch.writes().forEach(write -> check(write.path().segments()));
-    return wrote(store.write(batch));
+    try {
+      return wrote(store.write(batch));
+    } catch (PreconditionFailed e) {
+      // Whoever reads again is to see what this was refused for, and not what they read before.
+      Version current = e.current();
+      if (current == null) {
+        strong = true;
+      } else {
+        written = written.seen(current);
+      }
+      throw e;
+    }
   }
 
   @Override
@@ -91,6 +112,14 @@ final class VisitorStore implements Store {
 
   @Override
   public ChangeFeed changes(ChangeQuery query) {
+    switch (query.scope()) {
+      case ChangeScope.OneDocument(DocumentPath path) -> check(path.segments());
+      case ChangeScope.OneCollection(CollectionPath path) -> check(path.segments());
+      case ChangeScope.Everything _, ChangeScope.Interesting _ ->
+          throw new InvalidInputException(
+              "Handlers follow the changes of a document or of a collection, not of everything:"
+                  + " Meridian's own documents are there, too.");
+    }
     return store.changes(query);
   }
 

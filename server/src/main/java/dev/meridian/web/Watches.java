@@ -214,7 +214,6 @@ final class Watches implements AutoCloseable {
         context.answering();
         response.header(HeaderValues.CONTENT_TYPE_EVENT_STREAM);
         response.header(Names.NO_STORE);
-        response.header(Names.NO_STORE);
         response.header(Names.NOSNIFF);
         response.header(HeaderValues.create("X-Accel-Buffering", "no"));
         response.header(HeaderValues.create(Names.REQUEST_ID, context.id()));
