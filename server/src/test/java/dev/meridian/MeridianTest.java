@@ -75,12 +75,12 @@ class MeridianTest {
           """
           ---
           data:
-            main: {document: %s/main, optional: true}
-            all: {list: %s, limit: 10}
+            main: {document: NAME/main, optional: true}
+            all: {list: NAME, limit: 10}
           ---
           <p>{{ main.count | default(0) }}{% for one in all.items %}, {{ one.value.count }}{% endfor %}</p>
           """
-              .formatted(collection, collection));
+              .replace("NAME", collection));
     }
     Files.writeString(files.resolve("pages/404.html"), "<h1>Nothing of ours</h1>");
     program =
