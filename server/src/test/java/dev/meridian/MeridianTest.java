@@ -35,6 +35,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -111,6 +112,11 @@ class MeridianTest {
   @BeforeEach
   void newVisitor() {
     client = HttpClient.newBuilder().cookieHandler(new CookieManager()).build();
+  }
+
+  @AfterEach
+  void close() {
+    client.close();
   }
 
   @AfterAll

@@ -246,7 +246,7 @@ class SiteLoaderTest {
         "limits: {batchWrites: 501} | 1:23: batchWrites is 1 to 500, but here the number 501.",
         "limits: {bodySize: 1 KiB} | bodySize is smaller than documentSize.",
         "rules: {write: auth.key && } | 1:16: the write rule: ",
-        "rules: {write: user.key} | 1:16: the write rule: ",
+        "rules: {write: visitor.key} | 1:16: the write rule: ",
         "rules: {read: | this is no valid YAML",
         "? [a] : b | a key must be text, but this is a mapping",
         "a: &x [*x] | unknown key 'a'",
