@@ -130,26 +130,42 @@ class ClusterTest {
   @Test
   void nodeThatLeavesEndsAndANodeThatIsSilentForTooLongIsReplaced() throws Exception {
     try (Lab lab = new Lab(folder.resolve("lab"), site(), 160)) {
-      lab.upWith("--replace-after", "3 s");
+      // No less: a node that waits for a processor must not count as silent.
+      lab.upWith("--replace-after", "10 s");
       lab.start(4);
       Lab.Node first = lab.nodes().getFirst();
       Lab.Node leaving = lab.nodes().get(1);
       lab.leave(leaving, "self", false);
       assertThat(lab.awaitEnd(leaving, Duration.ofSeconds(60))).isEqualTo(1);
       assertThat(Files.readString(leaving.log())).contains("was removed from the cluster");
-      while (!roles(lab, first).equals(List.of("primary", "replica", "replica"))) {
-        Thread.sleep(100);
-      }
+      awaitRoles(lab, first);
       Lab.Node spare = lab.add();
       lab.awaitReady(spare);
       Lab.Node silent = lab.nodes().get(2);
       lab.pause(silent);
-      while (!roles(lab, first).equals(List.of("primary", "replica", "replica"))) {
-        Thread.sleep(100);
-      }
+      awaitRoles(lab, first);
       assertThat(send(spare, "PUT", "/data/t/1", "1").statusCode()).isEqualTo(201);
       lab.resume(silent);
       assertThat(lab.awaitEnd(silent, Duration.ofSeconds(60))).isEqualTo(1);
+    }
+  }
+
+  private static void awaitRoles(Lab lab, Lab.Node at) throws Exception {
+    long until = System.nanoTime() + Duration.ofSeconds(120).toNanos();
+    while (!roles(lab, at).equals(List.of("primary", "replica", "replica"))) {
+      assertThat(System.nanoTime() - until)
+          .as(() -> "the members stay " + members(lab, at))
+          .isNegative();
+      Thread.sleep(100);
+    }
+  }
+
+  private static String members(Lab lab, Lab.Node at) {
+    try {
+      return String.valueOf(lab.status(at));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return "unknown";
     }
   }
 
