@@ -109,6 +109,20 @@ final class UsersCommand implements Runnable {
     }
   }
 
+  /** What is done with one user. */
+  private abstract static class OfUser implements Runnable {
+    @Parameters(paramLabel = "USER", description = "The name or the id.")
+    String user = "";
+
+    @Mixin ServerOptions server = new ServerOptions();
+
+    final Console console;
+
+    OfUser(Console console) {
+      this.console = console;
+    }
+  }
+
   @Command(
       name = "list",
       description = "List users.",
@@ -168,16 +182,9 @@ final class UsersCommand implements Runnable {
       name = "show",
       description = "Show all that is known of a user but the password, as JSON.",
       footer = {"%nExamples:", "  ./meridian users show ada"})
-  static final class Show implements Runnable {
-    @Parameters(paramLabel = "USER", description = "The name or the id.")
-    String user = "";
-
-    @Mixin ServerOptions server = new ServerOptions();
-
-    private final Console console;
-
+  static final class Show extends OfUser {
     Show(Console console) {
-      this.console = console;
+      super(console);
     }
 
     @Override
@@ -234,16 +241,9 @@ final class UsersCommand implements Runnable {
           "Give a user another password, and end all their sessions. It is asked for, or read from"
               + " standard input.",
       footer = {"%nExamples:", "  ./meridian users set-password ada"})
-  static final class SetPassword implements Runnable {
-    @Parameters(paramLabel = "USER", description = "The name or the id.")
-    String user = "";
-
-    @Mixin ServerOptions server = new ServerOptions();
-
-    private final Console console;
-
+  static final class SetPassword extends OfUser {
     SetPassword(Console console) {
-      this.console = console;
+      super(console);
     }
 
     @Override
@@ -293,16 +293,9 @@ final class UsersCommand implements Runnable {
       name = "disable",
       description = "Let a user in no more, and end all their sessions.",
       footer = {"%nExamples:", "  ./meridian users disable ada"})
-  static final class Disable implements Runnable {
-    @Parameters(paramLabel = "USER", description = "The name or the id.")
-    String user = "";
-
-    @Mixin ServerOptions server = new ServerOptions();
-
-    private final Console console;
-
+  static final class Disable extends OfUser {
     Disable(Console console) {
-      this.console = console;
+      super(console);
     }
 
     @Override
@@ -316,16 +309,9 @@ final class UsersCommand implements Runnable {
       name = "enable",
       description = "Let a user in again.",
       footer = {"%nExamples:", "  ./meridian users enable ada"})
-  static final class Enable implements Runnable {
-    @Parameters(paramLabel = "USER", description = "The name or the id.")
-    String user = "";
-
-    @Mixin ServerOptions server = new ServerOptions();
-
-    private final Console console;
-
+  static final class Enable extends OfUser {
     Enable(Console console) {
-      this.console = console;
+      super(console);
     }
 
     @Override
@@ -340,16 +326,9 @@ final class UsersCommand implements Runnable {
       description =
           "Delete an account and end its sessions. What the site stored of the user stays.",
       footer = {"%nExamples:", "  ./meridian users delete ada"})
-  static final class Delete implements Runnable {
-    @Parameters(paramLabel = "USER", description = "The name or the id.")
-    String user = "";
-
-    @Mixin ServerOptions server = new ServerOptions();
-
-    private final Console console;
-
+  static final class Delete extends OfUser {
     Delete(Console console) {
-      this.console = console;
+      super(console);
     }
 
     @Override

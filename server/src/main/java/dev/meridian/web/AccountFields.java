@@ -60,16 +60,10 @@ record AccountFields(boolean form, Map<String, String> values) {
 
   private static Map<String, String> ofForm(String body) {
     Map<String, String> values = new HashMap<>();
-    String[] pairs = body.split("&", MAX_FIELDS + 1);
-    if (pairs.length > MAX_FIELDS) {
-      throw new InvalidInputException("A form has at most " + MAX_FIELDS + " fields.");
-    }
-    for (String pair : pairs) {
-      int equals = pair.indexOf('=');
-      String name = Percent.decode(equals < 0 ? pair : pair.substring(0, equals), true);
-      if (ALL.contains(name)
-          && values.put(name, equals < 0 ? "" : Percent.decode(pair.substring(equals + 1), true))
-              != null) {
+    List<String> pairs = Urlencoded.pairs(body, MAX_FIELDS);
+    for (int i = 0; i < pairs.size(); i += 2) {
+      String name = pairs.get(i);
+      if (ALL.contains(name) && values.put(name, pairs.get(i + 1)) != null) {
         throw new InvalidInputException("The field '" + name + "' is there twice; keep one.");
       }
     }

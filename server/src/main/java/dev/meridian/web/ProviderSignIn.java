@@ -169,17 +169,9 @@ final class ProviderSignIn {
     var prologue = context.request().prologue();
     Map<String, String> sent = new HashMap<>();
     String raw = prologue.hasQuery() ? prologue.query().rawValue() : "";
-    String[] pairs = raw.split("&", MAX_PARAMETERS + 1);
-    if (pairs.length > MAX_PARAMETERS) {
-      throw new InvalidInputException("The query has more than " + MAX_PARAMETERS + " parameters.");
-    }
-    for (String pair : pairs) {
-      int equals = pair.indexOf('=');
-      if (equals > 0
-          && sent.put(
-                  Percent.decode(pair.substring(0, equals), true),
-                  Percent.decode(pair.substring(equals + 1), true))
-              != null) {
+    List<String> pairs = Urlencoded.pairs(raw, MAX_PARAMETERS);
+    for (int i = 0; i < pairs.size(); i += 2) {
+      if (sent.put(pairs.get(i), pairs.get(i + 1)) != null) {
         throw new InvalidInputException("A parameter of the query is there twice.");
       }
     }

@@ -150,19 +150,11 @@ final class SessionForm {
 
   private static Changes parse(String body) {
     Changes changes = new Changes();
-    String[] pairs = body.split("&", MAX_FIELDS + 1);
-    if (pairs.length > MAX_FIELDS) {
-      throw new InvalidInputException("A form has at most " + MAX_FIELDS + " fields.");
-    }
-    for (String pair : pairs) {
-      if (pair.isEmpty()) {
-        continue;
-      }
-      int equals = pair.indexOf('=');
-      String name = Percent.decode(equals < 0 ? pair : pair.substring(0, equals), true);
-      String value = equals < 0 ? "" : Percent.decode(pair.substring(equals + 1), true);
+    List<String> pairs = Urlencoded.pairs(body, MAX_FIELDS);
+    for (int i = 0; i < pairs.size(); i += 2) {
+      String name = pairs.get(i);
       // A plus sign that a form's author, or curl, did not escape.
-      read(changes, name.endsWith(" ") ? name.strip() + "+" : name, value);
+      read(changes, name.endsWith(" ") ? name.strip() + "+" : name, pairs.get(i + 1));
     }
     return changes;
   }

@@ -2,7 +2,6 @@ package dev.meridian.web;
 
 import dev.meridian.document.Json;
 import dev.meridian.document.Patch;
-import dev.meridian.document.PatchException;
 import dev.meridian.handler.Handler;
 import dev.meridian.handler.Parameters;
 import dev.meridian.handler.Request;
@@ -24,7 +23,6 @@ import dev.meridian.store.RocksStore;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Sort;
 import dev.meridian.store.Store;
-import dev.meridian.store.StoreException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -266,7 +264,7 @@ public final class TestSite implements AutoCloseable {
     }
   }
 
-  private final class TestSession implements VisitorSession {
+  private final class TestSession extends StoredSession {
     private final Lifetimes lifetimes;
 
     TestSession() {
@@ -274,7 +272,8 @@ public final class TestSite implements AutoCloseable {
       lifetimes = new Lifetimes(settings.idle(), settings.absolute());
     }
 
-    private Optional<Session> find() {
+    @Override
+    Optional<Session> find() {
       if (cookie == null) {
         return Optional.empty();
       }
@@ -283,61 +282,14 @@ public final class TestSite implements AutoCloseable {
           known -> sessions.load(known, SessionToken.NONE, lifetimes, true).session());
     }
 
-    private void change(Patch patch) {
+    @Override
+    void change(Patch patch) {
       Optional<Session> known = find();
       if (known.isPresent()) {
         Commit _ = sessions.change(known.get(), patch, null, lifetimes);
       } else {
         sessions.create(patch, lifetimes).ifPresent(made -> cookie = made.cookie());
       }
-    }
-
-    @Override
-    public String id() {
-      return find().map(Session::id).orElse("");
-    }
-
-    @Override
-    public boolean patch(Patch patch) {
-      try {
-        change(patch);
-        return true;
-      } catch (PatchException e) {
-        return false;
-      } catch (StoreException.Rejected e) {
-        if (e.reason() != StoreException.Rejected.Reason.PATCH_FAILED) {
-          throw e;
-        }
-        return false;
-      }
-    }
-
-    @Override
-    public boolean exists() {
-      return find().isPresent();
-    }
-
-    @Override
-    public Json.Obj attributes() {
-      return find().map(Session::attributes).orElse(new Json.Obj(Map.of()));
-    }
-
-    @Override
-    public void set(String name, Json value) {
-      change(Attributes.set(name, value));
-    }
-
-    @Override
-    public void remove(String name) {
-      Patch patch = Attributes.remove(name);
-      if (exists()) {
-        change(patch);
-      }
-    }
-
-    @Override
-    public void add(String field, long amount) {
-      change(Attributes.add(field, amount));
     }
 
     @Override
@@ -358,11 +310,6 @@ public final class TestSite implements AutoCloseable {
       } else {
         cookie = sessions.createWithMessage(message, lifetimes).cookie();
       }
-    }
-
-    @Override
-    public Optional<String> user() {
-      return find().flatMap(Session::user);
     }
 
     @Override

@@ -16,7 +16,8 @@ final class Urlencoded {
   static List<String> pairs(String raw, int most) {
     String[] parts = raw.split("&", most + 1);
     if (parts.length > most) {
-      throw new InvalidInputException("There are more than " + most + " fields.");
+      throw new InvalidInputException(
+          "There are more than " + most + " fields or parameters; send at most so many.");
     }
     List<String> pairs = new ArrayList<>(2 * parts.length);
     for (String part : parts) {
