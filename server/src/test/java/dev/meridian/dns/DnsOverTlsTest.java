@@ -20,7 +20,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.Callable;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLParameters;
@@ -89,14 +88,6 @@ class DnsOverTlsTest {
     return socket;
   }
 
-  private static void await(String what, Callable<Boolean> condition) throws Exception {
-    long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-    while (!condition.call()) {
-      assertThat(System.nanoTime()).as(what).isLessThan(end);
-      Thread.sleep(10);
-    }
-  }
-
   private static void assertAnswers(Socket socket) throws IOException {
     Message query = Wired.query("www.example.test", Type.A);
     Wired.send(socket, query.toWire());
@@ -134,7 +125,7 @@ class DnsOverTlsTest {
       assertThat(server.open("tls")).isEqualTo(1);
       assertThat(server.open("tcp")).isZero();
     }
-    await("the place is given back", () -> server.open("tls") == 0);
+    Wired.await("the place is given back", () -> server.open("tls") == 0);
     assertThat(server.count("meridian.dns.queries", "tls")).isEqualTo(2);
     assertThat(server.count("meridian.dns.responses", "tls")).isEqualTo(2);
     assertThat(server.count("meridian.dns.queries", "tcp")).isZero();
@@ -149,7 +140,7 @@ class DnsOverTlsTest {
           .isInstanceOf(SSLHandshakeException.class)
           .hasMessageContaining("no_application_protocol");
     }
-    await("it is counted", () -> server.failedHandshakes() == 1);
+    Wired.await("it is counted", () -> server.failedHandshakes() == 1);
   }
 
   @Test
@@ -240,8 +231,8 @@ class DnsOverTlsTest {
       // Nothing like an answer comes: an alert at most.
       assertThat(untilEnd(socket).length).isLessThan(16);
     }
-    await("it is counted", () -> server.failedHandshakes() == 1);
-    await("its place is given back", () -> server.open("tls") == 0);
+    Wired.await("it is counted", () -> server.failedHandshakes() == 1);
+    Wired.await("its place is given back", () -> server.open("tls") == 0);
     try (SSLSocket socket = connect("dot")) {
       assertAnswers(socket);
     }
@@ -264,8 +255,8 @@ class DnsOverTlsTest {
         untilEnd(socket);
       }
     }
-    await("all places are given back, seed " + seed, () -> server.open("tls") == 0);
-    assertThat(server.failedHandshakes()).isEqualTo(300);
+    Wired.await("all places are given back, seed " + seed, () -> server.open("tls") == 0);
+    Wired.await("all are counted, seed " + seed, () -> server.failedHandshakes() == 300);
     try (SSLSocket socket = connect("dot")) {
       assertAnswers(socket);
     }
@@ -329,8 +320,8 @@ class DnsOverTlsTest {
       trickle.interrupt();
       trickle.join();
     }
-    await("they are counted", () -> server.failedHandshakes() == 4);
-    await("their places are given back", () -> server.open("tls") == 0);
+    Wired.await("they are counted", () -> server.failedHandshakes() == 4);
+    Wired.await("their places are given back", () -> server.open("tls") == 0);
   }
 
   @Test
@@ -356,7 +347,7 @@ class DnsOverTlsTest {
               })
           .isInstanceOf(IOException.class);
     }
-    await("its place is given back", () -> server.open("tls") == 0);
+    Wired.await("its place is given back", () -> server.open("tls") == 0);
   }
 
   /** Its server waits in a write, under a lock that a secure socket's own close wants, too. */
@@ -372,7 +363,7 @@ class DnsOverTlsTest {
                 }
               })
           .isInstanceOf(IOException.class);
-      await("its place is given back", () -> server.open("tls") == 0);
+      Wired.await("its place is given back", () -> server.open("tls") == 0);
     }
   }
 
@@ -385,7 +376,7 @@ class DnsOverTlsTest {
         // A handshake that has not begun takes a place as well.
         open.add(Wired.connect(server.address()));
       }
-      await("all are in", () -> server.open("tls") == IMPATIENT.connectionsPerClient());
+      Wired.await("all are in", () -> server.open("tls") == IMPATIENT.connectionsPerClient());
       try (Socket refused = Wired.connect(server.address())) {
         refused.setSoTimeout(60_000);
         assertThat(untilEnd(refused)).isEmpty();
@@ -400,7 +391,7 @@ class DnsOverTlsTest {
         socket.close();
       }
     }
-    await("their places are given back", () -> server.open("tls") == 0);
+    Wired.await("their places are given back", () -> server.open("tls") == 0);
     try (SSLSocket socket = connect("dot")) {
       assertAnswers(socket);
     }
@@ -412,7 +403,7 @@ class DnsOverTlsTest {
       assertAnswers(before);
       assertThat(shown(before)).isEqualTo(certificate.certificate());
       renewed.write(server.files);
-      await(
+      Wired.await(
           "the new one is shown",
           () -> {
             try (SSLSocket after = connect("dot")) {
@@ -436,7 +427,7 @@ class DnsOverTlsTest {
     try (SSLSocket idle = connect("dot");
         Socket silent = Wired.connect(address)) {
       assertAnswers(idle);
-      await("both are in", () -> server.open("tls") == 2);
+      Wired.await("both are in", () -> server.open("tls") == 2);
       server.close();
       assertThat(idle.getInputStream().read()).isEqualTo(-1);
       untilEnd(silent);

@@ -1,5 +1,7 @@
 package dev.meridian.dns;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -7,7 +9,9 @@ import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.time.Duration;
 import java.util.Arrays;
+import java.util.concurrent.Callable;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
@@ -123,5 +127,14 @@ final class Wired {
   static String names(java.util.List<Record> records) {
     return String.join(
         ",", records.stream().map(r -> r.getName() + " " + Type.string(r.getType())).toList());
+  }
+
+  /** Waits for what becomes true a moment after its cause, for a minute at most. */
+  static void await(String what, Callable<Boolean> condition) throws Exception {
+    long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (!condition.call()) {
+      assertThat(System.nanoTime()).as(what).isLessThan(end);
+      Thread.sleep(10);
+    }
   }
 }
