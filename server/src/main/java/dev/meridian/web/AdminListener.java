@@ -84,6 +84,7 @@ public final class AdminListener implements AutoCloseable {
                     "admin",
                     Http1Config.builder().sendKeepAliveHeader(false).build(),
                     List.of(http2),
+                    connections,
                     _ -> true))
             .addProtocol(http2)
             .directHandlers(direct.build())

@@ -15,6 +15,7 @@ import io.helidon.webserver.http1.Http1ConnectionProvider;
 import io.helidon.webserver.http2.Http2Config;
 import io.helidon.webserver.spi.ServerConnection;
 import io.helidon.webserver.spi.ServerConnectionSelector;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -25,9 +26,9 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /**
- * The engine's HTTP/1.1 behind an {@link Http1Reader}, and for every connection that is not HTTP/2,
- * so that those which speak something else (HTTP/1.0, bare line feeds) are told so: the engine by
- * itself closes them without a word.
+ * The engine's HTTP/1.1 behind an {@link Http1Reader} and an {@link Http1Writer}, and for every
+ * connection that is not HTTP/2, so that those which speak something else (HTTP/1.0, bare line
+ * feeds) are told so: the engine by itself closes them without a word.
  */
 final class Http1 implements ServerConnectionSelector {
   /**
@@ -36,10 +37,13 @@ final class Http1 implements ServerConnectionSelector {
   private static final byte[] HTTP2 = "PRI * HTTP/2.0\r\n".getBytes(StandardCharsets.US_ASCII);
 
   private final ServerConnectionSelector engine;
+  private final OpenConnections open;
   private final Predicate<PeerInfo> endsAtOnce;
 
-  private Http1(ServerConnectionSelector engine, Predicate<PeerInfo> endsAtOnce) {
+  private Http1(
+      ServerConnectionSelector engine, OpenConnections open, Predicate<PeerInfo> endsAtOnce) {
     this.engine = engine;
+    this.open = open;
     this.endsAtOnce = endsAtOnce;
   }
 
@@ -47,6 +51,7 @@ final class Http1 implements ServerConnectionSelector {
    * HTTP/1.1 of a listener.
    *
    * @param upgrades what a connection may be upgraded to
+   * @param open the listener's connections
    * @param endsAtOnce asked when the listener has stopped listening: whether the engine ends a
    *     client's connection
    */
@@ -54,10 +59,12 @@ final class Http1 implements ServerConnectionSelector {
       String listener,
       Http1Config config,
       List<Http2Config> upgrades,
+      OpenConnections open,
       Predicate<PeerInfo> endsAtOnce) {
     return new Http1(
         new Http1ConnectionProvider()
             .create(listener, config, ProtocolConfigs.create(List.copyOf(upgrades))),
+        open,
         endsAtOnce);
   }
 
@@ -85,8 +92,14 @@ final class Http1 implements ServerConnectionSelector {
   @Override
   public ServerConnection connection(ConnectionContext context) {
     return new Draining(
-        engine.connection(new Reading(context, new Http1Reader(context.dataReader()))),
+        engine.connection(
+            new Wrapped(context, new Http1Reader(context.dataReader()), writer(context))),
         () -> endsAtOnce.test(context.remotePeer()));
+  }
+
+  private DataWriter writer(ConnectionContext context) {
+    SocketChannel channel = context.isSecure() ? null : open.channel(context.remotePeer());
+    return channel == null ? context.dataWriter() : new Http1Writer(context.dataWriter(), channel);
   }
 
   /**
@@ -116,8 +129,9 @@ final class Http1 implements ServerConnectionSelector {
     }
   }
 
-  /** A connection with another reader. */
-  private record Reading(ConnectionContext connection, Http1Reader dataReader)
+  /** A connection with another reader and another writer. */
+  private record Wrapped(
+      ConnectionContext connection, Http1Reader dataReader, DataWriter dataWriter)
       implements ConnectionContext {
     @Override
     public ListenerContext listenerContext() {
@@ -127,11 +141,6 @@ final class Http1 implements ServerConnectionSelector {
     @Override
     public ExecutorService executor() {
       return connection.executor();
-    }
-
-    @Override
-    public DataWriter dataWriter() {
-      return connection.dataWriter();
     }
 
     @Override

@@ -110,6 +110,13 @@ final class OpenConnections implements AutoCloseable {
     return connection != null && connection.http2;
   }
 
+  /** What a client's connection goes over; null if it is closed. */
+  @Nullable SocketChannel channel(PeerInfo client) {
+    SocketAddress address = client.address();
+    Connection connection = address == null ? null : open.get(address);
+    return connection == null ? null : connection.channel;
+  }
+
   void leave(@Nullable Connection connection) {
     if (connection != null) {
       connection.leave();

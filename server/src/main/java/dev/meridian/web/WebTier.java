@@ -170,7 +170,7 @@ public final class WebTier implements AutoCloseable {
             .connectionOptions(open.watching(SocketOptions.builder().tcpNoDelay(true).build()))
             .idleConnectionTimeout(NO_ENGINE_IDLE)
             .protocolsDiscoverServices(false)
-            .addConnectionSelector(Http1.create(name, http1, List.of(http2), open::drain))
+            .addConnectionSelector(Http1.create(name, http1, List.of(http2), open, open::drain))
             .addProtocol(http2)
             .directHandlers(direct.build())
             .routing(routing);
