@@ -3,15 +3,15 @@ package dev.meridian.replica;
 /**
  * How long an entry waits for more writes, where that pays. An entry costs about as much as dozens
  * of writes, on every member. So when the last one served several writers, who may be back in a
- * moment, the next waits for them as long as many come; at most as long as an entry takes, and
- * never for a writer who is alone. Guarded by its user.
+ * moment, the next waits for them as long as many come and until all are there; at most as long as
+ * an entry takes, and never for a writer who is alone. Guarded by its user.
  */
 final class Gathering {
   /** Fewer writers are not waited for. */
   static final int COMPANY = 4;
 
   /** How long they are waited for, at most. */
-  static final long PATIENCE_NANOS = 5_000_000;
+  static final long PATIENCE_NANOS = 20_000_000;
 
   /** How often in that time it is looked how many have come. */
   static final int LOOKS = 4;
@@ -23,6 +23,7 @@ final class Gathering {
   private static final int SMOOTH = 8;
 
   private int company;
+  private int everybody;
   private long answeredNanos;
   private long entryNanos;
 
@@ -30,13 +31,20 @@ final class Gathering {
    * An entry was applied and its writers answered.
    *
    * @param writes how many shared it
+   * @param waiting writes that wait already
    * @param tookNanos since it was proposed
    * @param nowNanos {@link System#nanoTime}
    */
-  void answered(int writes, long tookNanos, long nowNanos) {
+  void answered(int writes, int waiting, long tookNanos, long nowNanos) {
     company = writes;
+    everybody = writes + waiting;
     answeredNanos = nowNanos;
     entryNanos += (tookNanos - entryNanos) / SMOOTH;
+  }
+
+  /** When so many wait, all are there who wrote lately. */
+  int everybody() {
+    return everybody;
   }
 
   /**
@@ -48,7 +56,7 @@ final class Gathering {
    */
   long pause(int waiting, int came, long nowNanos) {
     long patience = Math.min(entryNanos, PATIENCE_NANOS);
-    boolean pays = company >= COMPANY && (long) came * WORTH >= waiting;
+    boolean pays = company >= COMPANY && waiting < everybody && (long) came * WORTH >= waiting;
     return pays && nowNanos - answeredNanos < patience ? patience / LOOKS : 0;
   }
 }

@@ -233,6 +233,7 @@ final class GroupCommit implements AutoCloseable {
       if (turn != null && turn.hasRoom()) {
         turn.join(write);
         queuedBytes += write.bytes();
+        signalIfDue(false);
         return;
       }
       turn = Turn.of(write, addition);
@@ -242,14 +243,21 @@ final class GroupCommit implements AutoCloseable {
       }
       queuedBytes += write.bytes();
       commandBytes += turn.bytes();
-      // The proposer takes all that waits. So it must be woken for the first, and when more of it
-      // would not fit; and while an entry is in flight, whoever settles that wakes it.
-      if ((first || isFull()) && isDue()) {
-        changed.signal();
-      }
+      signalIfDue(first);
       watch();
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * The proposer takes all that waits. So it must be woken for the first, when all are there that
+   * it gathers, and when more of it would not fit; and while an entry is in flight, whoever settles
+   * that wakes it. Called with {@link #lock} held.
+   */
+  private void signalIfDue(boolean first) {
+    if ((first || queuedWrites == gathering.everybody() || isFull()) && isDue()) {
+      changed.signal();
     }
   }
 
@@ -487,7 +495,7 @@ final class GroupCommit implements AutoCloseable {
       try {
         inFlight.remove(group);
         if (applied) {
-          gathering.answered(writes, took, now);
+          gathering.answered(writes, queuedWrites, took, now);
         }
         if (!queue.isEmpty()) {
           changed.signal();

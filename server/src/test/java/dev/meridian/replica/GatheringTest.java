@@ -8,12 +8,15 @@ class GatheringTest {
   private static final long MILLI = 1_000_000;
   private static final int SETTLED = 100;
 
+  /** Writes that waited when the last ones were answered. */
+  private static final int OTHERS = 20;
+
   private final Gathering gathering = new Gathering();
 
   /** As often as it takes for an average. */
   private void answered(int writes, long tookNanos) {
     for (int i = 0; i < SETTLED; i++) {
-      gathering.answered(writes, tookNanos, 0);
+      gathering.answered(writes, OTHERS, tookNanos, 0);
     }
   }
 
@@ -40,6 +43,14 @@ class GatheringTest {
   }
 
   @Test
+  void whenAllAreThereNobodyIsWaitedFor() {
+    answered(8, 2 * MILLI);
+    assertThat(gathering.everybody()).isEqualTo(8 + OTHERS);
+    assertThat(gathering.pause(8 + OTHERS - 1, 8, 0)).isPositive();
+    assertThat(gathering.pause(8 + OTHERS, 8, 0)).isZero();
+  }
+
+  @Test
   void theWaitIsNoLongerThanAnEntryTakes() {
     answered(100, 2 * MILLI);
     assertThat(gathering.pause(50, 50, MILLI)).isPositive();
@@ -56,7 +67,7 @@ class GatheringTest {
   @Test
   void aCrowdThatIsGoneIsNotWaitedFor() {
     answered(100, 2 * MILLI);
-    gathering.answered(1, 2 * MILLI, MILLI);
+    gathering.answered(1, OTHERS, 2 * MILLI, MILLI);
     assertThat(gathering.pause(1, 1, MILLI)).isZero();
   }
 }
