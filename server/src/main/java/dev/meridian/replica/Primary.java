@@ -49,8 +49,8 @@ final class Primary {
     }
   }
 
-  /** Calls with writes that are under way at once. More would carry fewer writes each. */
-  private static final int WRITE_CALLS = 2;
+  /** Calls with writes that are under way at once, at most. */
+  private static final int WRITE_CALLS = 8;
 
   /** How long a request waits for its turn; then its caller looks who is primary now. */
   private static final Duration TURN = Duration.ofMillis(250);

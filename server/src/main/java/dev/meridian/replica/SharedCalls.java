@@ -16,9 +16,11 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Calls of another node that requests share: those that come while calls are under way go together
- * with the next one, so that many cost little more than one, and one alone waits for nobody. Every
- * call is made after the requests in it came. Any thread may use it.
+ * Calls of another node that requests share, so that many cost little more than one. One alone
+ * waits for nobody. Those that come while a call is under way go together with the next one: that
+ * begins when the last one began a quarter of a call's usual time ago, so nobody waits for all of
+ * another's call, and when a call ends. Every call is made after the requests in it came. Any
+ * thread may use it.
  *
  * @param <Q> a request
  * @param <A> its answer
@@ -29,6 +31,15 @@ final class SharedCalls<Q, A> {
 
   /** Their bytes; one alone may be larger. */
   private static final long MAX_WAITING_BYTES = 64L << 20;
+
+  /** How many calls begin in the time that one takes, as a rule. */
+  private static final int STAGGER = 4;
+
+  /** The longest time between two, unless a call's end begins the next. */
+  private static final long MAX_PACE_NANOS = 10_000_000;
+
+  /** How much of a call's time goes into what one usually takes: a moving average. */
+  private static final int SMOOTH = 8;
 
   /** One call for several requests. */
   interface Call<Q, A> {
@@ -74,6 +85,11 @@ final class SharedCalls<Q, A> {
 
   private long queuedBytes;
   private int underWay;
+  private long lastNanos;
+  private long usualNanos;
+
+  /** Whether the next call is sent when its time has come. */
+  private boolean planned;
 
   /**
    * Begins with none.
@@ -168,6 +184,7 @@ final class SharedCalls<Q, A> {
   private void send() {
     for (List<Waiting<Q, A>> next; !(next = take()).isEmpty(); ) {
       List<Waiting<Q, A>> requests = next;
+      long since = System.nanoTime();
       CompletableFuture<List<A>> answers;
       try {
         answers = call.of(requests.stream().map(waiting -> waiting.request).toList());
@@ -181,6 +198,7 @@ final class SharedCalls<Q, A> {
                 lock.lock();
                 try {
                   underWay--;
+                  usualNanos += (System.nanoTime() - since - usualNanos) / SMOOTH;
                 } finally {
                   lock.unlock();
                 }
@@ -194,6 +212,9 @@ final class SharedCalls<Q, A> {
     lock.lock();
     try {
       List<Waiting<Q, A>> taken = new ArrayList<>();
+      if (isEarly()) {
+        return taken;
+      }
       long bytes = 0;
       for (Waiting<Q, A> next; underWay < atOnce && (next = queue.peek()) != null; ) {
         if (!taken.isEmpty() && (taken.size() == most || bytes + next.bytes > mostBytes)) {
@@ -208,11 +229,39 @@ final class SharedCalls<Q, A> {
       }
       if (!taken.isEmpty()) {
         underWay++;
+        lastNanos = System.nanoTime();
       }
       return taken;
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Whether the next call is to wait; if so, it is seen to. Called with {@link #lock} held. */
+  private boolean isEarly() {
+    if (queue.isEmpty() || underWay == 0 || underWay >= atOnce || queue.size() >= most) {
+      return false;
+    }
+    long pace = Math.min(usualNanos / STAGGER, MAX_PACE_NANOS);
+    long left = lastNanos + pace - System.nanoTime();
+    if (left <= 0) {
+      return false;
+    }
+    if (!planned) {
+      planned = true;
+      CompletableFuture.delayedExecutor(left, TimeUnit.NANOSECONDS).execute(this::sendPlanned);
+    }
+    return true;
+  }
+
+  private void sendPlanned() {
+    lock.lock();
+    try {
+      planned = false;
+    } finally {
+      lock.unlock();
+    }
+    send();
   }
 
   private void settle(

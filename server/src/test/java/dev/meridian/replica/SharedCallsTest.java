@@ -28,9 +28,13 @@ class SharedCallsTest {
   private final BlockingQueue<Made> made = new LinkedBlockingQueue<>();
 
   private SharedCalls<String, String> calls(Duration turn, int most, long mostBytes) {
+    return calls(turn, 1, most, mostBytes);
+  }
+
+  private SharedCalls<String, String> calls(Duration turn, int atOnce, int most, long mostBytes) {
     return new SharedCalls<>(
         turn,
-        1,
+        atOnce,
         most,
         mostBytes,
         requests -> {
@@ -67,6 +71,33 @@ class SharedCallsTest {
     shared.answer();
     assertThat(second.get()).isEqualTo("re b");
     assertThat(third.get()).isEqualTo("re c");
+  }
+
+  @Test
+  void whatComesDuringACallGoesAfterAPartOfItsUsualTime() throws Exception {
+    SharedCalls<String, String> calls = calls(LONG, 3, 100, 1000);
+    Future<String> slow = ask(calls, "slow", 1);
+    Thread.sleep(400);
+    made.take().answer();
+    slow.get();
+    List<Future<String>> asked = new ArrayList<>();
+    // None of them is answered.
+    while (made.size() < 3) {
+      asked.add(ask(calls, "r" + asked.size(), 1));
+    }
+    List<Made> underWay = List.of(made.take(), made.take(), made.take());
+    assertThat(underWay.getFirst().requests).containsExactly("r0");
+    assertThat(made).isEmpty();
+    Future<String> last = ask(calls, "last", 1);
+    underWay.getLast().answer();
+    Made next = made.take();
+    assertThat(next.requests).endsWith("last");
+    underWay.forEach(Made::answer);
+    next.answer();
+    for (int i = 0; i < asked.size(); i++) {
+      assertThat(asked.get(i).get()).isEqualTo("re r" + i);
+    }
+    assertThat(last.get()).isEqualTo("re last");
   }
 
   @Test
