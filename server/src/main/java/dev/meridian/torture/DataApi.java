@@ -124,8 +124,7 @@ final class DataApi implements AutoCloseable {
               .header("If-Match", "\"" + expected + "\"")
               .PUT(body(request, JSON, value(parts.getFirst())));
       case DELETE -> request.DELETE();
-      case INCREMENT ->
-          request.method("PATCH", body(request, INCREMENT, "{\"n\":1}"));
+      case INCREMENT -> request.method("PATCH", body(request, INCREMENT, "{\"n\":1}"));
       case BATCH -> request.POST(body(request, JSON, batch(parts)));
       case READ -> throw new IllegalArgumentException("a read is no write");
     }
@@ -311,8 +310,7 @@ final class DataApi implements AutoCloseable {
 
   private static URI at(URI node, String path) {
     String base = node.toString();
-    return URI.create(
-        (base.endsWith("/") ? base.substring(0, base.length() - 1) : base) + path);
+    return URI.create((base.endsWith("/") ? base.substring(0, base.length() - 1) : base) + path);
   }
 
   private HttpRequest.Builder request(URI node, String path, @Nullable String token) {

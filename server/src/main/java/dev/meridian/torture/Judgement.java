@@ -48,8 +48,7 @@ public record Judgement(String subject, String checker, Verdict verdict) {
         .forEach(
             (subject, part) -> {
               if (subject.equals(SESSIONS)) {
-                judgements.add(
-                    new Judgement(subject, GUARANTEES, VisitorChecker.check(part, end)));
+                judgements.add(new Judgement(subject, GUARANTEES, VisitorChecker.check(part, end)));
                 return;
               }
               judgements.add(

@@ -118,20 +118,8 @@ public record Operation(
       Outcome outcome,
       String note) {
     this(
-        id,
-        client,
-        node,
-        kind,
-        level,
-        parts,
-        expected,
-        sent,
-        seen,
-        invoked,
-        responded,
-        outcome,
-        note,
-        false);
+        id, client, node, kind, level, parts, expected, sent, seen, invoked, responded, outcome,
+        note, false);
   }
 
   /** The only document of an operation that is no batch; of a batch, the first. */
@@ -188,7 +176,9 @@ public record Operation(
     }
     for (Part part : parts) {
       text.append(' ').append(part.document);
-      if (isRead() && outcome == Outcome.OK && part.etag == null
+      if (isRead()
+          && outcome == Outcome.OK
+          && part.etag == null
           && part.value == null
           && part.count == 0) {
         text.append(" = nothing");

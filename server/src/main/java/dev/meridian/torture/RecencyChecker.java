@@ -87,8 +87,6 @@ public final class RecencyChecker {
                 write == null ? List.of(read) : List.of(write, read)));
       }
     }
-    return violations.isEmpty()
-        ? new Verdict.Accepted(checked)
-        : new Verdict.Convicted(violations);
+    return violations.isEmpty() ? new Verdict.Accepted(checked) : new Verdict.Convicted(violations);
   }
 }

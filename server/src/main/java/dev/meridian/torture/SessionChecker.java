@@ -2,7 +2,6 @@ package dev.meridian.torture;
 
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Version;
-import dev.meridian.torture.Operation.Kind;
 import dev.meridian.torture.Operation.Level;
 import dev.meridian.torture.Operation.Outcome;
 import dev.meridian.torture.Operation.Part;

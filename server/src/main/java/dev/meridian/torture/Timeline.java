@@ -97,8 +97,7 @@ final class Timeline {
           known
               .computeIfAbsent(part.document(), _ -> document.versionsOfContents())
               .get(new Evidence.Content(part.value(), part.count()));
-      boolean once =
-          part.value() != null || document.writes.stream().noneMatch(Evidence::deletes);
+      boolean once = part.value() != null || document.writes.stream().noneMatch(Evidence::deletes);
       if (etag != null && once) {
         resolved.add(
             operation.withPart(

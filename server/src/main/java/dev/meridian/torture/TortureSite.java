@@ -45,7 +45,8 @@ public final class TortureSite {
       Files.createDirectories(pages.resolve("[id]/parts"));
       Files.writeString(pages.resolve("[id].html"), page(policy.collection() + "/{id}"));
       Files.writeString(
-          pages.resolve("[id]/parts/[part].html"), page(policy.collection() + "/{id}/parts/{part}"));
+          pages.resolve("[id]/parts/[part].html"),
+          page(policy.collection() + "/{id}/parts/{part}"));
     }
     Files.writeString(folder.resolve("site.yaml"), site);
   }

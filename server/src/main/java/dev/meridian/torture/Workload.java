@@ -108,11 +108,7 @@ public final class Workload {
      * 10 clients, 3 visitors, 25 trees, 500 operations a second, answers within 5 s, 3 attempts.
      */
     public static Options of(
-        List<URI> nodes,
-        @Nullable String key,
-        List<CachePolicy> policies,
-        String run,
-        long seed) {
+        List<URI> nodes, @Nullable String key, List<CachePolicy> policies, String run, long seed) {
       return new Options(
           nodes,
           key,
@@ -273,7 +269,8 @@ public final class Workload {
         for (int visitor = 0; visitor < options.visitors(); visitor++) {
           CookieJar jar = jars.get(visitor);
           for (String path : Visitor.attributes(options, visitor)) {
-            parts.put(path, patiently(() -> api.look(node, path, jar.sent(), jar.all()), node, end));
+            parts.put(
+                path, patiently(() -> api.look(node, path, jar.sent(), jar.all()), node, end));
           }
         }
         nodes.put(node.toString(), parts);

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.meridian.node.Node;
 import dev.meridian.node.NodeOptions;
 import dev.meridian.site.Listeners;
+import dev.meridian.torture.LyingProxy.Lie;
 import dev.meridian.torture.Operation.Kind;
+import dev.meridian.torture.Operation.Level;
 import dev.meridian.torture.Operation.Outcome;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -26,44 +28,97 @@ import org.junit.jupiter.api.io.TempDir;
 class WorkloadTest {
   @TempDir Path folder;
 
-  @Test
-  void historyOfARealNodeIsAccepted() throws Exception {
-    Files.createDirectories(folder.resolve("site/pages"));
-    Files.writeString(
-        folder.resolve("site/site.yaml"), "name: Test\ndomains: [torture.test]\ncollections: {}\n");
-    Files.writeString(folder.resolve("site/pages/index.html"), "<h1>{{ site.name }}</h1>");
+  private Node start() throws Exception {
+    TortureSite.write(folder.resolve("site"), List.of(CachePolicy.values()));
     InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
-    NodeOptions options =
+    return Node.start(
         new NodeOptions(
             folder.resolve("site"),
             folder.resolve("data"),
             _ -> new Listeners(Optional.of(any), Optional.empty(), Optional.of(any), any, any),
             true,
-            "test");
-    try (Node node = Node.start(options)) {
-      URI base = URI.create("http://127.0.0.1:" + node.listeners().http().orElseThrow().getPort());
-      String key = Files.readString(folder.resolve("data/operator.key")).strip();
+            "test"));
+  }
+
+  private static URI base(Node node) {
+    return URI.create("http://127.0.0.1:" + node.listeners().http().orElseThrow().getPort());
+  }
+
+  /** What there is to judge of a run of so many operations. */
+  private List<Judgement> judgements(URI at, String run, long most, History history)
+      throws Exception {
+    String key = Files.readString(folder.resolve("data/operator.key")).strip();
+    Workload workload =
+        new Workload(
+            Workload.Options.of(List.of(at), key, List.of(CachePolicy.values()), run, 42)
+                .sized(10, 16, 3_000, most, Duration.ofSeconds(60)),
+            history);
+    workload.run();
+    return Judgement.of(history.operations(), workload.readFinal(Duration.ofSeconds(30)));
+  }
+
+  @Test
+  void historyOfARealNodeIsAccepted() throws Exception {
+    try (Node node = start()) {
       History history = new History();
-      Workload workload =
-          new Workload(
-              Workload.Options.of(List.of(base), key, "r1", 42)
-                  .sized(10, 6, 2_000, 3_000, Duration.ofSeconds(60)),
-              history);
-      workload.run();
-      FinalState end = workload.readFinal(Duration.ofSeconds(30));
+      List<Judgement> judgements = judgements(base(node), "r1", 4_000, history);
       List<Operation> operations = history.operations();
-      assertThat(new LinearizabilityChecker().check(operations).accepted()).isTrue();
-      assertThat(SessionChecker.check(operations))
-          .isEqualTo(new Verdict.Accepted(operations.size()));
-      assertThat(FinalChecker.check(operations, end))
-          .isEqualTo(new Verdict.Accepted(operations.size()));
+      assertThat(judgements)
+          .as(() -> new TortureReport(42, List.of(), operations, CacheUse.NONE, judgements).text())
+          .allMatch(judgement -> judgement.verdict().accepted())
+          .extracting(Judgement::subject)
+          .contains("off", "read-through", "write-through", "write-behind", "sessions");
       for (Kind kind : Kind.values()) {
         assertThat(operations).anyMatch(o -> o.kind() == kind && o.outcome() == Outcome.OK);
+      }
+      for (Level level : Level.values()) {
+        assertThat(operations)
+            .anyMatch(o -> o.level() == level && o.hasRead() && o.part().value() != null);
       }
       assertThat(operations)
           .filteredOn(o -> o.kind() == Kind.DELETE && o.hasWritten())
           .allMatch(o -> o.part().etag() != null);
+      assertThat(operations)
+          .filteredOn(o -> VisitorChecker.isAttribute(o.part().document()) && o.hasWritten())
+          .isNotEmpty()
+          .allMatch(o -> o.part().etag() != null);
       assertThat(operations).noneMatch(o -> o.outcome() == Outcome.UNKNOWN);
+    }
+  }
+
+  /** The whole way, from the request to the verdict, can convict. */
+  @Test
+  void everyLieOfANodeIsFound() throws Exception {
+    try (Node node = start()) {
+      for (Lie lie : Lie.values()) {
+        try (LyingProxy proxy = new LyingProxy(base(node), lie)) {
+          List<Judgement> judgements =
+              judgements(proxy.address(), "l" + lie.ordinal(), 1_500, new History());
+          List<String> convicted =
+              judgements.stream()
+                  .filter(judgement -> judgement.verdict() instanceof Verdict.Convicted)
+                  .map(judgement -> judgement.subject() + ": " + judgement.checker())
+                  .toList();
+          switch (lie) {
+            case NONE -> assertThat(convicted).isEmpty();
+            case OLD_DOCUMENT ->
+                assertThat(convicted)
+                    .contains(
+                        "read-through: session guarantees",
+                        "write-behind: session guarantees",
+                        "write-through: recent");
+            case OLD_FOR_OTHERS -> assertThat(convicted).containsExactly("write-through: recent");
+            case OLD_PAGE ->
+                assertThat(convicted)
+                    .contains("read-through: session guarantees", "write-through: recent");
+            case LOST_INCREMENT, DOUBLE_INCREMENT ->
+                assertThat(convicted)
+                    .contains("write-behind: linearizable", "write-behind: nothing lost");
+            case LOST_ATTRIBUTE, OLD_ATTRIBUTE ->
+                assertThat(convicted).containsExactly("sessions: session guarantees");
+          }
+        }
+      }
     }
   }
 
