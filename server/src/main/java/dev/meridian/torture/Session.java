@@ -34,15 +34,37 @@ final class Session implements Workload.Client {
     this.random = new Random(options.seed() * 1_000_003 + client);
   }
 
+  /**
+   * A client that does nothing but count, in step with others of its kind: the same documents on
+   * the same nodes at the same moments, without keys, so that they are added up where that is done.
+   *
+   * @param trees that are only counted; at least one
+   */
+  static Workload.Client adder(
+      Workload.Options options, int client, List<Integer> trees, DataApi api, History history) {
+    Session session = new Session(options, client, api, history);
+    Random same = new Random(options.seed());
+    return () -> {
+      int tree = trees.get(same.nextInt(trees.size()));
+      int node = same.nextInt(options.nodes().size());
+      String document = Workload.document(options, tree, false);
+      return session.perform(
+          Kind.INCREMENT, null, List.of(new Part(document, null, 0, null)), null, node, true);
+    };
+  }
+
   @Override
   public boolean step() {
-    // Skewed: half of all go to the first sixth of the trees.
-    int tree = (int) (options.trees() * Math.pow(random.nextDouble(), 2.6));
+    int tree = tree();
     boolean child = random.nextInt(3) == 0;
     Kind kind = pick(options.kinds());
     Level level = pick(options.levels());
     int node = random.nextInt(options.nodes().size());
     boolean behind = Workload.policy(options, tree).flushes();
+    if (Workload.isQuiet(options, tree) && random.nextInt(20) > 0) {
+      kind = Kind.READ; // or nothing would be long in a cache
+      level = random.nextBoolean() ? Level.PAGE : level;
+    }
     if (kind != Kind.READ
         && (Workload.isCounted(options, tree) || (behind && random.nextInt(3) == 0))) {
       kind = Kind.INCREMENT;
@@ -65,6 +87,15 @@ final class Session implements Workload.Client {
       kind = Kind.PUT;
     }
     return perform(kind, kind == Kind.READ ? level : null, parts, expected, node, bare);
+  }
+
+  /** Skewed: half of all go to the first sixth of the trees of each policy. */
+  private int tree() {
+    int policies = options.policies().size();
+    int each = (options.trees() + policies - 1) / policies;
+    int tree =
+        policies * (int) (each * Math.pow(random.nextDouble(), 2.6)) + random.nextInt(policies);
+    return Math.min(tree, options.trees() - 1);
   }
 
   private String value() {

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,11 +19,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Documents come in pairs of one tree, {@code COLLECTION/RUN-0007} and {@code
  * COLLECTION/RUN-0007/parts/a}, so that batches can be tried. Trees take turns in the collections
- * of the policies; of each collection every fifth is only counted. The first trees are asked for
- * most. Visitors beside the clients change and read attributes of their sessions.
+ * of the policies; of each collection every fifth is only counted, and every fifth hardly changes.
+ * The first trees are asked for most. Beside the clients there are visitors, who change and read
+ * attributes of their sessions, and, where documents are written behind, some who count together.
  */
 public final class Workload {
-  private static final int COUNTED_EVERY = 5;
+  private static final int EVERY = 5;
+  private static final int ADDERS = 4;
 
   /** Who asks one thing after another. */
   interface Client {
@@ -178,6 +181,10 @@ public final class Workload {
       for (int i = 0; i < Visitor.tabs(options); i++) {
         clients.add(new Visitor(options, i, jars, api, history));
       }
+      List<Integer> counted = countedBehind();
+      for (int i = 0; !counted.isEmpty() && i < ADDERS; i++) {
+        clients.add(Session.adder(options, options.clients() + i, counted, api, history));
+      }
       for (int i = 0; i < clients.size(); i++) {
         Client client = clients.get(i);
         long share =
@@ -235,6 +242,13 @@ public final class Workload {
     return all;
   }
 
+  private List<Integer> countedBehind() {
+    return IntStream.range(0, options.trees())
+        .filter(tree -> isCounted(options, tree) && policy(options, tree).flushes())
+        .boxed()
+        .toList();
+  }
+
   static CachePolicy policy(Options options, int tree) {
     return options.policies().get(tree % options.policies().size());
   }
@@ -246,7 +260,11 @@ public final class Workload {
   }
 
   static boolean isCounted(Options options, int tree) {
-    return tree / options.policies().size() % COUNTED_EVERY == 1;
+    return tree / options.policies().size() % EVERY == 2;
+  }
+
+  static boolean isQuiet(Options options, int tree) {
+    return tree / options.policies().size() % EVERY == 1;
   }
 
   /**

@@ -41,7 +41,7 @@ final class LyingProxy implements AutoCloseable {
     OLD_ATTRIBUTE;
   }
 
-  private static final int ONE_IN = 5;
+  private static final int ONE_IN = 2;
   private static final Set<String> NOT_PASSED =
       Set.of("connection", "content-length", "host", "upgrade", "http2-settings", "expect");
 

@@ -93,7 +93,7 @@ class WorkloadTest {
       for (Lie lie : Lie.values()) {
         try (LyingProxy proxy = new LyingProxy(base(node), lie)) {
           List<Judgement> judgements =
-              judgements(proxy.address(), "l" + lie.ordinal(), 1_500, new History());
+              judgements(proxy.address(), "l" + lie.ordinal(), 2_000, new History());
           List<String> convicted =
               judgements.stream()
                   .filter(judgement -> judgement.verdict() instanceof Verdict.Convicted)
