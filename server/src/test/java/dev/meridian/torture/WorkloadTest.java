@@ -19,19 +19,28 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The clients against real nodes and against servers that answer badly. */
 @Timeout(180)
 class WorkloadTest {
-  @TempDir Path folder;
+  @TempDir static Path folder;
 
-  private Node start() throws Exception {
+  private static Node node;
+
+  @BeforeAll
+  static void start() throws Exception {
     TortureSite.write(folder.resolve("site"), List.of(CachePolicy.values()));
     InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
-    return Node.start(
+    node = Node.start(
         new NodeOptions(
             folder.resolve("site"),
             folder.resolve("data"),
@@ -40,17 +49,23 @@ class WorkloadTest {
             "test"));
   }
 
+  @AfterAll
+  static void stop() {
+    node.close();
+  }
+
   private static URI base(Node node) {
     return URI.create("http://127.0.0.1:" + node.listeners().http().orElseThrow().getPort());
   }
 
   /** What there is to judge of a run of so many operations. */
-  private List<Judgement> judgements(URI at, String run, long most, History history)
+  private static List<Judgement> judgements(URI at, String run, long most, History history)
       throws Exception {
     String key = Files.readString(folder.resolve("data/operator.key")).strip();
     Workload workload =
         new Workload(
-            Workload.Options.of(List.of(at), key, List.of(CachePolicy.values()), run, 42)
+            Workload.Options.of(
+                    List.of(at), key, List.of(CachePolicy.values()), run, run.hashCode())
                 .sized(10, 16, 3_000, most, Duration.ofSeconds(60)),
             history);
     workload.run();
@@ -59,66 +74,64 @@ class WorkloadTest {
 
   @Test
   void historyOfARealNodeIsAccepted() throws Exception {
-    try (Node node = start()) {
-      History history = new History();
-      List<Judgement> judgements = judgements(base(node), "r1", 4_000, history);
-      List<Operation> operations = history.operations();
-      assertThat(judgements)
-          .as(() -> new TortureReport(42, List.of(), operations, CacheUse.NONE, judgements).text())
-          .allMatch(judgement -> judgement.verdict().accepted())
-          .extracting(Judgement::subject)
-          .contains("off", "read-through", "write-through", "write-behind", "sessions");
-      for (Kind kind : Kind.values()) {
-        assertThat(operations).anyMatch(o -> o.kind() == kind && o.outcome() == Outcome.OK);
-      }
-      for (Level level : Level.values()) {
-        assertThat(operations)
-            .anyMatch(o -> o.level() == level && o.hasRead() && o.part().value() != null);
-      }
-      assertThat(operations)
-          .filteredOn(o -> o.kind() == Kind.DELETE && o.hasWritten())
-          .allMatch(o -> o.part().etag() != null);
-      assertThat(operations)
-          .filteredOn(o -> VisitorChecker.isAttribute(o.part().document()) && o.hasWritten())
-          .isNotEmpty()
-          .allMatch(o -> o.part().etag() != null);
-      assertThat(operations).noneMatch(o -> o.outcome() == Outcome.UNKNOWN);
+    History history = new History();
+    List<Judgement> judgements = judgements(base(node), "r1", 4_000, history);
+    List<Operation> operations = history.operations();
+    assertThat(judgements)
+        .as(() -> new TortureReport(42, List.of(), operations, CacheUse.NONE, judgements).text())
+        .allMatch(judgement -> judgement.verdict().accepted())
+        .extracting(Judgement::subject)
+        .contains("off", "read-through", "write-through", "write-behind", "sessions");
+    for (Kind kind : Kind.values()) {
+      assertThat(operations).anyMatch(o -> o.kind() == kind && o.outcome() == Outcome.OK);
     }
+    for (Level level : Level.values()) {
+      assertThat(operations)
+          .anyMatch(o -> o.level() == level && o.hasRead() && o.part().value() != null);
+    }
+    assertThat(operations)
+        .filteredOn(o -> o.kind() == Kind.DELETE && o.hasWritten())
+        .allMatch(o -> o.part().etag() != null);
+    assertThat(operations)
+        .filteredOn(o -> VisitorChecker.isAttribute(o.part().document()) && o.hasWritten())
+        .isNotEmpty()
+        .allMatch(o -> o.part().etag() != null);
+    assertThat(operations).noneMatch(o -> o.outcome() == Outcome.UNKNOWN);
+  }
+
+  /** What must convict each lie; nothing else may, unless it sees the same. */
+  private static List<String> finders(Lie lie) {
+    return switch (lie) {
+      case NONE -> List.of();
+      case OLD_DOCUMENT ->
+          List.of(
+              "read-through: session guarantees",
+              "write-behind: session guarantees",
+              "write-through: recent");
+      case OLD_FOR_OTHERS -> List.of("write-through: recent");
+      case OLD_PAGE -> List.of("read-through: session guarantees", "write-through: recent");
+      case LOST_INCREMENT, DOUBLE_INCREMENT ->
+          List.of("write-behind: linearizable", "write-behind: nothing lost");
+      case LOST_ATTRIBUTE, OLD_ATTRIBUTE -> List.of("sessions: session guarantees");
+    };
   }
 
   /** The whole way, from the request to the verdict, can convict. */
-  @Test
-  void everyLieOfANodeIsFound() throws Exception {
-    try (Node node = start()) {
-      for (Lie lie : Lie.values()) {
-        try (LyingProxy proxy = new LyingProxy(base(node), lie)) {
-          List<Judgement> judgements =
-              judgements(proxy.address(), "l" + lie.ordinal(), 2_000, new History());
-          List<String> convicted =
-              judgements.stream()
-                  .filter(judgement -> judgement.verdict() instanceof Verdict.Convicted)
-                  .map(judgement -> judgement.subject() + ": " + judgement.checker())
-                  .toList();
-          switch (lie) {
-            case NONE -> assertThat(convicted).isEmpty();
-            case OLD_DOCUMENT ->
-                assertThat(convicted)
-                    .contains(
-                        "read-through: session guarantees",
-                        "write-behind: session guarantees",
-                        "write-through: recent");
-            case OLD_FOR_OTHERS -> assertThat(convicted).containsExactly("write-through: recent");
-            case OLD_PAGE ->
-                assertThat(convicted)
-                    .contains("read-through: session guarantees", "write-through: recent");
-            case LOST_INCREMENT, DOUBLE_INCREMENT ->
-                assertThat(convicted)
-                    .contains("write-behind: linearizable", "write-behind: nothing lost");
-            case LOST_ATTRIBUTE, OLD_ATTRIBUTE ->
-                assertThat(convicted).containsExactly("sessions: session guarantees");
-          }
-        }
+  @ParameterizedTest
+  @EnumSource(Lie.class)
+  void everyLieOfANodeIsFound(Lie lie) throws Exception {
+    Set<String> convicted = new TreeSet<>();
+    try (LyingProxy proxy = new LyingProxy(base(node), lie)) {
+      // A lie is found when it was told at the right moment: one run may have none.
+      for (int run = 0; run < 20 && !convicted.containsAll(finders(lie)) || run == 0; run++) {
+        judgements(proxy.address(), "l" + lie.ordinal() + "r" + run, 800, new History()).stream()
+            .filter(judgement -> judgement.verdict() instanceof Verdict.Convicted)
+            .forEach(judgement -> convicted.add(judgement.subject() + ": " + judgement.checker()));
       }
+    }
+    assertThat(convicted).containsAll(finders(lie));
+    if (Set.of(Lie.NONE, Lie.OLD_FOR_OTHERS, Lie.LOST_ATTRIBUTE, Lie.OLD_ATTRIBUTE).contains(lie)) {
+      assertThat(convicted).containsExactlyElementsOf(finders(lie));
     }
   }
 
