@@ -40,13 +40,14 @@ class WorkloadTest {
   static void start() throws Exception {
     TortureSite.write(folder.resolve("site"), List.of(CachePolicy.values()));
     InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
-    node = Node.start(
-        new NodeOptions(
-            folder.resolve("site"),
-            folder.resolve("data"),
-            _ -> new Listeners(Optional.of(any), Optional.empty(), Optional.of(any), any, any),
-            true,
-            "test"));
+    node =
+        Node.start(
+            new NodeOptions(
+                folder.resolve("site"),
+                folder.resolve("data"),
+                _ -> new Listeners(Optional.of(any), Optional.empty(), Optional.of(any), any, any),
+                true,
+                "test"));
   }
 
   @AfterAll
