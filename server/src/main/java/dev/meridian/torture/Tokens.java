@@ -1,6 +1,5 @@
 package dev.meridian.torture;
 
-import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Version;
 import java.util.Map;
 import java.util.TreeMap;
@@ -46,19 +45,6 @@ final class Tokens {
                 .append('-')
                 .append(Long.toHexString(timestamp)));
     return text.toString();
-  }
-
-  /** Whether who has that token saw that version. */
-  static boolean covers(Map<Integer, Long> token, @Nullable String etag) {
-    if (etag == null) {
-      return false;
-    }
-    try {
-      Version version = Version.parse(etag);
-      return version.timestamp() <= token.getOrDefault(version.region(), -1L);
-    } catch (InvalidInputException e) {
-      return false;
-    }
   }
 
   /** The version of the one write between two tokens, as an ETag; null if it is not clear. */

@@ -1,5 +1,7 @@
 package dev.meridian.torture;
 
+import dev.meridian.document.InvalidInputException;
+import dev.meridian.document.Version;
 import dev.meridian.torture.Operation.Kind;
 import dev.meridian.torture.Operation.Level;
 import dev.meridian.torture.Operation.Outcome;
@@ -9,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  *       increment.
  * </ul>
  *
- * <p>Time is linear in the reads of an attribute times its writes. Any thread may use it.
+ * <p>Time is linear, but for the sorting. Any thread may use it.
  */
 public final class VisitorChecker {
   /** What begins the paths by which attributes are known in histories. */
@@ -45,16 +48,22 @@ public final class VisitorChecker {
     VisitorChecker checker = new VisitorChecker();
     Evidence evidence = new Evidence(history);
     Map<String, Operation> last = new LinkedHashMap<>();
+    Map<String, Attribute> attributes = new LinkedHashMap<>();
+    for (Evidence.OfDocument document : evidence.documents()) {
+      attributes.put(document.path, new Attribute(document));
+    }
     for (Operation read : history) {
-      if (read.hasRead()) {
-        checker.read(read, evidence.of(read.part().document()));
+      Attribute attribute = attributes.get(read.part().document());
+      if (read.hasRead() && attribute != null) {
+        checker.read(read, attribute);
       }
     }
-    for (Evidence.OfDocument document : evidence.documents()) {
+    for (Attribute attribute : attributes.values()) {
+      Evidence.OfDocument document = attribute.document;
       for (String node : end.names()) {
         Part left = end.of(node, document.path);
         Operation read = FinalChecker.read(node, left);
-        checker.read(read, document);
+        checker.read(read, attribute);
         Operation before = last.putIfAbsent(document.path, read);
         if (before != null && !before.part().equals(left)) {
           checker.convict("nodes-agree", "Nodes show an attribute differently.", before, read);
@@ -72,42 +81,111 @@ public final class VisitorChecker {
     }
   }
 
-  private void read(Operation read, Evidence.OfDocument document) {
+  /** Acknowledged writes of one attribute in the order of versions, and when others were sent. */
+  private static final class Attribute {
+    final Evidence.OfDocument document;
+
+    /** Of sets and increments, by region and then by version; those of no known version are not. */
+    final Map<Integer, TreeMap<Long, Operation>> sets = new TreeMap<>();
+
+    final Map<Integer, List<Operation>> increments = new TreeMap<>();
+    final Map<Integer, long[]> versions = new TreeMap<>();
+    final long[] sent;
+    long acknowledged;
+
+    /** The set and the increment that were acknowledged last. */
+    @Nullable Operation lastSet;
+
+    @Nullable Operation lastIncrement;
+
+    Attribute(Evidence.OfDocument document) {
+      this.document = document;
+      Map<Integer, TreeMap<Long, Operation>> counted = new TreeMap<>();
+      for (Operation write : document.writes) {
+        boolean increment = write.kind() == Kind.INCREMENT;
+        if (write.outcome() != Outcome.OK) {
+          continue;
+        }
+        acknowledged += increment ? 1 : 0;
+        lastIncrement = increment ? write : lastIncrement;
+        lastSet = increment ? lastSet : write;
+        Version version = version(write);
+        if (version != null) {
+          (increment ? counted : sets)
+              .computeIfAbsent(version.region(), _ -> new TreeMap<>())
+              .put(version.timestamp(), write);
+        }
+      }
+      counted.forEach(
+          (region, byVersion) -> {
+            increments.put(region, List.copyOf(byVersion.values()));
+            versions.put(
+                region, byVersion.keySet().stream().mapToLong(Long::longValue).toArray());
+          });
+      sent =
+          document.writes.stream()
+              .filter(write -> write.kind() == Kind.INCREMENT)
+              .mapToLong(Operation::invoked)
+              .sorted()
+              .toArray();
+    }
+
+    /** The last set that a token covers; null: of all. */
+    @Nullable Operation covered(@Nullable Map<Integer, Long> token) {
+      Operation last = null;
+      for (Map.Entry<Integer, TreeMap<Long, Operation>> region : sets.entrySet()) {
+        long bound = token == null ? Long.MAX_VALUE : token.getOrDefault(region.getKey(), -1L);
+        Map.Entry<Long, Operation> floor = region.getValue().floorEntry(bound);
+        if (floor != null && (last == null || etag(floor.getValue()).compareTo(etag(last)) > 0)) {
+          last = floor.getValue();
+        }
+      }
+      return last == null && token == null ? lastSet : last;
+    }
+  }
+
+  private static @Nullable Version version(Operation write) {
+    try {
+      String etag = write.part().etag();
+      return etag == null ? null : Version.parse(etag);
+    } catch (InvalidInputException e) {
+      return null;
+    }
+  }
+
+  private static String etag(@Nullable Operation write) {
+    String etag = write == null ? null : write.part().etag();
+    return etag == null ? "" : etag;
+  }
+
+  private void read(Operation read, Attribute attribute) {
     boolean last = read.level() == Level.STRONG;
     String rule = last ? "attribute-kept" : "attribute-there";
     Map<Integer, Long> token = Tokens.parse(read.sent());
-    Operation floor = null;
-    Operation newest = null;
-    String floorEtag = "";
-    long least = 0;
-    long most = 0;
-    for (Operation write : document.writes) {
-      boolean covered = covers(write, last, token);
-      if (write.kind() == Kind.INCREMENT) {
-        most += write.invoked() <= read.responded() ? 1 : 0;
-        least += covered ? 1 : 0;
-        newest = covered ? write : newest;
-        continue;
+    long least = last ? attribute.acknowledged : 0;
+    Operation counted = last ? attribute.lastIncrement : null;
+    if (!last) {
+      for (Map.Entry<Integer, List<Operation>> region : attribute.increments.entrySet()) {
+        long[] versions = attribute.versions.getOrDefault(region.getKey(), new long[0]);
+        int covered =
+            Timeline.countUntil(versions, token.getOrDefault(region.getKey(), -1L));
+        least += covered;
+        counted = covered > 0 ? region.getValue().get(covered - 1) : counted;
       }
-      String etag = write.part().etag();
-      if (covered && etag != null && etag.compareTo(floorEtag) > 0) {
-        floor = write;
-        floorEtag = etag;
-      }
-      newest = covered ? write : newest;
     }
     Part part = read.part();
-    if (part.count() > most) {
+    if (part.count() > Timeline.countUntil(attribute.sent, read.responded())) {
       convict("attribute-written", "A count is above the increments sent so far.", read);
-    } else if (part.count() < least && newest != null) {
+    } else if (part.count() < least && counted != null) {
       convict(
           rule,
           "A count is %d, but %d acknowledged increments are covered."
               .formatted(part.count(), least),
-          newest,
+          counted,
           read);
     }
-    value(read, part.value(), document, rule, floor == null ? newest : floor, floorEtag);
+    Operation floor = attribute.covered(last ? null : token);
+    value(read, part.value(), attribute.document, rule, floor);
   }
 
   private void value(
@@ -115,10 +193,9 @@ public final class VisitorChecker {
       @Nullable String value,
       Evidence.OfDocument document,
       String rule,
-      @Nullable Operation floor,
-      String floorEtag) {
+      @Nullable Operation floor) {
     if (value == null) {
-      if (floor != null && floor.kind() != Kind.INCREMENT) {
+      if (floor != null) {
         convict(rule, "An attribute that was set is gone.", floor, read);
       }
       return;
@@ -130,19 +207,10 @@ public final class VisitorChecker {
       convict("attribute-written", "A write was refused as not done, yet read.", writer, read);
     } else if (writer.invoked() > read.responded()) {
       convict("attribute-written", "A value was read before it was written.", read, writer);
-    } else {
-      String etag = writer.part().etag();
-      if (etag != null && floor != null && etag.compareTo(floorEtag) < 0) {
-        convict(rule, "An attribute shows what an acknowledged write replaced.", floor, read);
-      }
+    } else if (floor != null
+        && writer.part().etag() != null
+        && etag(writer).compareTo(etag(floor)) < 0) {
+      convict(rule, "An attribute shows what an acknowledged write replaced.", floor, read);
     }
-  }
-
-  /** Whether a read must see the write: at the end it was acknowledged, before that it is known. */
-  private static boolean covers(Operation write, boolean last, Map<Integer, Long> token) {
-    if (write.outcome() != Outcome.OK) {
-      return false;
-    }
-    return last || Tokens.covers(token, write.part().etag());
   }
 }

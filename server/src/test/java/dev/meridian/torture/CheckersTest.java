@@ -215,6 +215,7 @@ class CheckersTest {
   void historyIsTheSameAfterItsFile(@TempDir Path folder) throws Exception {
     History history = new History();
     new Simulation(3, Bug.NONE, SMALL).run().forEach(history::add);
+    history.add(Histories.markedStale(Histories.strongRead("t/0", 1, 1, 5, 6)));
     history.write(folder.resolve("history.ndjson"));
     assertThat(History.read(folder.resolve("history.ndjson")).operations())
         .isEqualTo(history.operations());
