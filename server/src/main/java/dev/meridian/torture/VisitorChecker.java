@@ -119,8 +119,7 @@ public final class VisitorChecker {
       counted.forEach(
           (region, byVersion) -> {
             increments.put(region, List.copyOf(byVersion.values()));
-            versions.put(
-                region, byVersion.keySet().stream().mapToLong(Long::longValue).toArray());
+            versions.put(region, byVersion.keySet().stream().mapToLong(Long::longValue).toArray());
           });
       sent =
           document.writes.stream()
@@ -167,8 +166,7 @@ public final class VisitorChecker {
     if (!last) {
       for (Map.Entry<Integer, List<Operation>> region : attribute.increments.entrySet()) {
         long[] versions = attribute.versions.getOrDefault(region.getKey(), new long[0]);
-        int covered =
-            Timeline.countUntil(versions, token.getOrDefault(region.getKey(), -1L));
+        int covered = Timeline.countUntil(versions, token.getOrDefault(region.getKey(), -1L));
         least += covered;
         counted = covered > 0 ? region.getValue().get(covered - 1) : counted;
       }
