@@ -1,13 +1,12 @@
 package dev.meridian.lab;
 
-import dev.meridian.torture.FinalChecker;
+import dev.meridian.torture.CachePolicy;
+import dev.meridian.torture.CacheUse;
 import dev.meridian.torture.FinalState;
 import dev.meridian.torture.History;
-import dev.meridian.torture.LinearizabilityChecker;
+import dev.meridian.torture.Judgement;
 import dev.meridian.torture.Operation;
-import dev.meridian.torture.SessionChecker;
 import dev.meridian.torture.TortureReport;
-import dev.meridian.torture.Verdict;
 import dev.meridian.torture.Workload;
 import java.io.IOException;
 import java.net.URI;
@@ -16,7 +15,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
@@ -87,6 +85,7 @@ public final class Torture {
 
   private final Lab lab;
   private final long seed;
+  private final List<CachePolicy> policies;
   private final Random random;
   private final Consumer<String> log;
   private final List<String> schedule = new ArrayList<>();
@@ -95,12 +94,14 @@ public final class Torture {
   /**
    * A run to come.
    *
-   * @param lab a cluster that runs
+   * @param lab a cluster that runs a site of {@link dev.meridian.torture.TortureSite}
+   * @param policies of its collections
    * @param log told what is done, a line each
    */
-  public Torture(Lab lab, long seed, Consumer<String> log) {
+  public Torture(Lab lab, long seed, List<CachePolicy> policies, Consumer<String> log) {
     this.lab = lab;
     this.seed = seed;
+    this.policies = List.copyOf(policies);
     this.random = new Random(seed);
     this.log = log;
   }
@@ -118,7 +119,8 @@ public final class Torture {
     History history = new History();
     List<URI> webs = lab.nodes().stream().map(Lab.Node::web).toList();
     Workload.Options options =
-        Workload.Options.of(webs, lab.key(), "r" + Long.toHexString(seed & 0xffffffffL), seed)
+        Workload.Options.of(
+                webs, lab.key(), policies, "r" + Long.toHexString(seed & 0xffffffffL), seed)
             .sized(10, 25, operationsPerSecond, History.MAX_OPERATIONS, time);
     Workload workload = new Workload(options, history);
     Thread clients =
@@ -132,23 +134,23 @@ public final class Torture {
                     Thread.currentThread().interrupt();
                   }
                 });
+    CacheMeter meter = new CacheMeter(lab);
     try {
       faultsAndHealing(time);
     } finally {
       workload.stop();
       clients.join(PATIENCE);
+      meter.close();
     }
     FinalState end = workload.readFinal(PATIENCE);
     if (historyFile != null) {
       history.write(historyFile);
     }
     List<Operation> operations = history.operations();
-    LinkedHashMap<String, Verdict> verdicts = new LinkedHashMap<>();
-    verdicts.put(
-        "linearizability of strong operations", new LinearizabilityChecker().check(operations));
-    verdicts.put("session guarantees", SessionChecker.check(operations));
-    verdicts.put("nothing acknowledged is lost", FinalChecker.check(operations, end));
-    return new TortureReport(seed, schedule, operations, verdicts);
+    CacheUse use = meter.use();
+    List<Judgement> judgements = new ArrayList<>(Judgement.of(operations, end));
+    judgements.add(use.judge(policies));
+    return new TortureReport(seed, schedule, operations, use, judgements);
   }
 
   /** What fails first is told: what follows from it would hide it. */

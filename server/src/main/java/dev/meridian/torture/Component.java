@@ -30,9 +30,29 @@ final class Component {
   static final int ABSENT = 0;
   static final int NO_VALUE = 1;
 
+  /** An operation that has happened between these times, or increments that were added up. */
+  private record Certain(Operation operation, int times, long invoked, long ends) {
+    static Certain of(Operation operation, long ends) {
+      return new Certain(operation, 1, operation.invoked(), ends);
+    }
+
+    /** Both as one, which happened while both waited; itself, and the other, if none did. */
+    List<Certain> with(Certain other) {
+      long from = Math.max(invoked, other.invoked);
+      long to = Math.min(ends, other.ends);
+      return from <= to
+          ? List.of(new Certain(operation, times + other.times, from, to))
+          : List.of(this, other);
+    }
+  }
+
   /** An operation that has happened; {@code index} counts them by their invocations. */
   static final class Step {
     final Operation operation;
+
+    /** How many increments it is, which were done as one; 1 for all else. */
+    final int times;
+
     final long invoked;
     final long ends;
     final int[] documents;
@@ -45,10 +65,11 @@ final class Component {
     int expected;
     int index;
 
-    Step(Operation operation, long ends, int size) {
-      this.operation = operation;
-      this.invoked = operation.invoked();
-      this.ends = Math.max(ends, operation.invoked());
+    Step(Certain certain, int size) {
+      this.operation = certain.operation;
+      this.times = certain.times;
+      this.invoked = certain.invoked;
+      this.ends = Math.max(certain.ends, certain.invoked);
       this.documents = new int[size];
       this.values = new int[size];
       this.counts = new int[size];
@@ -62,6 +83,9 @@ final class Component {
 
   final List<String> documents = new ArrayList<>();
   final List<Step> steps = new ArrayList<>();
+
+  /** For each document, whether flushes give it versions that no step made. */
+  final boolean[] flushes;
 
   /** For each document, the steps that wrote it at a known version, in the order of versions. */
   final List<List<Step>> ordered = new ArrayList<>();
@@ -82,8 +106,8 @@ final class Component {
   Component(List<Operation> operations, Evidence evidence, long until) {
     Map<String, Integer> numbers = new HashMap<>();
     List<List<Long>> loose = new ArrayList<>();
-    List<Operation> certain = new ArrayList<>();
-    List<Long> ends = new ArrayList<>();
+    List<Certain> certain = new ArrayList<>();
+    Map<String, Integer> sums = new HashMap<>();
     for (Operation operation : operations) {
       for (Part part : operation.parts()) {
         if (numbers.putIfAbsent(part.document(), documents.size()) == null) {
@@ -96,13 +120,11 @@ final class Component {
         continue;
       }
       if (operation.outcome() == Outcome.OK && operation.responded() <= until) {
-        certain.add(operation);
-        ends.add(operation.responded());
+        add(Certain.of(operation, operation.responded()), certain, sums);
       } else if (operation.kind().putsValue()) {
         long seen = seen(operation, evidence);
         if (seen != Long.MAX_VALUE && seen <= until) {
-          certain.add(operation);
-          ends.add(seen);
+          certain.add(Certain.of(operation, seen));
         }
       } else if (!operation.isRead()) {
         int document = numbers.getOrDefault(operation.part().document(), 0);
@@ -114,7 +136,32 @@ final class Component {
       deletes.add(loose.get(2 * d).stream().mapToLong(Long::longValue).sorted().toArray());
       increments.add(loose.get(2 * d + 1).stream().mapToLong(Long::longValue).sorted().toArray());
     }
-    number(certain, ends, evidence, numbers);
+    flushes = new boolean[documents.size()];
+    for (int d = 0; d < flushes.length; d++) {
+      flushes[d] = CachePolicy.of(documents.get(d)).flushes();
+    }
+    number(certain, evidence, numbers);
+  }
+
+  /**
+   * Takes increments of one version, which were added up where they waited, for one step. If two of
+   * them did not wait at the same time they stay two, for which there is no order.
+   */
+  private static void add(Certain step, List<Certain> certain, Map<String, Integer> sums) {
+    Operation operation = step.operation;
+    Part part = operation.part();
+    if (operation.kind() == Kind.INCREMENT
+        && part.etag() != null
+        && CachePolicy.of(part.document()).flushes()) {
+      Integer before = sums.putIfAbsent(part.document() + '@' + part.etag(), certain.size());
+      if (before != null) {
+        List<Certain> both = certain.get(before).with(step);
+        certain.set(before, both.getFirst());
+        certain.addAll(both.subList(1, both.size()));
+        return;
+      }
+    }
+    certain.add(step);
   }
 
   private static long seen(Operation write, Evidence evidence) {
@@ -128,13 +175,13 @@ final class Component {
     return seen == Long.MAX_VALUE ? seen : Math.max(seen, write.invoked());
   }
 
-  private void number(
-      List<Operation> certain, List<Long> ends, Evidence evidence, Map<String, Integer> numbers) {
+  private void number(List<Certain> certain, Evidence evidence, Map<String, Integer> numbers) {
     List<TreeSet<String>> etags = new ArrayList<>();
     for (int d = 0; d < documents.size(); d++) {
       etags.add(new TreeSet<>());
     }
-    for (Operation operation : certain) {
+    for (Certain each : certain) {
+      Operation operation = each.operation;
       for (Part part : operation.parts()) {
         TreeSet<String> known = etags.get(numbers.getOrDefault(part.document(), 0));
         String etag = version(operation, part, evidence);
@@ -155,10 +202,10 @@ final class Component {
       ranks.add(rank);
     }
     Map<String, Integer> values = new HashMap<>();
-    for (int i = 0; i < certain.size(); i++) {
-      Operation operation = certain.get(i);
+    for (Certain each : certain) {
+      Operation operation = each.operation;
       List<Part> parts = operation.parts();
-      Step step = new Step(operation, ends.get(i), parts.size());
+      Step step = new Step(each, parts.size());
       for (int p = 0; p < parts.size(); p++) {
         Part part = parts.get(p);
         int document = numbers.getOrDefault(part.document(), 0);

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Executors;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 final class DataApi implements AutoCloseable {
   private static final String SESSION = "Meridian-Session";
   private static final String JSON = "application/json";
+  private static final String INCREMENT = "application/vnd.meridian.increment+json";
 
   /**
    * What came of one attempt.
@@ -37,8 +39,13 @@ final class DataApi implements AutoCloseable {
    * @param parts with what was read or the versions that were written; empty unless it is OK
    * @param token the session token that came back; empty for none
    * @param note for people
+   * @param stale whether it says that it may be old
    */
-  record Answer(Outcome outcome, List<Part> parts, String token, String note) {}
+  record Answer(Outcome outcome, List<Part> parts, String token, String note, boolean stale) {
+    Answer(Outcome outcome, List<Part> parts, String token, String note) {
+      this(outcome, parts, token, note, false);
+    }
+  }
 
   private final @Nullable String key;
   private final Duration timeout;
@@ -55,21 +62,31 @@ final class DataApi implements AutoCloseable {
             .build();
   }
 
-  /** Reads a document. A read that failed is REFUSED: it did nothing. */
-  Answer read(URI node, String document, Level level, String token) {
+  /**
+   * Reads a document, or the page that shows it. A read that failed is REFUSED: it did nothing.
+   *
+   * @param token null to be nobody's session; empty for one that has seen nothing
+   */
+  Answer read(URI node, String document, Level level, @Nullable String token) {
     HttpRequest.Builder request =
-        request(node, "/data/" + document, token)
-            .header("Meridian-Consistency", level.name().toLowerCase(Locale.ROOT))
-            .GET();
+        level == Level.PAGE
+            ? request(node, "/" + document, token).setHeader("Accept", "text/html").GET()
+            : request(node, "/data/" + document, token)
+                .header("Meridian-Consistency", level.name().toLowerCase(Locale.ROOT))
+                .GET();
     try {
       HttpResponse<byte[]> response = http.send(request.build(), BodyHandlers.ofByteArray());
       String seen = response.headers().firstValue(SESSION).orElse("");
+      boolean stale = response.headers().firstValue("Meridian-Stale").isPresent();
       if (response.statusCode() == 200) {
-        return new Answer(
-            Outcome.OK, List.of(content(document, response.body(), etag(response))), seen, "");
+        Part part =
+            level == Level.PAGE
+                ? TortureSite.read(document, response.body())
+                : content(document, response.body(), etag(response));
+        return new Answer(Outcome.OK, List.of(part), seen, "", stale);
       }
       if (response.statusCode() == 404 && member(response, "type").endsWith(":not-found")) {
-        return new Answer(Outcome.OK, List.of(new Part(document, null, 0, null)), seen, "");
+        return new Answer(Outcome.OK, List.of(new Part(document, null, 0, null)), seen, "", stale);
       }
       return new Answer(Outcome.REFUSED, List.of(), seen, told(response));
     } catch (IOException | InvalidInputException e) {
@@ -80,18 +97,24 @@ final class DataApi implements AutoCloseable {
     }
   }
 
-  /** Writes, with an idempotency key. */
+  /**
+   * Writes.
+   *
+   * @param idempotencyKey null for none
+   */
   Answer write(
       URI node,
       Kind kind,
       List<Part> parts,
       @Nullable String expected,
       String token,
-      String idempotencyKey) {
+      @Nullable String idempotencyKey) {
     String document = parts.getFirst().document();
     String path = kind == Kind.BATCH ? "/data" : "/data/" + document;
-    HttpRequest.Builder request =
-        request(node, path, token).header("Idempotency-Key", idempotencyKey);
+    HttpRequest.Builder request = request(node, path, token);
+    if (idempotencyKey != null) {
+      request.header("Idempotency-Key", idempotencyKey);
+    }
     switch (kind) {
       case PUT -> request.PUT(body(request, JSON, value(parts.getFirst())));
       case CREATE ->
@@ -101,19 +124,31 @@ final class DataApi implements AutoCloseable {
               .header("If-Match", "\"" + expected + "\"")
               .PUT(body(request, JSON, value(parts.getFirst())));
       case DELETE -> request.DELETE();
-      case INCREMENT ->
-          request.method(
-              "PATCH", body(request, "application/vnd.meridian.increment+json", "{\"n\":1}"));
+      case INCREMENT -> request.method("PATCH", body(request, INCREMENT, "{\"n\":1}"));
       case BATCH -> request.POST(body(request, JSON, batch(parts)));
       case READ -> throw new IllegalArgumentException("a read is no write");
     }
+    return send(
+        request.build(),
+        response -> {
+          String seen = response.headers().firstValue(SESSION).orElse("");
+          return new Answer(
+              Outcome.OK, written(kind, parts, response, token, seen), seen, "", false);
+        });
+  }
+
+  /** A write's answer, by {@code done} if it was done. */
+  private Answer send(HttpRequest request, Function<HttpResponse<byte[]>, Answer> done) {
     try {
-      HttpResponse<byte[]> response = http.send(request.build(), BodyHandlers.ofByteArray());
-      String seen = response.headers().firstValue(SESSION).orElse("");
+      HttpResponse<byte[]> response = http.send(request, BodyHandlers.ofByteArray());
       Outcome outcome = outcome(response);
       return outcome == Outcome.OK
-          ? new Answer(outcome, written(kind, parts, response, token, seen), seen, "")
-          : new Answer(outcome, List.of(), seen, told(response));
+          ? done.apply(response)
+          : new Answer(
+              outcome,
+              List.of(),
+              response.headers().firstValue(SESSION).orElse(""),
+              told(response));
     } catch (ConnectException | HttpConnectTimeoutException e) {
       return new Answer(Outcome.REFUSED, List.of(), "", "no connection");
     } catch (IOException e) {
@@ -122,6 +157,83 @@ final class DataApi implements AutoCloseable {
       Thread.currentThread().interrupt();
       return new Answer(Outcome.UNKNOWN, List.of(), "", "interrupted");
     }
+  }
+
+  /**
+   * Changes an attribute of a visitor's session, whose cookies the answer may replace.
+   *
+   * @param kind PUT or INCREMENT
+   */
+  Answer change(URI node, Kind kind, Part part, CookieJar jar, @Nullable String idempotencyKey) {
+    CookieJar.Sent sent = jar.sent();
+    String name = part.document().substring(part.document().lastIndexOf('/') + 1);
+    boolean put = kind == Kind.PUT;
+    HttpRequest.Builder request =
+        asVisitor(node, put ? "/session/" + name : "/session", sent)
+            // A page of the site's own would be the sender.
+            .header("Sec-Fetch-Site", "same-origin");
+    if (idempotencyKey != null) {
+      request.header("Idempotency-Key", idempotencyKey);
+    }
+    if (put) {
+      request.PUT(body(request, JSON, "\"" + part.value() + "\""));
+    } else {
+      request.method("PATCH", body(request, INCREMENT, "{\"" + name + "\":1}"));
+    }
+    return send(
+        request.build(),
+        response -> {
+          String seen = response.headers().firstValue(SESSION).orElse("");
+          jar.take(response.headers().allValues("Set-Cookie"), seen);
+          boolean replayed = response.headers().firstValue("Idempotency-Replayed").isPresent();
+          String etag = replayed ? null : Tokens.written(sent.token(), seen);
+          return new Answer(
+              Outcome.OK, List.of(new Part(part.document(), part.value(), 0, etag)), seen, "");
+        });
+  }
+
+  /**
+   * Reads an attribute as a visitor's browser does.
+   *
+   * @param token sent beside the cookies; null for none, as browsers have none
+   */
+  Answer look(URI node, String document, CookieJar.Sent sent, @Nullable String token) {
+    String name = document.substring(document.lastIndexOf('/') + 1);
+    HttpRequest.Builder request = asVisitor(node, "/session/" + name, sent).GET();
+    if (token != null) {
+      request.header(SESSION, token);
+    }
+    try {
+      HttpResponse<byte[]> response = http.send(request.build(), BodyHandlers.ofByteArray());
+      if (response.statusCode() == 200) {
+        return new Answer(Outcome.OK, List.of(attribute(document, response.body())), "", "");
+      }
+      return response.statusCode() == 404 && member(response, "type").endsWith(":not-found")
+          ? new Answer(Outcome.OK, List.of(new Part(document, null, 0, null)), "", "")
+          : new Answer(Outcome.REFUSED, List.of(), "", told(response));
+    } catch (IOException | InvalidInputException e) {
+      return new Answer(Outcome.REFUSED, List.of(), "", e.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return new Answer(Outcome.REFUSED, List.of(), "", "interrupted");
+    }
+  }
+
+  private static Part attribute(String document, byte[] body) {
+    return switch (Json.parse(body)) {
+      case Json.Str(String text) -> new Part(document, text, 0, null);
+      case Json.Num number -> new Part(document, null, number.decimal().longValueExact(), null);
+      default -> throw new InvalidInputException("an attribute is neither text nor a number");
+    };
+  }
+
+  private HttpRequest.Builder asVisitor(URI node, String path, CookieJar.Sent sent) {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(at(node, path)).timeout(timeout).header("Accept", JSON);
+    if (!sent.cookies().isEmpty()) {
+      request.header("Cookie", sent.cookies());
+    }
+    return request;
   }
 
   /** What an answer says about a write. */
@@ -196,16 +308,18 @@ final class DataApi implements AutoCloseable {
     return json.append("]}").toString();
   }
 
-  private HttpRequest.Builder request(URI node, String path, String token) {
+  private static URI at(URI node, String path) {
     String base = node.toString();
+    return URI.create((base.endsWith("/") ? base.substring(0, base.length() - 1) : base) + path);
+  }
+
+  private HttpRequest.Builder request(URI node, String path, @Nullable String token) {
     HttpRequest.Builder request =
-        HttpRequest.newBuilder(
-                URI.create(
-                    (base.endsWith("/") ? base.substring(0, base.length() - 1) : base) + path))
-            .timeout(timeout)
-            .header("Accept", JSON)
-            // Empty at first: that there is a session is what makes reads answer with its token.
-            .header(SESSION, token);
+        HttpRequest.newBuilder(at(node, path)).timeout(timeout).header("Accept", JSON);
+    if (token != null) {
+      // Empty at first: that there is a session is what makes reads answer with its token.
+      request.header(SESSION, token);
+    }
     if (key != null) {
       request.header("Authorization", "Bearer " + key);
     }

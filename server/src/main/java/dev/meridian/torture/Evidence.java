@@ -47,9 +47,20 @@ final class Evidence {
       return contents.get(etag);
     }
 
-    /** The version at which {@code value} was put, if that is known. */
+    /**
+     * The version at which {@code value} was put, if that is known; of a document that is written
+     * behind, where nobody was told, one at which it was flushed before it changed.
+     */
     @Nullable String version(String value) {
       return versions.get(value);
+    }
+
+    /** Each content that is known, with the last version that is known to have it. */
+    Map<Content, String> versionsOfContents() {
+      Map<Content, String> last = new HashMap<>();
+      contents.forEach(
+          (etag, content) -> last.merge(content, etag, (a, b) -> a.compareTo(b) >= 0 ? a : b));
+      return last;
     }
 
     /** When it was first certain that {@code value} had been put; {@code Long.MAX_VALUE}: never. */
@@ -92,9 +103,12 @@ final class Evidence {
         if (value != null) {
           document.firstSeen.merge(value, operation.responded(), Math::min);
           if (part.count() == 0) {
-            document.versions.putIfAbsent(value, etag);
+            // Of several, of which all but the first are of flushes, the first.
+            document.versions.merge(value, etag, (a, b) -> a.compareTo(b) <= 0 ? a : b);
           }
         }
+      } else if (value != null) {
+        document.firstSeen.merge(value, operation.responded(), Math::min); // a page
       }
       return;
     }
@@ -107,7 +121,7 @@ final class Evidence {
     document.writes.add(operation);
     if (operation.kind().putsValue() && value != null && etag != null) {
       document.contents.put(etag, new Content(value, 0));
-      document.versions.put(value, etag);
+      document.versions.merge(value, etag, (a, b) -> a.compareTo(b) <= 0 ? a : b);
     }
   }
 

@@ -65,7 +65,7 @@ public final class FinalChecker {
     List<Operation> answers = new ArrayList<>();
     boolean differ = false;
     for (String node : state.names()) {
-      Part part = on(node, document);
+      Part part = state.of(node, document);
       answers.add(read(node, part));
       differ |= agreed != null && !part.equals(agreed);
       agreed = agreed == null ? part : agreed;
@@ -77,13 +77,8 @@ public final class FinalChecker {
     return agreed;
   }
 
-  private Part on(String node, String document) {
-    Part part = Objects.requireNonNull(state.nodes().get(node)).get(document);
-    return part == null ? new Part(document, null, 0, null) : part;
-  }
-
   /** A final read, for timelines. */
-  private static Operation read(String node, Part part) {
+  static Operation read(String node, Part part) {
     return new Operation(
         0,
         -1,
@@ -142,8 +137,8 @@ public final class FinalChecker {
     }
     String value = left.value();
     String base = value == null ? null : document.version(value);
-    if (left.count() == 0) {
-      base = etag;
+    if (left.count() == 0 && !CachePolicy.of(document.path).flushes()) {
+      base = etag; // and not the version of a flush, which may be above that of a lost increment
     }
     if (base != null && replaced != null && base.compareTo(replacedEtag) < 0) {
       boolean back = Evidence.deletes(replaced);
@@ -227,11 +222,11 @@ public final class FinalChecker {
       String proof = null;
       for (Part part : batch.parts()) {
         String version =
-            part.etag() != null ? part.etag() : version(part, on(node, part.document()));
+            part.etag() != null ? part.etag() : version(part, state.of(node, part.document()));
         proof = proof == null ? version : proof;
       }
       for (Part part : batch.parts()) {
-        Part left = on(node, part.document());
+        Part left = state.of(node, part.document());
         if (proof != null && isMissing(part, left, proof)) {
           convict(
               "batches",

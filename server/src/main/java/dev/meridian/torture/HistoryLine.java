@@ -44,6 +44,9 @@ final class HistoryLine {
     line.put("to", Json.Num.of(operation.responded()));
     line.put("outcome", new Json.Str(operation.outcome().name()));
     put(line, "note", operation.note().isEmpty() ? null : operation.note());
+    if (operation.stale()) {
+      line.put("stale", new Json.Bool(true));
+    }
     return new String(new Json.Obj(line).toBytes(), StandardCharsets.UTF_8);
   }
 
@@ -85,7 +88,8 @@ final class HistoryLine {
           number(line, "from"),
           number(line, "to"),
           Outcome.valueOf(text(line, "outcome")),
-          orEmpty(line, "note"));
+          orEmpty(line, "note"),
+          line.members().containsKey("stale"));
     } catch (InvalidInputException | ArithmeticException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     }

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 final class LinearSearch {
   // The model is, for each document, four numbers: its value (or absent), the increments since,
   // the rank of the last known version, and whether that is its own version or only one below it.
+  // A document that is written behind may come to a higher version, by a flush, at any time.
   //
   // The search is Wing and Gong's, as improved by Lowe and built in Porcupine: calls and returns
   // are a linked list in the order of time; an operation that is called before the first return may
@@ -223,7 +224,7 @@ final class LinearSearch {
         continue;
       }
       int[] after = state.clone();
-      write(after, cell, delete ? Component.ABSENT : -1, 0);
+      write(after, cell, delete ? Component.ABSENT : -1, 1, 0);
       int[] before = state;
       used[i]++;
       state = after;
@@ -264,8 +265,7 @@ final class LinearSearch {
         }
       }
       case CONDITIONAL_PUT -> {
-        int rank = state[first + RANK];
-        boolean fits = state[first + EXACT] == 1 ? rank == step.expected : rank < step.expected;
+        boolean fits = isAt(first, step.expected);
         if (state[first + VALUE] == Component.ABSENT || !fits) {
           return null;
         }
@@ -287,7 +287,7 @@ final class LinearSearch {
             case INCREMENT -> -1;
             default -> step.values[p];
           };
-      write(after, cell, value, step.ranks[p]);
+      write(after, cell, value, step.times, step.ranks[p]);
     }
     return after;
   }
@@ -300,11 +300,11 @@ final class LinearSearch {
       return state;
     }
     int rank = step.ranks[0];
-    if (state[cell + EXACT] == 1) {
-      return state[cell + RANK] == rank ? state : null;
-    }
-    if (rank <= state[cell + RANK]) {
+    if (!isAt(cell, rank)) {
       return null;
+    }
+    if (state[cell + EXACT] == 1 && state[cell + RANK] == rank) {
+      return state;
     }
     int[] after = state.clone();
     after[cell + RANK] = rank;
@@ -312,16 +312,25 @@ final class LinearSearch {
     return after;
   }
 
+  /** Whether the document may be at the version of this rank, a flush's included. */
+  private boolean isAt(int cell, int rank) {
+    int known = state[cell + RANK];
+    return state[cell + EXACT] == 1
+        ? rank == known || (rank > known && component.flushes[cell / CELLS])
+        : rank > known;
+  }
+
   /**
    * A write.
    *
    * @param value -1 for an increment
+   * @param times how many increments
    * @param rank of the version it makes; 0 for one that is not known
    */
-  private static void write(int[] cells, int cell, int value, int rank) {
+  private static void write(int[] cells, int cell, int value, int times, int rank) {
     if (value == -1) {
       cells[cell + VALUE] = Math.max(cells[cell + VALUE], Component.NO_VALUE);
-      cells[cell + COUNT]++;
+      cells[cell + COUNT] += times;
     } else {
       cells[cell + VALUE] = value;
       cells[cell + COUNT] = 0;

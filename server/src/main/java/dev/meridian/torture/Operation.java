@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param responded by {@link System#nanoTime}, when the outcome was known
  * @param outcome what is known
  * @param note what the server said, for people; may be empty
+ * @param stale whether the answer to a read says that it may be old
  */
 public record Operation(
     long id,
@@ -33,7 +34,8 @@ public record Operation(
     long invoked,
     long responded,
     Outcome outcome,
-    String note) {
+    String note,
+    boolean stale) {
   /** What was asked. */
   public enum Kind {
     /** Reads a document. */
@@ -64,7 +66,9 @@ public record Operation(
     /** Sees the session's own writes and never goes back. */
     SESSION,
     /** Whatever is near. */
-    EVENTUAL
+    EVENTUAL,
+    /** A page that shows the document. It promises what SESSION does, but tells no version. */
+    PAGE
   }
 
   /** What is known about an operation. */
@@ -98,9 +102,48 @@ public record Operation(
     }
   }
 
+  /** An operation whose answer does not say that it may be old. */
+  public Operation(
+      long id,
+      int client,
+      String node,
+      Kind kind,
+      @Nullable Level level,
+      List<Part> parts,
+      @Nullable String expected,
+      String sent,
+      String seen,
+      long invoked,
+      long responded,
+      Outcome outcome,
+      String note) {
+    this(
+        id, client, node, kind, level, parts, expected, sent, seen, invoked, responded, outcome,
+        note, false);
+  }
+
   /** The only document of an operation that is no batch; of a batch, the first. */
   public Part part() {
     return parts.getFirst();
+  }
+
+  /** The same about another part, of one that has no others. */
+  Operation withPart(Part part) {
+    return new Operation(
+        id,
+        client,
+        node,
+        kind,
+        level,
+        List.of(part),
+        expected,
+        sent,
+        seen,
+        invoked,
+        responded,
+        outcome,
+        note,
+        stale);
   }
 
   /** Whether it is a read. */
@@ -133,7 +176,11 @@ public record Operation(
     }
     for (Part part : parts) {
       text.append(' ').append(part.document);
-      if (isRead() && outcome == Outcome.OK && part.etag == null) {
+      if (isRead()
+          && outcome == Outcome.OK
+          && part.etag == null
+          && part.value == null
+          && part.count == 0) {
         text.append(" = nothing");
       } else if (part.value != null || part.count > 0) {
         text.append(" = ").append(part.value == null ? "(no value)" : part.value);
@@ -148,7 +195,7 @@ public record Operation(
     if (expected != null) {
       text.append(" if @").append(expected);
     }
-    text.append(' ').append(outcome);
+    text.append(' ').append(outcome).append(stale ? " (marked stale)" : "");
     return note.isEmpty() ? text.toString() : text.append(" (").append(note).append(')').toString();
   }
 }

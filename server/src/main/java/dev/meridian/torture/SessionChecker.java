@@ -2,7 +2,6 @@ package dev.meridian.torture;
 
 import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Version;
-import dev.meridian.torture.Operation.Kind;
 import dev.meridian.torture.Operation.Level;
 import dev.meridian.torture.Operation.Outcome;
 import dev.meridian.torture.Operation.Part;
@@ -32,8 +31,9 @@ import org.jspecify.annotations.Nullable;
  *       count is at most the increments that were sent; a version has one value.
  * </ul>
  *
- * <p>A read of nothing has no version: it stands for the oldest delete that may explain it. Time is
- * linear, but for the sorting. Any thread may use it.
+ * <p>A read of nothing has no version: it stands for the oldest delete that may explain it. A page
+ * promises what a session read does, of the documents that it shows. Time is linear, but for the
+ * sorting. Any thread may use it.
  */
 public final class SessionChecker {
   /** What a client knows of a document: no session read may be older. */
@@ -42,42 +42,6 @@ public final class SessionChecker {
   private final List<Violation> violations = new ArrayList<>();
   private final Evidence evidence;
   private final Map<String, Timeline> timelines = new HashMap<>();
-
-  /** Acknowledged writes of one document by version, and when deletes may have come. */
-  private static final class Timeline {
-    final TreeMap<String, Operation> writes = new TreeMap<>();
-    final List<Operation> looseDeletes = new ArrayList<>();
-    long firstLooseDelete = Long.MAX_VALUE;
-    final long[] increments;
-
-    Timeline(Evidence.OfDocument document) {
-      for (Operation write : document.writes) {
-        String etag = Evidence.part(write, document.path).etag();
-        if (write.outcome() == Outcome.OK && etag != null) {
-          writes.put(etag, write);
-        } else if (Evidence.deletes(write)) {
-          looseDeletes.add(write);
-          firstLooseDelete = Math.min(firstLooseDelete, write.invoked());
-        }
-      }
-      increments =
-          document.writes.stream()
-              .filter(write -> write.kind() == Kind.INCREMENT)
-              .mapToLong(Operation::invoked)
-              .sorted()
-              .toArray();
-    }
-
-    /** Whether a delete above {@code etag} may have been seen by {@code read}. */
-    @Nullable String deletedAbove(String etag, Operation read) {
-      for (Map.Entry<String, Operation> entry : writes.tailMap(etag, false).entrySet()) {
-        if (Evidence.deletes(entry.getValue()) && entry.getValue().invoked() <= read.responded()) {
-          return entry.getKey();
-        }
-      }
-      return null;
-    }
-  }
 
   private SessionChecker(List<Operation> history) {
     this.evidence = new Evidence(history);
@@ -91,7 +55,7 @@ public final class SessionChecker {
     SessionChecker checker = new SessionChecker(history);
     checker.provenance(history);
     Map<Integer, List<Operation>> sessions = new TreeMap<>();
-    for (Operation operation : history) {
+    for (Operation operation : Timeline.withPages(history, checker.evidence)) {
       sessions.computeIfAbsent(operation.client(), _ -> new ArrayList<>()).add(operation);
     }
     for (List<Operation> session : sessions.values()) {
@@ -115,8 +79,9 @@ public final class SessionChecker {
 
   private void provenance(List<Operation> history) {
     for (Operation read : history) {
-      if (read.hasRead() && read.part().etag() != null) {
-        value(read, read.part());
+      Part part = read.part();
+      if (read.hasRead() && (part.etag() != null || part.value() != null || part.count() > 0)) {
+        value(read, part);
       }
     }
   }
@@ -135,12 +100,13 @@ public final class SessionChecker {
       }
     }
     long[] increments = timeline(part.document()).increments;
-    if (part.count() > sentBefore(increments, read.responded())
+    if (part.count() > Timeline.countUntil(increments, read.responded())
         || (value == null && part.count() == 0)) {
       convict(
           "written-by-someone", "A count was read that is above the increments sent so far.", read);
     }
-    Evidence.Content content = document.content(String.valueOf(part.etag()));
+    Evidence.Content content =
+        part.etag() == null ? null : document.content(String.valueOf(part.etag()));
     if (content != null && !content.equals(new Evidence.Content(value, part.count()))) {
       List<Operation> all = new ArrayList<>(List.of(read));
       for (Operation other : document.writes) {
@@ -153,20 +119,6 @@ public final class SessionChecker {
           "One version of " + document.path + " was seen with two values.",
           all.toArray(Operation[]::new));
     }
-  }
-
-  private static long sentBefore(long[] invoked, long time) {
-    int low = 0;
-    int high = invoked.length;
-    while (low < high) {
-      int middle = (low + high) >>> 1;
-      if (invoked[middle] <= time) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return low;
   }
 
   private void session(List<Operation> session) {
@@ -203,17 +155,17 @@ public final class SessionChecker {
     Part part = read.part();
     Timeline timeline = timeline(part.document());
     Floor floor = floors.get(part.document());
-    if (read.level() == Level.SESSION) {
+    if (read.level() == Level.SESSION || read.level() == Level.PAGE) {
       promised(read, part, floor, timeline);
     }
-    if (read.level() == Level.EVENTUAL) {
-      return;
+    if (read.level() == Level.EVENTUAL || read.level() == Level.PAGE) {
+      return; // its answer adds nothing to the client's token
     }
     String etag = part.etag();
     // Without a document known before, or after a delete, there may just never have been another.
     if (etag == null
         && floor != null
-        && !isDelete(floor, timeline)
+        && !timeline.isDelete(floor.etag)
         && timeline.firstLooseDelete > read.responded()) {
       etag = timeline.deletedAbove(floor.etag, read);
     }
@@ -222,14 +174,8 @@ public final class SessionChecker {
     }
   }
 
-  /** Whether what the client knows is already that there is no document. */
-  private static boolean isDelete(Floor floor, Timeline timeline) {
-    Operation at = timeline.writes.get(floor.etag);
-    return at != null && Evidence.deletes(at);
-  }
-
   private void promised(Operation read, Part part, @Nullable Floor floor, Timeline timeline) {
-    if (floor != null && isOlder(read, part.etag(), floor.etag, timeline)) {
+    if (floor != null && timeline.isOlder(read, part.etag(), floor.etag)) {
       convict(
           floor.own ? "read-your-writes" : "monotonic-reads",
           floor.own
@@ -242,25 +188,11 @@ public final class SessionChecker {
     Operation covered = covered(read, timeline);
     if (covered != null) {
       String etag = Evidence.part(covered, part.document()).etag();
-      if (etag != null && isOlder(read, part.etag(), etag, timeline)) {
+      if (etag != null && timeline.isOlder(read, part.etag(), etag)) {
         convict(
             "token", "A session read does not see a write that its token covers.", covered, read);
       }
     }
-  }
-
-  /** Whether a read saw less than the version {@code floor}. */
-  private static boolean isOlder(
-      Operation read, @Nullable String etag, String floor, Timeline timeline) {
-    if (etag != null) {
-      return etag.compareTo(floor) < 0;
-    }
-    Operation at = timeline.writes.get(floor);
-    if (at != null && Evidence.deletes(at)) {
-      return false;
-    }
-    return timeline.firstLooseDelete > read.responded()
-        && timeline.deletedAbove(floor, read) == null;
   }
 
   /** The last acknowledged write whose version the read's token covers. */

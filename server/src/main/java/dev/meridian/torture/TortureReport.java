@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.SequencedMap;
 import java.util.TreeMap;
 
 /**
@@ -16,13 +15,15 @@ import java.util.TreeMap;
  * @param seed that makes the run again
  * @param schedule what was done to the cluster, a line each, in order
  * @param history what clients saw
- * @param verdicts of each checker, by its name
+ * @param caches how far they were used
+ * @param judgements of each checker
  */
 public record TortureReport(
     long seed,
     List<String> schedule,
     List<Operation> history,
-    SequencedMap<String, Verdict> verdicts) {
+    CacheUse caches,
+    List<Judgement> judgements) {
   private static final int COLUMNS = 60;
   private static final int MOST_SHOWN = 60;
 
@@ -30,11 +31,43 @@ public record TortureReport(
   public TortureReport {
     schedule = List.copyOf(schedule);
     history = List.copyOf(history);
+    judgements = List.copyOf(judgements);
+  }
+
+  /** How words are marked where colours are shown. */
+  public interface Style {
+    /** Nothing is marked. */
+    Style PLAIN =
+        new Style() {
+          @Override
+          public String heading(String text) {
+            return text;
+          }
+
+          @Override
+          public String good(String text) {
+            return text;
+          }
+
+          @Override
+          public String bad(String text) {
+            return text;
+          }
+        };
+
+    /** What stands over something. */
+    String heading(String text);
+
+    /** What is as it should be. */
+    String good(String text);
+
+    /** What is not. */
+    String bad(String text);
   }
 
   /** Whether every checker accepted. */
   public boolean accepted() {
-    return verdicts.values().stream().allMatch(Verdict::accepted);
+    return judgements.stream().map(Judgement::verdict).allMatch(Verdict::accepted);
   }
 
   /**
@@ -69,26 +102,108 @@ public record TortureReport(
 
   /** As plain text. */
   public String text() {
-    return render("", "", "", "");
+    return text(Style.PLAIN);
+  }
+
+  /** As text for a terminal. */
+  public String text(Style style) {
+    return render("", "", "", "", style);
   }
 
   /** As Markdown. */
   public String markdown() {
-    return render("# ", "## ", "```text\n", "```\n");
+    return render("# ", "## ", "```text\n", "```\n", Style.PLAIN);
   }
 
-  private String render(String title, String heading, String open, String close) {
+  private String render(String title, String heading, String open, String close, Style style) {
     StringBuilder text = new StringBuilder();
     text.append(title).append("Torture with seed ").append(seed).append(": ");
-    text.append(accepted() ? "all checkers accept" : "NOT accepted").append("\n\n");
-    text.append(heading).append("Schedule\n\n").append(open);
+    text.append(accepted() ? style.good("all checkers accept") : style.bad("NOT accepted"));
+    text.append("\n\n").append(heading).append(style.heading("Schedule")).append("\n\n");
+    text.append(open);
     schedule.forEach(line -> text.append(line).append('\n'));
     text.append(schedule.isEmpty() ? "nothing was done to the cluster\n" : "").append(close);
-    text.append('\n').append(heading).append("Operations\n\n").append(open).append(counts());
-    text.append(close).append('\n').append(heading).append("Availability\n\n").append(open);
-    text.append(availability()).append(close).append('\n').append(heading).append("Verdicts\n\n");
-    verdicts.forEach((name, verdict) -> verdict(text, name, verdict, open, close));
+    section(text, heading, style, "Operations", open + counts() + close);
+    section(text, heading, style, "Policies", open + subjects(style) + close);
+    section(text, heading, style, "Caches", open + use() + close);
+    section(text, heading, style, "Availability", open + availability() + close);
+    section(text, heading, style, "Verdicts", "");
+    judgements.forEach(judgement -> verdict(text, judgement, open, close, style));
     return text.toString();
+  }
+
+  private static void section(
+      StringBuilder text, String heading, Style style, String name, String body) {
+    text.append('\n').append(heading).append(style.heading(name)).append("\n\n").append(body);
+  }
+
+  /** A line for each policy, and for the sessions. */
+  private String subjects(Style style) {
+    StringBuilder text =
+        new StringBuilder(
+            String.format(
+                Locale.ROOT,
+                "%-14s %10s %12s %9s %9s %7s %11s%n",
+                "",
+                "operations",
+                "acknowledged",
+                "refused",
+                "unknown",
+                "stale",
+                "violations"));
+    Judgement.bySubject(history)
+        .forEach(
+            (subject, part) -> {
+              String found = violations(subject);
+              text.append(
+                  String.format(
+                      Locale.ROOT,
+                      "%-14s %10d %12d %9d %9d %7d ",
+                      subject,
+                      part.size(),
+                      part.stream().filter(Operation::hasWritten).count(),
+                      count(part, Outcome.REFUSED),
+                      count(part, Outcome.UNKNOWN),
+                      part.stream().filter(Operation::stale).count()));
+              String cell = String.format(Locale.ROOT, "%11s", found);
+              text.append(found.equals("0") ? style.good(cell) : style.bad(cell)).append('\n');
+            });
+    return text.toString();
+  }
+
+  private static long count(List<Operation> operations, Outcome outcome) {
+    return operations.stream().filter(operation -> operation.outcome() == outcome).count();
+  }
+
+  private String violations(String subject) {
+    long found = 0;
+    boolean undecided = false;
+    for (Judgement judgement : judgements) {
+      if (judgement.subject().equals(subject)) {
+        found +=
+            judgement.verdict() instanceof Verdict.Convicted(List<Violation> violations)
+                ? violations.size()
+                : 0;
+        undecided |= judgement.verdict() instanceof Verdict.Undecided;
+      }
+    }
+    return found > 0 || !undecided ? Long.toString(found) : "undecided";
+  }
+
+  private String use() {
+    return String.format(
+        Locale.ROOT,
+        "%-14s %10d hits %10d misses%n%-14s %10d hits %10d made%n"
+            + "%-14s %10d put off %7d flushed documents%n",
+        "near cache",
+        caches.hits(),
+        caches.misses(),
+        "kept pages",
+        caches.pageHits(),
+        caches.pageMisses(),
+        "write-behind",
+        caches.putOff(),
+        caches.flushed());
   }
 
   private String counts() {
@@ -147,17 +262,25 @@ public record TortureReport(
   }
 
   private static void verdict(
-      StringBuilder text, String name, Verdict verdict, String open, String close) {
-    switch (verdict) {
+      StringBuilder text, Judgement judgement, String open, String close, Style style) {
+    String name = judgement.subject() + ", " + judgement.checker();
+    switch (judgement.verdict()) {
       case Verdict.Accepted accepted ->
           text.append(name)
-              .append(": accepted (")
+              .append(": ")
+              .append(style.good("accepted"))
+              .append(" (")
               .append(accepted.checked())
               .append(" operations)\n\n");
       case Verdict.Undecided undecided ->
-          text.append(name).append(": UNDECIDED: ").append(undecided.why()).append("\n\n");
+          text.append(name)
+              .append(": ")
+              .append(style.bad("UNDECIDED"))
+              .append(": ")
+              .append(undecided.why())
+              .append("\n\n");
       case Verdict.Convicted convicted -> {
-        text.append(name).append(": CONVICTED\n\n");
+        text.append(name).append(": ").append(style.bad("CONVICTED")).append("\n\n");
         for (Violation violation : convicted.violations()) {
           List<Operation> shown = violation.operations();
           text.append(violation.rule()).append(": ").append(violation.message()).append("\n\n");

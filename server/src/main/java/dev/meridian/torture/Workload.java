@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,24 +18,34 @@ import org.jspecify.annotations.Nullable;
  * what they asked and were told. What each client tries, in which order, follows from the seed.
  *
  * <p>Documents come in pairs of one tree, {@code COLLECTION/RUN-0007} and {@code
- * COLLECTION/RUN-0007/parts/a}, so that batches can be tried; every fifth tree is only counted. The
- * first trees are asked for most.
+ * COLLECTION/RUN-0007/parts/a}, so that batches can be tried. Trees take turns in the collections
+ * of the policies; of each collection every fifth is only counted, and every fifth hardly changes.
+ * The first trees are asked for most. Beside the clients there are visitors, who change and read
+ * attributes of their sessions, and, where documents are written behind, some who count together.
  */
 public final class Workload {
-  private static final int COUNTED_EVERY = 5;
+  private static final int EVERY = 5;
+  private static final int ADDERS = 4;
+
+  /** Who asks one thing after another. */
+  interface Client {
+    /** One operation; false if it could not be recorded or the thread was interrupted. */
+    boolean step();
+  }
 
   /**
    * What to do.
    *
    * @param nodes base addresses, such as {@code http://127.0.0.1:8080}; at least one
    * @param key an API key or the operator's, for writing; null: none
-   * @param collection where the documents go
+   * @param policies of the collections where the documents go; see {@link TortureSite}
    * @param run in the names of this run's documents and keys; never used before on this data, since
    *     documents start absent; lower-case letters and digits
    * @param seed of everything random
    * @param clients concurrent sessions, 1 to 1000
+   * @param visitors with sessions of their own, of two tabs each, 0 to 100
    * @param trees pairs of documents, 1 to 100,000
-   * @param operationsPerSecond of all clients together, at most
+   * @param operationsPerSecond of all clients and visitors together, at most
    * @param maxOperations after which they stop
    * @param duration after which they stop
    * @param timeout longest wait for one answer
@@ -44,10 +56,11 @@ public final class Workload {
   public record Options(
       List<URI> nodes,
       @Nullable String key,
-      String collection,
+      List<CachePolicy> policies,
       String run,
       long seed,
       int clients,
+      int visitors,
       int trees,
       double operationsPerSecond,
       long maxOperations,
@@ -67,16 +80,20 @@ public final class Workload {
             Kind.CREATE, 5,
             Kind.BATCH, 6);
 
-    /** Mostly what promises most. */
+    /** More than half of it may come from a cache. */
     public static final Map<Level, Integer> DEFAULT_LEVELS =
-        Map.of(Level.STRONG, 5, Level.SESSION, 4, Level.EVENTUAL, 1);
+        Map.of(Level.STRONG, 8, Level.SESSION, 6, Level.EVENTUAL, 3, Level.PAGE, 3);
 
     /** Copies and checks the bounds. */
     public Options {
       nodes = List.copyOf(nodes);
+      policies = List.copyOf(policies);
       kinds = Map.copyOf(kinds);
       levels = Map.copyOf(levels);
       if (nodes.isEmpty()
+          || policies.isEmpty()
+          || visitors < 0
+          || visitors > 100
           || clients < 1
           || clients > 1000
           || trees < 1
@@ -90,15 +107,19 @@ public final class Workload {
       }
     }
 
-    /** 10 clients, 25 trees, 500 operations a second, answers within 5 s, 3 attempts. */
-    public static Options of(List<URI> nodes, @Nullable String key, String run, long seed) {
+    /**
+     * 10 clients, 3 visitors, 25 trees, 500 operations a second, answers within 5 s, 3 attempts.
+     */
+    public static Options of(
+        List<URI> nodes, @Nullable String key, List<CachePolicy> policies, String run, long seed) {
       return new Options(
           nodes,
           key,
-          "torture",
+          policies,
           run,
           seed,
           10,
+          3,
           25,
           500,
           History.MAX_OPERATIONS,
@@ -115,10 +136,11 @@ public final class Workload {
       return new Options(
           nodes,
           key,
-          collection,
+          policies,
           run,
           seed,
           newClients,
+          visitors,
           newTrees,
           perSecond,
           most,
@@ -132,12 +154,16 @@ public final class Workload {
 
   private final Options options;
   private final History history;
+  private final List<CookieJar> jars = new ArrayList<>();
   private volatile boolean stopping;
 
   /** A workload that writes down what happens in {@code history}. */
   public Workload(Options options, History history) {
     this.options = options;
     this.history = history;
+    for (int i = 0; i < options.visitors(); i++) {
+      jars.add(new CookieJar());
+    }
   }
 
   /**
@@ -148,12 +174,24 @@ public final class Workload {
     long start = System.nanoTime();
     List<Thread> threads = new ArrayList<>();
     try (DataApi api = new DataApi(options.key(), options.timeout())) {
+      List<Client> clients = new ArrayList<>();
       for (int i = 0; i < options.clients(); i++) {
-        Session session = new Session(options, i, api, history);
+        clients.add(new Session(options, i, api, history));
+      }
+      for (int i = 0; i < Visitor.tabs(options); i++) {
+        clients.add(new Visitor(options, i, jars, api, history));
+      }
+      List<Integer> counted = countedBehind();
+      for (int i = 0; !counted.isEmpty() && i < ADDERS; i++) {
+        clients.add(Session.adder(options, options.clients() + i, counted, api, history));
+      }
+      for (int i = 0; i < clients.size(); i++) {
+        Client client = clients.get(i);
         long share =
-            options.maxOperations() / options.clients()
-                + (i < options.maxOperations() % options.clients() ? 1 : 0);
-        threads.add(Thread.ofVirtual().start(() -> run(session, share, start)));
+            options.maxOperations() / clients.size()
+                + (i < options.maxOperations() % clients.size() ? 1 : 0);
+        double every = 1e9 * clients.size() / options.operationsPerSecond();
+        threads.add(Thread.ofVirtual().start(() -> run(client, share, every, start)));
       }
       for (Thread thread : threads) {
         thread.join();
@@ -163,13 +201,12 @@ public final class Workload {
     }
   }
 
-  private void run(Session session, long most, long start) {
+  private void run(Client client, long most, double every, long start) {
     long end = start + options.duration().toNanos();
-    double every = 1e9 * options.clients() / options.operationsPerSecond();
     for (long done = 0; done < most && !stopping; done++) {
       // A client that was held up does not catch up: it would only make a burst.
       long due = Math.max(System.nanoTime(), start + (long) (done * every));
-      if (due >= end || !sleepUntil(due) || !session.step()) {
+      if (due >= end || !sleepUntil(due) || !client.step()) {
         return;
       }
     }
@@ -205,46 +242,70 @@ public final class Workload {
     return all;
   }
 
+  private List<Integer> countedBehind() {
+    return IntStream.range(0, options.trees())
+        .filter(tree -> isCounted(options, tree) && policy(options, tree).flushes())
+        .boxed()
+        .toList();
+  }
+
+  static CachePolicy policy(Options options, int tree) {
+    return options.policies().get(tree % options.policies().size());
+  }
+
   static String document(Options options, int tree, boolean child) {
-    String root = String.format("%s/%s-%04d", options.collection(), options.run(), tree);
+    String root =
+        String.format("%s/%s-%04d", policy(options, tree).collection(), options.run(), tree);
     return child ? root + "/parts/a" : root;
   }
 
-  static boolean isCounted(int tree) {
-    return tree % COUNTED_EVERY == COUNTED_EVERY - 1;
+  static boolean isCounted(Options options, int tree) {
+    return tree / options.policies().size() % EVERY == 2;
+  }
+
+  static boolean isQuiet(Options options, int tree) {
+    return tree / options.policies().size() % EVERY == 1;
   }
 
   /**
-   * Reads all documents from every node, strongly; those that cannot be read are asked for again.
+   * Reads all documents from every node, strongly, and all attributes, as visitors who have seen
+   * all; those that cannot be read are asked for again.
    *
    * @param patience for all of it
-   * @throws IllegalStateException if a node does not answer for a document in that time
+   * @throws IllegalStateException if a node does not answer for one in that time
    */
   public FinalState readFinal(Duration patience) throws InterruptedException {
     long end = System.nanoTime() + patience.toNanos();
     Map<String, Map<String, Part>> nodes = new LinkedHashMap<>();
     try (DataApi api = new DataApi(options.key(), options.timeout())) {
       for (URI node : options.nodes()) {
-        Map<String, Part> documents = new LinkedHashMap<>();
+        Map<String, Part> parts = new LinkedHashMap<>();
         for (String document : documents()) {
-          documents.put(document, finalRead(api, node, document, end));
+          parts.put(
+              document, patiently(() -> api.read(node, document, Level.STRONG, ""), node, end));
         }
-        nodes.put(node.toString(), documents);
+        for (int visitor = 0; visitor < options.visitors(); visitor++) {
+          CookieJar jar = jars.get(visitor);
+          for (String path : Visitor.attributes(options, visitor)) {
+            parts.put(
+                path, patiently(() -> api.look(node, path, jar.sent(), jar.all()), node, end));
+          }
+        }
+        nodes.put(node.toString(), parts);
       }
     }
     return new FinalState(nodes);
   }
 
-  private static Part finalRead(DataApi api, URI node, String document, long end)
+  private static Part patiently(Supplier<DataApi.Answer> read, URI node, long end)
       throws InterruptedException {
     while (true) {
-      DataApi.Answer answer = api.read(node, document, Level.STRONG, "");
+      DataApi.Answer answer = read.get();
       if (answer.outcome() == Operation.Outcome.OK) {
         return answer.parts().getFirst();
       }
       if (System.nanoTime() > end) {
-        throw new IllegalStateException(
-            node + " does not answer for " + document + " at the end: " + answer.note());
+        throw new IllegalStateException(node + " does not answer at the end: " + answer.note());
       }
       Thread.sleep(50);
     }

@@ -131,6 +131,8 @@ class CliTest {
         .failed(ExitCode.REFUSED);
     run("", "data", "get", "notes/1", "--url", "http://127.0.0.1:1").failed(ExitCode.UNREACHABLE);
     assertThat(run("", "data", "gett").failed(ExitCode.USAGE).err()).contains("get");
+    assertThat(run("", "torture", "--cache", "write-back").failed(ExitCode.USAGE).err())
+        .contains("write-behind");
     Ran nowhere = run("", "up", folder.resolve("none").toString());
     assertThat(nowhere.code()).isEqualTo(ExitCode.FAILED);
     assertThat(nowhere.err().strip().lines()).hasSize(1);

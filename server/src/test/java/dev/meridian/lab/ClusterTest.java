@@ -4,7 +4,9 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.meridian.torture.CachePolicy;
 import dev.meridian.torture.TortureReport;
+import dev.meridian.torture.TortureSite;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -243,10 +245,12 @@ class ClusterTest {
 
   @Test
   void promisesHoldWhileNodesAreKilledPausedAndCutOff() throws Exception {
-    try (Lab lab = new Lab(folder.resolve("lab"), site(), 70)) {
+    Path site = folder.resolve("torture");
+    TortureSite.write(site, CachePolicy.ALL);
+    try (Lab lab = new Lab(folder.resolve("lab"), site, 70)) {
       lab.start(3);
       TortureReport report =
-          new Torture(lab, SEED, line -> {})
+          new Torture(lab, SEED, CachePolicy.ALL, line -> {})
               .run(Duration.ofSeconds(40), 200, folder.resolve("history.ndjson"));
       assertThat(report.accepted()).as("-Dseed=%d%n%s", SEED, report.text()).isTrue();
       // A history of nothing would be accepted, too.

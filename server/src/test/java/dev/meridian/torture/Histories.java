@@ -13,7 +13,11 @@ import org.jspecify.annotations.Nullable;
 
 /** Small histories of one document, and a checker of them that tries everything. */
 final class Histories {
-  private static final String DOCUMENT = "t/0";
+  static final String DOCUMENT = "t/0";
+
+  /** One that is flushed now and then. */
+  static final String BEHIND = CachePolicy.WRITE_BEHIND.collection() + "/0";
+
   private static final List<Kind> KINDS =
       List.of(Kind.READ, Kind.PUT, Kind.DELETE, Kind.INCREMENT, Kind.CONDITIONAL_PUT, Kind.CREATE);
 
@@ -23,24 +27,40 @@ final class Histories {
 
   private Histories() {}
 
-  static Operation with(Operation operation, Part part) {
+  static Operation increment(String document, int version, long from, long to) {
+    return operation(Kind.INCREMENT, null, new Part(document, null, 0, etag(version)), from, to);
+  }
+
+  static Operation strongRead(String document, long count, int version, long from, long to) {
+    return operation(
+        Kind.READ, Level.STRONG, new Part(document, null, count, etag(version)), from, to);
+  }
+
+  private static Operation operation(
+      Kind kind, @Nullable Level level, Part part, long from, long to) {
+    return new Operation(
+        from, (int) from, "x", kind, level, List.of(part), null, "", "", from, to, Outcome.OK, "");
+  }
+
+  static Operation markedStale(Operation operation) {
     return new Operation(
         operation.id(),
         operation.client(),
         operation.node(),
         operation.kind(),
         operation.level(),
-        List.of(part),
+        operation.parts(),
         operation.expected(),
         operation.sent(),
         operation.seen(),
         operation.invoked(),
         operation.responded(),
         operation.outcome(),
-        operation.note());
+        operation.note(),
+        true);
   }
 
-  private static String etag(int version) {
+  static String etag(int version) {
     return new Version(1000 + version, 0).etag();
   }
 
@@ -49,8 +69,9 @@ final class Histories {
    * to begin and end are moved, and some answers are changed, so that about half are not
    * linearizable.
    */
-  static List<Operation> small(long seed) {
+  static List<Operation> small(long seed, String document) {
     Random random = new Random(seed);
+    boolean flushes = CachePolicy.of(document).flushes();
     List<Operation> history = new ArrayList<>();
     State state = new State(false, null, 0, "", true);
     List<String> told = new ArrayList<>();
@@ -58,6 +79,9 @@ final class Histories {
     int size = 2 + random.nextInt(6);
     for (int i = 0; i < size; i++) {
       long moment = 10L * i;
+      if (flushes && state.there && random.nextBoolean()) {
+        state = new State(true, state.value, state.count, etag(++version), true);
+      }
       Kind kind = KINDS.get(random.nextInt(KINDS.size()));
       if (kind == Kind.CONDITIONAL_PUT && told.isEmpty()) {
         kind = Kind.PUT;
@@ -70,14 +94,14 @@ final class Histories {
         boolean current = random.nextInt(4) > 0 && told.contains(state.etag);
         expected = current ? state.etag : told.get(random.nextInt(told.size()));
       }
-      Part part = new Part(DOCUMENT, value, 0, null);
+      Part part = new Part(document, value, 0, null);
       boolean happens = outcome == Outcome.OK || random.nextBoolean();
       if (kind == Kind.READ) {
-        part = new Part(DOCUMENT, state.value, state.count, state.there ? state.etag : null);
+        part = new Part(document, state.value, state.count, state.there ? state.etag : null);
       } else if (happens) {
         String etag = etag(++version);
         boolean knows = outcome == Outcome.OK;
-        part = new Part(DOCUMENT, value, 0, knows ? etag : null);
+        part = new Part(document, value, 0, knows ? etag : null);
         state =
             switch (kind) {
               case DELETE -> new State(false, null, 0, etag, true);
@@ -165,6 +189,7 @@ final class Histories {
   private static @Nullable State after(Operation operation, State state) {
     Part part = operation.part();
     String etag = part.etag();
+    boolean flushes = CachePolicy.of(part.document()).flushes();
     if (operation.kind() == Kind.READ) {
       if (etag == null) {
         return state.there ? null : state;
@@ -173,7 +198,7 @@ final class Histories {
           state.there
               && Objects.equals(state.value, part.value())
               && state.count == part.count()
-              && (state.own ? etag.equals(state.etag) : etag.compareTo(state.etag) > 0);
+              && isAt(state, etag, flushes);
       return same ? new State(true, state.value, state.count, etag, true) : null;
     }
     String floor = state.etag;
@@ -182,8 +207,7 @@ final class Histories {
     }
     String expected = operation.expected();
     if (expected != null) {
-      boolean fits = state.own ? expected.equals(state.etag) : expected.compareTo(state.etag) > 0;
-      if (!state.there || !fits) {
+      if (!state.there || !isAt(state, expected, flushes)) {
         return null;
       }
       floor = expected;
@@ -198,5 +222,10 @@ final class Histories {
           new State(true, state.there ? state.value : null, state.count + 1, version, etag != null);
       default -> new State(true, part.value(), 0, version, etag != null);
     };
+  }
+
+  private static boolean isAt(State state, String etag, boolean flushes) {
+    int above = etag.compareTo(state.etag);
+    return state.own ? above == 0 || (flushes && above > 0) : above > 0;
   }
 }

@@ -10,6 +10,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.PriorityQueue;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +36,33 @@ final class Simulation {
     /** Of some batches only the first half is applied. */
     HALF_A_BATCH,
     /** Some writes are refused as not done, and done. */
-    REFUSED_YET_DONE
+    REFUSED_YET_DONE,
+    /** Written through, and some reads without a token show what was before. */
+    STALE_FOR_OTHERS,
+    /** Kept pages are shown whatever their reader has seen. */
+    STALE_PAGE,
+    /** Written behind, and a flush brings the value before the last one. */
+    FLUSH_LOSES_INCREMENT,
+    /** Written behind, and a flush adds what is pending once more. */
+    FLUSH_COUNTS_TWICE,
+    /** Written behind, and some strong reads do not look at what is pending. */
+    STRONG_READ_MISSES_PENDING,
+    /** Written behind, and of increments that are added up one is forgotten. */
+    SUM_FORGETS_ONE;
+
+    /** Where it can be. */
+    @Nullable CachePolicy policy() {
+      return switch (this) {
+        case STALE_FOR_OTHERS -> CachePolicy.WRITE_THROUGH;
+        case STALE_PAGE -> CachePolicy.READ_THROUGH;
+        case FLUSH_LOSES_INCREMENT,
+            FLUSH_COUNTS_TWICE,
+            STRONG_READ_MISSES_PENDING,
+            SUM_FORGETS_ONE ->
+            CachePolicy.WRITE_BEHIND;
+        default -> null;
+      };
+    }
   }
 
   record Doc(@Nullable String value, long count, String etag) {}
@@ -54,6 +81,10 @@ final class Simulation {
     final @Nullable String expected;
     final long invoked;
     boolean answered;
+
+    /** Has no idempotency key. */
+    boolean summed;
+
     boolean retried;
     @Nullable List<Part> applied;
 
@@ -90,6 +121,8 @@ final class Simulation {
   private final Random random;
   private final Bug bug;
   private final Size size;
+  private final @Nullable CachePolicy policy;
+  private final String collection;
   private final History history = new History();
   private final PriorityQueue<Event> events =
       new PriorityQueue<>(Comparator.comparingLong(Event::time).thenComparingLong(Event::order));
@@ -102,15 +135,34 @@ final class Simulation {
   private final List<Long> timestamps = new ArrayList<>(List.of(0L));
   private final List<Request> tail = new ArrayList<>();
   private final Map<String, Doc> buried = new HashMap<>();
+
+  /** What is pending, and what the tables have of it, which may be nothing. */
+  private final Map<String, Optional<Doc>> tables = new HashMap<>();
+
   private long clock = Version.timestampAt(1_800_000_000_000L);
   private int term;
   private int frozen;
   private long frozenUntil;
 
   Simulation(long seed, Bug bug, Size size) {
+    this(seed, bug, size, bug.policy());
+  }
+
+  /**
+   * A cluster whose documents have a cache policy.
+   *
+   * @param policy null for one that knows neither policies nor pages
+   */
+  Simulation(long seed, Bug bug, Size size, @Nullable CachePolicy policy) {
     this.random = new Random(seed);
     this.bug = bug;
     this.size = size;
+    this.policy = policy;
+    this.collection = policy == null ? "t" : policy.collection();
+  }
+
+  private boolean flushes() {
+    return policy != null && policy.flushes();
   }
 
   /** Runs it to its end. */
@@ -120,6 +172,9 @@ final class Simulation {
       at(random.nextInt(1000), () -> ask(client));
     }
     at(20_000, this::failOver);
+    if (flushes()) {
+      at(1_000, this::flush);
+    }
     while (!events.isEmpty()) {
       Event next = events.remove();
       now = next.time;
@@ -150,7 +205,7 @@ final class Simulation {
       return;
     }
     int tree = random.nextInt(size.trees);
-    String root = "t/" + tree;
+    String root = collection + "/" + tree;
     String path = random.nextBoolean() ? root : root + "/p/a";
     boolean counted = tree == 0;
     int dice = random.nextInt(100);
@@ -180,12 +235,21 @@ final class Simulation {
             kind,
             kind != Kind.READ
                 ? null
-                : level < 5 ? Level.STRONG : level < 9 ? Level.SESSION : Level.EVENTUAL,
+                : level < 5
+                    ? Level.STRONG
+                    : level < (pages() ? 7 : 9)
+                        ? Level.SESSION
+                        : level < 9 ? Level.PAGE : Level.EVENTUAL,
             parts,
             expected,
             now);
+    request.summed = flushes() && kind == Kind.INCREMENT && random.nextBoolean();
     long token = client.seen;
     at(soon(200), () -> arrive(request, token));
+  }
+
+  private boolean pages() {
+    return policy != null && !policy.flushes();
   }
 
   private void arrive(Request request, long token) {
@@ -222,13 +286,35 @@ final class Simulation {
         index = frozen;
       }
     } else {
-      index = Math.max(0, last - random.nextInt(6));
-      while (level == Level.SESSION && bug != Bug.TOKEN_IGNORED && timestamps.get(index) < token) {
+      boolean anyReplica =
+          policy == null
+              || !policy.isRecent()
+              || (bug == Bug.STALE_FOR_OTHERS && level == Level.EVENTUAL);
+      index = anyReplica ? Math.max(0, last - random.nextInt(6)) : last;
+      boolean asks =
+          (level == Level.SESSION && bug != Bug.TOKEN_IGNORED)
+              || (level == Level.PAGE && bug != Bug.STALE_PAGE);
+      while (asks && timestamps.get(index) < token) {
         index++;
       }
     }
     String path = request.parts.getFirst().document();
     Doc doc = states.get(index).get(path);
+    Optional<Doc> table = tables.get(path);
+    if (bug == Bug.STRONG_READ_MISSES_PENDING
+        && level == Level.STRONG
+        && table != null
+        && random.nextInt(3) == 0) {
+      doc = table.orElse(null);
+    }
+    if (level == Level.PAGE) {
+      answer(
+          request,
+          Outcome.OK,
+          List.of(
+              new Part(path, doc == null ? null : doc.value, doc == null ? 0 : doc.count, null)));
+      return;
+    }
     request.client.seen = Math.max(request.client.seen, timestamps.get(index));
     answer(
         request,
@@ -246,6 +332,7 @@ final class Simulation {
     }
     Map<String, Doc> state = new HashMap<>(states.getLast());
     List<Part> written = new ArrayList<>();
+    List<Request> summed = new ArrayList<>();
     boolean half = bug == Bug.HALF_A_BATCH && random.nextInt(3) == 0;
     for (Part part : request.parts) {
       Doc before = state.get(part.document());
@@ -256,6 +343,11 @@ final class Simulation {
         return;
       }
       String etag = new Version(++clock, 0).etag();
+      List<Request> others = flushes() ? others(request) : List.of();
+      summed.addAll(others);
+      if (flushes()) {
+        defer(request.kind, part.document(), before);
+      }
       written.add(new Part(part.document(), part.value(), 0, etag));
       if (half && written.size() == 2) {
         continue;
@@ -267,13 +359,16 @@ final class Simulation {
           }
           state.remove(part.document());
         }
-        case INCREMENT ->
-            state.put(
-                part.document(),
-                new Doc(
-                    before == null ? null : before.value,
-                    before == null ? 1 : before.count + 1,
-                    etag));
+        case INCREMENT -> {
+          boolean forgets = bug == Bug.SUM_FORGETS_ONE && !others.isEmpty();
+          int sum = 1 + others.size() - (forgets ? 1 : 0);
+          state.put(
+              part.document(),
+              new Doc(
+                  before == null ? null : before.value,
+                  before == null ? sum : before.count + sum,
+                  etag));
+        }
         default -> state.put(part.document(), new Doc(part.value(), 0, etag));
       }
     }
@@ -281,12 +376,66 @@ final class Simulation {
     timestamps.add(clock);
     request.applied = written;
     done(request, written);
+    summed.forEach(other -> done(other, written));
+  }
+
+  /** Takes what waits to add to the same document: increments without keys, never tried again. */
+  private List<Request> others(Request request) {
+    if (request.kind != Kind.INCREMENT || !request.summed) {
+      return List.of();
+    }
+    String path = request.parts.getFirst().document();
+    List<Request> others =
+        tail.stream()
+            .filter(o -> o.summed && o.kind == Kind.INCREMENT)
+            .filter(o -> o.parts.getFirst().document().equals(path))
+            .toList();
+    tail.removeAll(others);
+    return others;
+  }
+
+  private void defer(Kind kind, String path, @Nullable Doc before) {
+    if (kind == Kind.PUT || kind == Kind.INCREMENT) {
+      tables.putIfAbsent(path, Optional.ofNullable(before));
+    } else {
+      tables.remove(path);
+    }
+  }
+
+  /** Whether anything is to come but the other of failovers and flushes. */
+  private boolean goesOn() {
+    return events.size() > (flushes() ? 1 : 0);
+  }
+
+  private void flush() {
+    if (!tables.isEmpty()) {
+      Map<String, Doc> state = new HashMap<>(states.getLast());
+      tables.forEach(
+          (path, table) -> {
+            Doc doc = state.get(path);
+            if (doc != null) {
+              long pending = doc.count - table.map(Doc::count).orElse(0L);
+              boolean wrong = pending > 0 && random.nextInt(3) == 0;
+              long count =
+                  wrong && bug == Bug.FLUSH_LOSES_INCREMENT
+                      ? doc.count - 1
+                      : wrong && bug == Bug.FLUSH_COUNTS_TWICE ? doc.count + pending : doc.count;
+              state.put(path, new Doc(doc.value, count, new Version(++clock, 0).etag()));
+            }
+          });
+      tables.clear();
+      states.add(state);
+      timestamps.add(clock);
+    }
+    if (goesOn()) {
+      at(500 + soon(2_000), this::flush);
+    }
   }
 
   private void done(Request request, List<Part> written) {
     // Some answers are lost; half of those clients try again, with the same key.
     if (!request.answered && random.nextInt(25) == 0) {
-      if (!request.retried && random.nextBoolean()) {
+      if (!request.summed && !request.retried && random.nextBoolean()) {
         request.retried = true;
         at(soon(500), () -> arrive(request, 0));
       } else {
@@ -318,7 +467,7 @@ final class Simulation {
       timestamps.add(clock);
     }
     buried.clear();
-    if (!events.isEmpty()) {
+    if (goesOn()) {
       at(5_000 + soon(20_000), this::failOver);
     }
   }
@@ -352,7 +501,7 @@ final class Simulation {
                   request.level,
                   parts,
                   request.expected,
-                  request.level == Level.SESSION ? sent : START,
+                  request.level == Level.SESSION || request.level == Level.PAGE ? sent : START,
                   token(client.seen),
                   request.invoked,
                   now,

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.meridian.node.Node;
 import dev.meridian.node.NodeOptions;
 import dev.meridian.site.Listeners;
+import dev.meridian.torture.LyingProxy.Lie;
 import dev.meridian.torture.Operation.Kind;
+import dev.meridian.torture.Operation.Level;
 import dev.meridian.torture.Operation.Outcome;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -17,53 +19,120 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The clients against real nodes and against servers that answer badly. */
 @Timeout(180)
 class WorkloadTest {
-  @TempDir Path folder;
+  @TempDir static Path folder;
+
+  private static Node node;
+
+  @BeforeAll
+  static void start() throws Exception {
+    TortureSite.write(folder.resolve("site"), List.of(CachePolicy.values()));
+    InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
+    node =
+        Node.start(
+            new NodeOptions(
+                folder.resolve("site"),
+                folder.resolve("data"),
+                _ -> new Listeners(Optional.of(any), Optional.empty(), Optional.of(any), any, any),
+                true,
+                "test"));
+  }
+
+  @AfterAll
+  static void stop() {
+    node.close();
+  }
+
+  private static URI base(Node node) {
+    return URI.create("http://127.0.0.1:" + node.listeners().http().orElseThrow().getPort());
+  }
+
+  /** What there is to judge of a run of so many operations. */
+  private static List<Judgement> judgements(URI at, String run, long most, History history)
+      throws Exception {
+    String key = Files.readString(folder.resolve("data/operator.key")).strip();
+    Workload workload =
+        new Workload(
+            Workload.Options.of(
+                    List.of(at), key, List.of(CachePolicy.values()), run, run.hashCode())
+                .sized(10, 16, 3_000, most, Duration.ofSeconds(60)),
+            history);
+    workload.run();
+    return Judgement.of(history.operations(), workload.readFinal(Duration.ofSeconds(30)));
+  }
 
   @Test
   void historyOfARealNodeIsAccepted() throws Exception {
-    Files.createDirectories(folder.resolve("site/pages"));
-    Files.writeString(
-        folder.resolve("site/site.yaml"), "name: Test\ndomains: [torture.test]\ncollections: {}\n");
-    Files.writeString(folder.resolve("site/pages/index.html"), "<h1>{{ site.name }}</h1>");
-    InetSocketAddress any = new InetSocketAddress("127.0.0.1", 0);
-    NodeOptions options =
-        new NodeOptions(
-            folder.resolve("site"),
-            folder.resolve("data"),
-            _ -> new Listeners(Optional.of(any), Optional.empty(), Optional.of(any), any, any),
-            true,
-            "test");
-    try (Node node = Node.start(options)) {
-      URI base = URI.create("http://127.0.0.1:" + node.listeners().http().orElseThrow().getPort());
-      String key = Files.readString(folder.resolve("data/operator.key")).strip();
-      History history = new History();
-      Workload workload =
-          new Workload(
-              Workload.Options.of(List.of(base), key, "r1", 42)
-                  .sized(10, 6, 2_000, 3_000, Duration.ofSeconds(60)),
-              history);
-      workload.run();
-      FinalState end = workload.readFinal(Duration.ofSeconds(30));
-      List<Operation> operations = history.operations();
-      assertThat(new LinearizabilityChecker().check(operations).accepted()).isTrue();
-      assertThat(SessionChecker.check(operations))
-          .isEqualTo(new Verdict.Accepted(operations.size()));
-      assertThat(FinalChecker.check(operations, end))
-          .isEqualTo(new Verdict.Accepted(operations.size()));
-      for (Kind kind : Kind.values()) {
-        assertThat(operations).anyMatch(o -> o.kind() == kind && o.outcome() == Outcome.OK);
-      }
+    History history = new History();
+    List<Judgement> judgements = judgements(base(node), "r1", 4_000, history);
+    List<Operation> operations = history.operations();
+    assertThat(judgements)
+        .as(() -> new TortureReport(42, List.of(), operations, CacheUse.NONE, judgements).text())
+        .allMatch(judgement -> judgement.verdict().accepted())
+        .extracting(Judgement::subject)
+        .contains("off", "read-through", "write-through", "write-behind", "sessions");
+    for (Kind kind : Kind.values()) {
+      assertThat(operations).anyMatch(o -> o.kind() == kind && o.outcome() == Outcome.OK);
+    }
+    for (Level level : Level.values()) {
       assertThat(operations)
-          .filteredOn(o -> o.kind() == Kind.DELETE && o.hasWritten())
-          .allMatch(o -> o.part().etag() != null);
-      assertThat(operations).noneMatch(o -> o.outcome() == Outcome.UNKNOWN);
+          .anyMatch(o -> o.level() == level && o.hasRead() && o.part().value() != null);
+    }
+    assertThat(operations)
+        .filteredOn(o -> o.kind() == Kind.DELETE && o.hasWritten())
+        .allMatch(o -> o.part().etag() != null);
+    assertThat(operations)
+        .filteredOn(o -> VisitorChecker.isAttribute(o.part().document()) && o.hasWritten())
+        .isNotEmpty()
+        .allMatch(o -> o.part().etag() != null);
+    assertThat(operations).noneMatch(o -> o.outcome() == Outcome.UNKNOWN);
+  }
+
+  /** What must convict each lie; nothing else may, unless it sees the same. */
+  private static List<String> finders(Lie lie) {
+    return switch (lie) {
+      case NONE -> List.of();
+      case OLD_DOCUMENT ->
+          List.of(
+              "read-through: session guarantees",
+              "write-behind: session guarantees",
+              "write-through: recent");
+      case OLD_FOR_OTHERS -> List.of("write-through: recent");
+      case OLD_PAGE -> List.of("read-through: session guarantees", "write-through: recent");
+      case LOST_INCREMENT, DOUBLE_INCREMENT ->
+          List.of("write-behind: linearizable", "write-behind: nothing lost");
+      case LOST_ATTRIBUTE, OLD_ATTRIBUTE -> List.of("sessions: session guarantees");
+    };
+  }
+
+  /** The whole way, from the request to the verdict, can convict. */
+  @ParameterizedTest
+  @EnumSource(Lie.class)
+  void everyLieOfANodeIsFound(Lie lie) throws Exception {
+    Set<String> convicted = new TreeSet<>();
+    try (LyingProxy proxy = new LyingProxy(base(node), lie)) {
+      // A lie is found when it was told at the right moment: one run may have none.
+      for (int run = 0; run < 20 && !convicted.containsAll(finders(lie)) || run == 0; run++) {
+        judgements(proxy.address(), "l" + lie.ordinal() + "r" + run, 800, new History()).stream()
+            .filter(judgement -> judgement.verdict() instanceof Verdict.Convicted)
+            .forEach(judgement -> convicted.add(judgement.subject() + ": " + judgement.checker()));
+      }
+    }
+    assertThat(convicted).containsAll(finders(lie));
+    if (Set.of(Lie.NONE, Lie.OLD_FOR_OTHERS, Lie.LOST_ATTRIBUTE, Lie.OLD_ATTRIBUTE).contains(lie)) {
+      assertThat(convicted).containsExactlyElementsOf(finders(lie));
     }
   }
 
