@@ -99,7 +99,7 @@ public final class CachedStore implements Store {
     this.cache = new NearCache(maxBytes, this::generation);
     this.follower = new Follower(store, nanos, this::concerns, this::apply, this::lost);
     this.metrics = new CacheMetrics(meters);
-    this.lease = 
+    this.lease =
         new ReadLease(
             ReadLease.LENGTH, ReadLease.WAIT, this::fence, nanos, System::currentTimeMillis);
     metrics.show(this::status);

@@ -12,9 +12,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Whether this node may answer for collections that are written through from what it has: for a
- * while after it asked the primary for all that was acknowledged, and got it. So a write
- * need wait for no longer than that for a node that does not answer. Readers renew it: where nobody
- * reads, nothing is asked. Any thread may use it.
+ * while after it asked the primary for all that was acknowledged, and got it. So a write need wait
+ * for no longer than that for a node that does not answer. Readers renew it: where nobody reads,
+ * nothing is asked. Any thread may use it.
  */
 final class ReadLease {
   /*
@@ -101,28 +101,36 @@ final class ReadLease {
   }
 
   /**
-   * Whether it holds, after trying to have it for a while: if so, what is read after
-   * this returned has every write that all nodes are to show.
+   * Whether it holds, after trying to have it for a while: if so, what is read after this returned
+   * has every write that all nodes are to show.
    */
   boolean holds() {
     double left = left();
     if (left > RENEW_AT) {
       return true;
     }
-    Asking running = asking.get();
-    if (running == null) {
-      Moment refused = failed;
-      if (refused == null || ageNanos(refused) > AGAIN_AFTER.toNanos()) {
-        running = ask();
-      }
-    }
+    Asking running = asked();
     if (left > 0) {
       return true;
     }
-    if (running != null) {
+    // Twice: the first may have been asked too long ago to be good for anything.
+    for (int i = 0; i < 2 && running != null; i++) {
       await(running);
+      if (left() > 0) {
+        return true;
+      }
+      running = asked();
     }
-    return left() > 0;
+    return false;
+  }
+
+  /** The question under way, or a new one; null if it is too soon for that. */
+  private @Nullable Asking asked() {
+    Asking running = asking.get();
+    Moment refused = failed;
+    return running != null
+        ? running
+        : refused == null || ageNanos(refused) > AGAIN_AFTER.toNanos() ? ask() : null;
   }
 
   /** Asks, unless that is under way; does not wait. */

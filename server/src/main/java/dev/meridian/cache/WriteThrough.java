@@ -199,7 +199,13 @@ final class WriteThrough implements AutoCloseable {
 
   /** Notes who is there; who went stays for as long as it may show something. */
   private void know(long nowNanos) {
-    Set<String> others = peers.others();
+    Set<String> others;
+    try {
+      others = peers.others();
+    } catch (RuntimeException e) {
+      LOG.debug("Which nodes there are is not known now", e);
+      return;
+    }
     for (String id : others) {
       nodes.computeIfAbsent(id, Node::new).knownNanos = nowNanos;
     }
@@ -207,8 +213,7 @@ final class WriteThrough implements AutoCloseable {
       nodes
           .values()
           .removeIf(
-              node ->
-                  !others.contains(node.id) && nowNanos - node.knownNanos > longest.toNanos());
+              node -> !others.contains(node.id) && nowNanos - node.knownNanos > longest.toNanos());
     }
   }
 
