@@ -137,7 +137,7 @@ class CachedThroughTest {
     assertThat(asked).hasValue(0);
     Thread mixed =
         Thread.ofVirtual()
-            .start(() -> cached.write(new Batch(List.of(put("t/1", "1"), put("t/1/x/1", "1")))));
+            .start(() -> cached.write(Batch.of(put("t/1", "1"), put("t/1/x/1", "1"))));
     until(() -> asked.get() == 1);
     assertThat(mixed.isAlive()).isTrue();
     assertThat(cached.throughStatus().orElseThrow().waiting()).isEqualTo(1);
