@@ -1,5 +1,6 @@
 package dev.meridian.cache;
 
+import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Version;
@@ -7,6 +8,7 @@ import dev.meridian.store.Batch;
 import dev.meridian.store.Change;
 import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
+import dev.meridian.store.ChangeScope;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Consistency;
 import dev.meridian.store.Deferral;
@@ -161,6 +163,15 @@ public final class CachedStore implements Store {
 
   private boolean isThrough(Batch batch) {
     return through != null && batch.writes().stream().anyMatch(write -> isThrough(write.path()));
+  }
+
+  private boolean isThrough(ChangeScope scope) {
+    return switch (scope) {
+      case ChangeScope.OneDocument(DocumentPath path) -> isThrough(path);
+      case ChangeScope.OneCollection(CollectionPath path) -> isThrough(path.document("-"));
+      case ChangeScope.Everything _ -> through != null;
+      case ChangeScope.Interesting _ -> false;
+    };
   }
 
   /** From here on every reader is shown all that was acknowledged before. */
@@ -480,6 +491,9 @@ public final class CachedStore implements Store {
 
   @Override
   public ChangeFeed changes(ChangeQuery query) {
+    if (isThrough(query.scope())) {
+      begin(); // so that it begins with what is acknowledged
+    }
     return new ShowingFeed(store.changes(query));
   }
 

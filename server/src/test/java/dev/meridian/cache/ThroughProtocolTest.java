@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -78,7 +79,7 @@ class ThroughProtocolTest {
 
     void apply() {
       while (!over.get()) {
-        sleep(random.nextInt(3));
+        sleep(1 + random.nextInt(3));
         if (!cut) {
           applied.set(committed.get());
         }
@@ -87,7 +88,7 @@ class ThroughProtocolTest {
 
     void trouble() {
       while (!over.get()) {
-        sleep(random.nextInt(100));
+        sleep(1 + random.nextInt(100));
         cut = random.nextInt(3) == 0;
         deaf = random.nextInt(3) == 0;
       }
@@ -105,7 +106,8 @@ class ThroughProtocolTest {
             wrong.incrementAndGet();
           }
         }
-        Thread.yield();
+        // Not a yield: virtual threads that only yield leave those that slept no turn.
+        LockSupport.parkNanos(100_000);
       }
     }
   }
