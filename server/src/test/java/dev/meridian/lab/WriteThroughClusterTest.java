@@ -228,20 +228,11 @@ class WriteThroughClusterTest {
       reader.join();
     }
     assertThat(failed).isEmpty();
-    double w0 = waitedMillis(writer);
-    long since = System.nanoTime();
     for (int i = 0; i < 100; i++) {
       put(writer);
       read(primary, VIEWS.get(i % 3), "session");
       read(other, VIEWS.get((i + 1) % 3), i % 2 == 0 ? "session" : "eventual");
     }
-    System.err.println(
-        "PHASE2 "
-            + (System.nanoTime() - since) / 1_000_000
-            + " ms, waited "
-            + (waitedMillis(writer) - w0)
-            + " "
-            + cache(writer).path("through"));
     assertThat(stale).isEmpty();
     assertThat(marked).hasValue(0);
     for (Lab.Node node : lab.nodes()) {
