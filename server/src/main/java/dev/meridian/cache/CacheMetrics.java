@@ -8,6 +8,7 @@ import io.micrometer.core.instrument.Timer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
@@ -20,6 +21,8 @@ final class CacheMetrics implements AutoCloseable {
   private final LongAdder hits = new LongAdder();
   private final LongAdder misses = new LongAdder();
   private final Timer loads;
+  private final Timer waits;
+  private final LongAdder unheard = new LongAdder();
 
   CacheMetrics(MeterRegistry registry) {
     this.registry = registry;
@@ -28,6 +31,15 @@ final class CacheMetrics implements AutoCloseable {
             Timer.builder("meridian.cache.load")
                 .description("Looks at the store for what the near cache did not have")
                 .register(registry));
+    this.waits =
+        keep(
+            Timer.builder("meridian.cache.through.wait")
+                .description("How long writes waited until all nodes showed them")
+                .register(registry));
+    keep(
+        FunctionCounter.builder("meridian.cache.through.unheard", unheard, LongAdder::sum)
+            .description("Nodes not heard to show a write, which show nothing older")
+            .register(registry));
     count("hit", hits);
     count("miss", misses);
   }
@@ -64,6 +76,32 @@ final class CacheMetrics implements AutoCloseable {
             .baseUnit(unit)
             .strongReference(true)
             .register(registry));
+  }
+
+  /** Shows how many reads were in doubt. */
+  void show(AtomicLong doubts) {
+    keep(
+        FunctionCounter.builder("meridian.cache.through.doubts", doubts, AtomicLong::get)
+            .description("Reads of what is written through that may have been older, and said so")
+            .register(registry));
+  }
+
+  /** A write waited for all nodes, of which so many were not heard. */
+  void waited(long nanos, int unheardNodes) {
+    waits.record(nanos, TimeUnit.NANOSECONDS);
+    unheard.add(unheardNodes);
+  }
+
+  long waits() {
+    return waits.count();
+  }
+
+  double waitMillis() {
+    return waits.mean(TimeUnit.MILLISECONDS);
+  }
+
+  long unheard() {
+    return unheard.sum();
   }
 
   void hit() {

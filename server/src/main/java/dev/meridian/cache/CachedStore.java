@@ -1,5 +1,6 @@
 package dev.meridian.cache;
 
+import dev.meridian.document.CollectionPath;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Version;
@@ -7,6 +8,7 @@ import dev.meridian.store.Batch;
 import dev.meridian.store.Change;
 import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
+import dev.meridian.store.ChangeScope;
 import dev.meridian.store.Commit;
 import dev.meridian.store.Consistency;
 import dev.meridian.store.Deferral;
@@ -23,7 +25,9 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -43,6 +47,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>What was not known to be fresh within {@link Store#MAX_AGE} goes to the store, whatever the
  *       reader asks for: so a feed that is cut makes the cache useless, never wrong.
  *   <li>Those who miss the same document at once share one look at the store.
+ *   <li>Writes to collections that are written through return when all nodes of the site show them:
+ *       no reader finds anything older on any of them, but where {@link #doubts} tells. Their
+ *       documents are kept whether anybody reads them or not.
  *   <li>Writes to collections that are written behind are marked as such; the store puts them off.
  *   <li>Lists, writes and watches go to the store; so do Meridian's own documents (keys).
  * </ul>
@@ -54,6 +61,12 @@ public final class CachedStore implements Store {
   /** How often a reader waits for a look that turns out to be too old for it. */
   private static final int MAX_JOINS = 2;
 
+  /** How long a node waits for what it is to show before it asks for it. */
+  private static final Duration HURRY = Duration.ofMillis(20);
+
+  /** Where nothing is: what counts is when it is read. */
+  private static final DocumentPath FENCE = DocumentPath.parse("_meridian/fence");
+
   private final Store store;
   private final NearCache cache;
   private final Follower follower;
@@ -61,6 +74,13 @@ public final class CachedStore implements Store {
   private final LongSupplier nanos;
   private volatile Predicate<DocumentPath> cacheable;
   private volatile Function<DocumentPath, Optional<Deferral>> behind = _ -> Optional.empty();
+
+  /** Which documents are written through; null when none are. */
+  private volatile @Nullable Predicate<DocumentPath> through;
+
+  private volatile WriteThrough others = new WriteThrough(Peers.NONE);
+  private final ReadLease lease;
+  private final AtomicLong doubts = new AtomicLong();
 
   /** What is made of documents; it follows the same feed. */
   private final List<Derived<?>> derived = new CopyOnWriteArrayList<>();
@@ -81,7 +101,11 @@ public final class CachedStore implements Store {
     this.cache = new NearCache(maxBytes, this::generation);
     this.follower = new Follower(store, nanos, this::concerns, this::apply, this::lost);
     this.metrics = new CacheMetrics(meters);
+    this.lease =
+        new ReadLease(
+            ReadLease.LENGTH, ReadLease.WAIT, this::fence, nanos, System::currentTimeMillis);
     metrics.show(this::status);
+    metrics.show(doubts);
     follower.start();
   }
 
@@ -118,6 +142,88 @@ public final class CachedStore implements Store {
     behind = which;
   }
 
+  /**
+   * Which documents are written through from here on; null for none. They must be cacheable.
+   *
+   * @param which asked at each read, write and change; quick
+   */
+  public void writeThrough(@Nullable Predicate<DocumentPath> which) {
+    through = which;
+  }
+
+  /** Who else is to show what is written through. Once, before anything is. */
+  public void join(Peers peers) {
+    others = new WriteThrough(peers);
+  }
+
+  boolean isThrough(DocumentPath path) {
+    Predicate<DocumentPath> which = through;
+    return which != null && which.test(path);
+  }
+
+  private boolean isThrough(Batch batch) {
+    return through != null && batch.writes().stream().anyMatch(write -> isThrough(write.path()));
+  }
+
+  private boolean isThrough(ChangeScope scope) {
+    return switch (scope) {
+      case ChangeScope.OneDocument(DocumentPath path) -> isThrough(path);
+      case ChangeScope.OneCollection(CollectionPath path) -> isThrough(path.document("-"));
+      case ChangeScope.Everything _ -> through != null;
+      case ChangeScope.Interesting _ -> false;
+    };
+  }
+
+  /** From here on every reader is shown all that was acknowledged before. */
+  private void fence() {
+    var unused = store.get(FENCE, ReadOptions.STRONG);
+    show(store.seen());
+  }
+
+  /** Whether what is read from here on has all that every node is to show. May wait a second. */
+  boolean holds() {
+    return lease.holds();
+  }
+
+  /** Before documents are read that are written through. */
+  private void begin() {
+    if (!holds()) {
+      doubts.incrementAndGet();
+    }
+  }
+
+  /**
+   * Waits until every reader here is shown all changes up to a version.
+   *
+   * @return false if that takes longer than {@code limit}
+   */
+  public boolean shows(Version version, Duration limit) throws InterruptedException {
+    long until = System.nanoTime() + limit.toNanos();
+    if (!follower.await(version, limit.compareTo(HURRY) < 0 ? limit : HURRY)) {
+      lease.renew();
+      if (!follower.await(version, Duration.ofNanos(until - System.nanoTime()))) {
+        return false;
+      }
+    }
+    show(version);
+    return true;
+  }
+
+  /** Waits until all nodes show a write that was done. */
+  private void awaitAll(Version version) {
+    long since = System.nanoTime();
+    Set<String> unheard = others.await(version, since);
+    Duration left = WriteThrough.LONGEST.minusNanos(System.nanoTime() - since);
+    boolean here;
+    try {
+      here = shows(version, left.isNegative() ? Duration.ZERO : left);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw WriteThrough.unknown("the time for the request is over", e);
+    }
+    metrics.waited(System.nanoTime() - since, unheard.size() + (here ? 0 : 1));
+  }
+
   private int generation() {
     return follower.level().generation();
   }
@@ -125,7 +231,11 @@ public final class CachedStore implements Store {
   private void apply(Change change) {
     // First: whoever is shown it from here must not be shown what was before it.
     show(change.version());
-    cache.apply(change);
+    if (isThrough(change.path())) {
+      cache.fill(change, follower.level().asOfNanos());
+    } else {
+      cache.apply(change);
+    }
     // Last: what is made from here on is made of what the cache has now.
     for (Derived<?> one : derived) {
       one.apply(change);
@@ -133,7 +243,7 @@ public final class CachedStore implements Store {
   }
 
   private boolean concerns(DocumentPath path) {
-    if (cache.concerns(path)) {
+    if (cache.concerns(path) || isThrough(path)) {
       return true;
     }
     for (Derived<?> one : derived) {
@@ -176,11 +286,18 @@ public final class CachedStore implements Store {
 
   @Override
   public Optional<Document> get(DocumentPath path, ReadOptions read) {
-    if (read.consistency() == Consistency.STRONG || !isCacheable(path)) {
+    boolean strong = read.consistency() == Consistency.STRONG;
+    boolean everywhere = !strong && isThrough(path);
+    if (everywhere) {
+      begin();
+    }
+    if (strong || !isCacheable(path)) {
       return shown(store.get(path, read));
     }
     SessionToken seen =
-        read.consistency() == Consistency.EVENTUAL ? SessionToken.NONE : seenBy(read.token());
+        read.consistency() == Consistency.EVENTUAL && !everywhere
+            ? SessionToken.NONE
+            : seenBy(read.token());
     Entry entry = find(path, seen);
     if (entry != null) {
       metrics.hit();
@@ -321,6 +438,11 @@ public final class CachedStore implements Store {
 
   @Override
   public Page list(Query query, ReadOptions read) {
+    if (read.consistency() != Consistency.STRONG
+        && through != null
+        && isThrough(query.collection().document("-"))) {
+      begin();
+    }
     Page page = store.list(query, read);
     show(store.seen());
     return page;
@@ -328,6 +450,14 @@ public final class CachedStore implements Store {
 
   @Override
   public Commit write(Batch batch) {
+    Commit commit = written(batch);
+    if (isThrough(batch)) {
+      awaitAll(commit.version());
+    }
+    return commit;
+  }
+
+  private Commit written(Batch batch) {
     try {
       Commit commit = store.write(deferred(batch));
       show(commit.version());
@@ -348,6 +478,9 @@ public final class CachedStore implements Store {
   public Optional<Commit> earlier(Batch batch) {
     Optional<Commit> commit = store.earlier(batch);
     commit.ifPresent(done -> show(done.version()));
+    if (commit.isPresent() && isThrough(batch)) {
+      awaitAll(commit.get().version());
+    }
     return commit;
   }
 
@@ -358,6 +491,9 @@ public final class CachedStore implements Store {
 
   @Override
   public ChangeFeed changes(ChangeQuery query) {
+    if (isThrough(query.scope())) {
+      begin(); // so that it begins with what is acknowledged
+    }
     return new ShowingFeed(store.changes(query));
   }
 
@@ -415,6 +551,21 @@ public final class CachedStore implements Store {
   }
 
   @Override
+  public long doubts() {
+    return doubts.get();
+  }
+
+  @Override
+  public Optional<Duration> stale(long before) {
+    if (doubts.get() == before) {
+      return stale();
+    }
+    Duration own = age();
+    Duration unsure = lease.age();
+    return Optional.of(own.compareTo(unsure) > 0 ? own : unsure);
+  }
+
+  @Override
   public long readMillis() {
     return store.readMillis();
   }
@@ -440,9 +591,24 @@ public final class CachedStore implements Store {
         follower.lag());
   }
 
+  /** How writing through is doing; empty when nothing is. */
+  public Optional<ThroughStatus> throughStatus() {
+    return through == null
+        ? Optional.empty()
+        : Optional.of(
+            new ThroughStatus(
+                metrics.waits(),
+                metrics.waitMillis(),
+                others.waiting(),
+                metrics.unheard(),
+                doubts.get(),
+                others.silent()));
+  }
+
   /** Stops following the store, which stays open, as whoever opened it closes it. */
   @Override
   public void close() {
+    others.close();
     follower.close();
     metrics.close();
   }

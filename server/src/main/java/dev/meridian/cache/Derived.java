@@ -117,6 +117,17 @@ public final class Derived<V> {
     if (made == null) {
       return null;
     }
+    if (made.making().isThrough()) {
+      // First of all: then what is read after that has what all nodes are to show.
+      if (!store.holds()) {
+        return null;
+      }
+      level = store.level();
+      made = cache.getIfPresent(key);
+      if (made == null) {
+        return null;
+      }
+    }
     SessionToken seen = store.seenBy(token);
     if (serves(made, level, seen)) {
       return made.value();
@@ -162,14 +173,15 @@ public final class Derived<V> {
   /**
    * Somebody who reads.
    *
-   * @param seen what they have seen, by their token and here
+   * @param token what they have seen
+   * @param seen the same, and what was shown here
    * @param sinceNanos since when, by {@link System#nanoTime}
    */
-  public record Reader(SessionToken seen, long sinceNanos) {}
+  public record Reader(SessionToken token, SessionToken seen, long sinceNanos) {}
 
   /** A reader with this token, who comes now. */
   public Reader reader(SessionToken token) {
-    return new Reader(store.seenBy(token), store.nowNanos());
+    return new Reader(token, store.seenBy(token), store.nowNanos());
   }
 
   /**
@@ -182,8 +194,14 @@ public final class Derived<V> {
    */
   public boolean serves(Making making, Reader reader, boolean marked) {
     return making.asOf.covers(reader.seen())
+        && (marked || !making.isThrough() || servesThrough(making, reader))
         && (marked || reader.sinceNanos() - making.asOfNanos <= Level.MAX_AGE.toNanos())
         && !making.isOver(store.readMillis(), nowNanos());
+  }
+
+  /** Whether it has all that was known when this node made sure last that it shows everything. */
+  private boolean servesThrough(Making making, Reader reader) {
+    return store.holds() && making.asOf.covers(store.seenBy(reader.token()));
   }
 
   /**
@@ -214,6 +232,10 @@ public final class Derived<V> {
 
   boolean mayKeep(DocumentPath path) {
     return store.isCacheable(path);
+  }
+
+  boolean isThrough(DocumentPath path) {
+    return store.isThrough(path);
   }
 
   void watch(Place place, Making making) {

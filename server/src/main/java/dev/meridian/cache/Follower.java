@@ -1,6 +1,7 @@
 package dev.meridian.cache;
 
 import dev.meridian.document.DocumentPath;
+import dev.meridian.document.Version;
 import dev.meridian.store.Change;
 import dev.meridian.store.ChangeFeed;
 import dev.meridian.store.ChangeQuery;
@@ -36,6 +37,11 @@ final class Follower implements AutoCloseable {
 
   /** How long after a feed broke it is opened again. */
   private static final Duration AGAIN_AFTER = Duration.ofMillis(50);
+
+  /** Who waits for a version looks so often, at first and later. */
+  private static final Duration LEAST_PAUSE = Duration.ofNanos(100_000);
+
+  private static final Duration MOST_PAUSE = Duration.ofMillis(5);
 
   /** How long closing waits for the thread. */
   private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
@@ -100,6 +106,25 @@ final class Follower implements AutoCloseable {
         new Level(known.generation(), known.covered().seen(caughtUp.get()), asOf, known.feed());
     level.compareAndSet(known, now);
     return now;
+  }
+
+  /**
+   * Waits until all is covered up to a version.
+   *
+   * @return false when the time ran out
+   */
+  boolean await(Version version, Duration limit) throws InterruptedException {
+    long until = System.nanoTime() + limit.toNanos();
+    long pause = LEAST_PAUSE.toNanos();
+    while (!refresh().covered().covers(version)) {
+      long left = until - System.nanoTime();
+      if (left <= 0) {
+        return false;
+      }
+      Thread.sleep(Duration.ofNanos(Math.min(left, pause)));
+      pause = Math.min(2 * pause, MOST_PAUSE.toNanos());
+    }
+    return true;
   }
 
   /** All that was acknowledged before that is in the store. */

@@ -45,8 +45,12 @@ public final class Making implements AutoCloseable {
     this.generation = generation;
   }
 
+  /** Whether it was made of what is written through. */
+  private volatile boolean through;
+
   /** A document is about to be read; whether there is one or not, the value depends on it. */
   public void reads(DocumentPath path) {
+    through |= home.isThrough(path);
     if (home.mayKeep(path)) {
       depend(Place.of(path));
     } else {
@@ -56,7 +60,9 @@ public final class Making implements AutoCloseable {
 
   /** Documents of a collection are about to be read: the value depends on each change in it. */
   public void reads(CollectionPath collection) {
-    if (home.mayKeep(collection.document("-"))) {
+    DocumentPath any = collection.document("-");
+    through |= home.isThrough(any);
+    if (home.mayKeep(any)) {
       depend(new Place(collection.segments()));
     } else {
       refuse();
@@ -107,6 +113,10 @@ public final class Making implements AutoCloseable {
 
   Set<Place> places() {
     return places;
+  }
+
+  boolean isThrough() {
+    return through;
   }
 
   boolean isChanged() {

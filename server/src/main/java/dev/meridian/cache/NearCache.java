@@ -6,6 +6,7 @@ import com.github.benmanes.caffeine.cache.Policy;
 import dev.meridian.document.Document;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.store.Change;
+import dev.meridian.store.SessionToken;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -88,6 +89,28 @@ final class NearCache {
       entries.compute(
           change.path(), (path, entry) -> entry == null ? null : entry.after(with(path, change)));
     }
+  }
+
+  /**
+   * The same of a path that is kept whether anybody reads it or not.
+   *
+   * @param asOfNanos all that was acknowledged before that ({@link System#nanoTime}) is in what the
+   *     feed has brought by then
+   */
+  void fill(Change change, long asOfNanos) {
+    Load load = loads.get(change.path());
+    if (load != null) {
+      load.changed(change);
+    }
+    int now = generation.getAsInt();
+    entries.compute(
+        change.path(),
+        (path, entry) -> {
+          Change with = with(path, change);
+          return entry != null && entry.generation() == now
+              ? entry.after(with)
+              : new Entry(with.document(), SessionToken.NONE, asOfNanos, now);
+        });
   }
 
   /** The change with the very path that is the key already: one is enough. */

@@ -118,6 +118,9 @@ final class StatusCommand implements Callable<Integer> {
     if (status.path("cache").path("pages").path("maxBytes").asLong(0) > 0) {
       facts.row("pages", pages(status.path("cache").path("pages")));
     }
+    if (status.path("cache").path("through").path("waits").asLong(0) > 0) {
+      facts.row("write-through", through(status.path("cache").path("through")));
+    }
     for (JsonNode shard : status.path("shards")) {
       if (shard.path("pending").path("writes").asLong(0) > 0) {
         facts.row("write-behind", pending(shard.path("pending")));
@@ -189,6 +192,20 @@ final class StatusCommand implements Callable<Integer> {
                 100.0 * hits / requests,
                 Meter.count(requests),
                 Meter.count(pages.path("drops").asLong(0))));
+  }
+
+  /** How long writes waited for all nodes, in a line. */
+  private static String through(JsonNode through) {
+    StringJoiner silent = new StringJoiner(", ", ", no word from ", "").setEmptyValue("");
+    through.path("silent").forEach(node -> silent.add(node.asString("?")));
+    long doubts = through.path("doubts").asLong(0);
+    return String.format(
+            Locale.ROOT,
+            "%s writes waited %.1f ms",
+            Meter.count(through.path("waits").asLong(0)),
+            through.path("waitMillis").asDouble(0))
+        + (doubts == 0 ? "" : ", " + Meter.count(doubts) + " reads in doubt")
+        + silent;
   }
 
   /** What write-behind has put off, in a line. */

@@ -148,7 +148,9 @@ public final class Node implements AutoCloseable {
                   indexes(site.current()),
                   metrics));
       this.store = cluster.store();
-      this.cache = opened(new NodeCache(store, site.current(), metrics));
+      ThroughShare through = opened(new ThroughShare(cluster));
+      this.cache = opened(new NodeCache(store, site.current(), metrics, through));
+      through.offer(cache.store());
       // A recovered node begins its cluster with the copy it has: from now on it is edited there.
       opened(new SiteShare(cluster, site.current().folder(), isSitesHome()));
       this.access = Access.open(store, options.data().resolve("operator.key"));

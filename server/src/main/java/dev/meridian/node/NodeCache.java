@@ -2,6 +2,8 @@ package dev.meridian.node;
 
 import dev.meridian.cache.CacheStatus;
 import dev.meridian.cache.CachedStore;
+import dev.meridian.cache.Peers;
+import dev.meridian.cache.ThroughStatus;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.document.Json;
 import dev.meridian.site.CollectionSettings;
@@ -13,6 +15,7 @@ import dev.meridian.store.Store;
 import dev.meridian.web.PageCache;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -20,6 +23,7 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The near cache of a node, as its site wants it. Sites come from one thread, the rest from any.
@@ -33,12 +37,14 @@ final class NodeCache implements AutoCloseable {
    * What a site says of caching.
    *
    * @param off patterns of collections that are not cached
+   * @param through patterns of those that are written through
    * @param behind how the writes of those that are written behind are put off
    */
   private record Settings(
       long bytes,
       long pageBytes,
       Set<String> off,
+      Set<String> through,
       Map<String, Optional<Deferral>> behind,
       Map<String, Json> collections) {
     static Settings of(Site site) {
@@ -57,6 +63,10 @@ final class NodeCache implements AutoCloseable {
               .map(CollectionSettings::pattern)
               .collect(Collectors.toUnmodifiableSet()),
           site.collections().values().stream()
+              .filter(collection -> collection.cache() == CachePolicy.WRITE_THROUGH)
+              .map(CollectionSettings::pattern)
+              .collect(Collectors.toUnmodifiableSet()),
+          site.collections().values().stream()
               .filter(collection -> collection.behind().isPresent())
               .collect(
                   Collectors.toUnmodifiableMap(
@@ -66,12 +76,7 @@ final class NodeCache implements AutoCloseable {
     }
 
     private static String name(CollectionSettings collection) {
-      // Those that write through are not there yet.
-      CachePolicy policy =
-          collection.cache() == CachePolicy.WRITE_THROUGH
-              ? CachePolicy.READ_THROUGH
-              : collection.cache();
-      return policy.name().toLowerCase(Locale.ROOT).replace('_', '-');
+      return collection.cache().name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     private static Deferral deferral(WriteBehind behind) {
@@ -84,6 +89,37 @@ final class NodeCache implements AutoCloseable {
           : path -> behind.getOrDefault(path.collection().pattern(), Optional.empty());
     }
 
+    /** Null when nothing is written through. */
+    @Nullable Predicate<DocumentPath> writtenThrough() {
+      if (through.isEmpty()) {
+        return null;
+      }
+      List<List<String>> patterns =
+          through.stream().map(pattern -> List.of(pattern.split("/"))).toList();
+      return path -> {
+        List<String> segments = path.segments();
+        for (List<String> pattern : patterns) {
+          if (isIn(segments, pattern)) {
+            return true;
+          }
+        }
+        return false;
+      };
+    }
+
+    /** Whether a document is in a collection of a pattern; makes no text, as every read asks. */
+    private static boolean isIn(List<String> segments, List<String> pattern) {
+      if (segments.size() != pattern.size() + 1) {
+        return false;
+      }
+      for (int i = 0; i < pattern.size(); i += 2) {
+        if (!pattern.get(i).equals(segments.get(i))) {
+          return false;
+        }
+      }
+      return true;
+    }
+
     Predicate<DocumentPath> cacheable() {
       if (bytes == 0) {
         return _ -> false;
@@ -93,11 +129,13 @@ final class NodeCache implements AutoCloseable {
     }
   }
 
-  NodeCache(Store below, Site site, MeterRegistry meters) {
+  NodeCache(Store below, Site site, MeterRegistry meters, Peers peers) {
     this.settings = Settings.of(site);
     this.store = CachedStore.over(below, settings.bytes(), settings.cacheable(), meters);
     this.pages = PageCache.over(store, settings.pageBytes(), meters);
+    store.join(peers);
     store.writeBehind(settings.deferrals());
+    store.writeThrough(settings.writtenThrough());
   }
 
   /** The store with the cache before it. */
@@ -116,6 +154,9 @@ final class NodeCache implements AutoCloseable {
     settings = wanted;
     if (!wanted.behind().equals(before.behind())) {
       store.writeBehind(wanted.deferrals());
+    }
+    if (!wanted.through().equals(before.through())) {
+      store.writeThrough(wanted.writtenThrough());
     }
     if (wanted.bytes() != before.bytes() || !wanted.off().equals(before.off())) {
       store.configure(wanted.bytes(), wanted.cacheable());
@@ -140,6 +181,7 @@ final class NodeCache implements AutoCloseable {
     about.put("evictions", number(now.evictions()));
     about.put("lag", number(now.lag()));
     about.put("collections", new Json.Obj(settings.collections()));
+    store.throughStatus().ifPresent(through -> about.put("through", json(through)));
     PageCache.Status page = pages.status();
     Map<String, Json> made = new LinkedHashMap<>();
     made.put("bytes", number(page.bytes()));
@@ -152,6 +194,19 @@ final class NodeCache implements AutoCloseable {
     made.put("evictions", number(page.evictions()));
     made.put("drops", number(page.drops()));
     about.put("pages", new Json.Obj(made));
+    return new Json.Obj(about);
+  }
+
+  private static Json json(ThroughStatus through) {
+    Map<String, Json> about = new LinkedHashMap<>();
+    about.put("waits", number(through.waits()));
+    about.put("waitMillis", decimal(through.waitMillis()));
+    about.put("waiting", number(through.waiting()));
+    about.put("unheard", number(through.unheard()));
+    about.put("doubts", number(through.doubts()));
+    about.put(
+        "silent",
+        new Json.Arr(through.silent().stream().sorted().<Json>map(Json.Str::new).toList()));
     return new Json.Obj(about);
   }
 

@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import dev.meridian.peer.PeerService;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
+import dev.meridian.replica.proto.FencedReply;
 import dev.meridian.replica.proto.FitReply;
 import dev.meridian.replica.proto.FollowerInfo;
 import dev.meridian.replica.proto.FollowersReply;
@@ -54,6 +55,9 @@ final class MemberService implements AutoCloseable {
     /** The newest entry that is committed, once it is sure that this is the primary still. */
     long fence(boolean hurry);
 
+    /** Which nodes asked for fences lately, once it is sure that this is the primary still. */
+    Fenced fenced();
+
     /** A snapshot from which the log goes on without a gap. */
     Snapshots.Snapshot snapshot(long neededIndex) throws IOException, InterruptedException;
 
@@ -76,17 +80,21 @@ final class MemberService implements AutoCloseable {
   private final String group;
   private final Member member;
   private final SnapshotsSent sent;
+  private final Fences fences;
 
   /** Names this process; databases are numbered within it. */
   private final String process = UUID.randomUUID().toString();
 
-  MemberService(PeerService service, String group, Member member, SnapshotsSent sent) {
+  MemberService(
+      PeerService service, String group, Member member, SnapshotsSent sent, Fences fences) {
     this.service = service;
     this.group = group;
     this.member = member;
     this.sent = sent;
+    this.fences = fences;
     service.offer(group + "/writes", this::writes);
     service.offer(group + "/fence", this::fence);
+    service.offer(group + "/fenced", _ -> fenced());
     service.offer(group + "/snapshot", this::snapshot);
     service.offer(group + "/snapshot/read", this::readSnapshot);
     service.offer(group + "/members", this::setMembers);
@@ -112,8 +120,29 @@ final class MemberService implements AutoCloseable {
     FenceRequest asked = FenceRequest.parseFrom(request);
     FenceReply.Builder reply = FenceReply.newBuilder();
     if (member.isPrimary()) {
+      // Before it is known what the fence covers: what is not on the list yet covers all from then.
+      fences.asked(caller());
       try {
         reply.setIndex(member.fence(asked.getHurry()));
+      } catch (StoreException e) {
+        reply.setNotPrimary(NotPrimary.newBuilder().setMessage(String.valueOf(e.getMessage())));
+      }
+    } else {
+      reply.setNotPrimary(no());
+    }
+    return reply.build().toByteArray();
+  }
+
+  private byte[] fenced() {
+    FencedReply.Builder reply = FencedReply.newBuilder();
+    if (member.isPrimary()) {
+      try {
+        Fenced known = member.fenced();
+        reply.setPrimary(known.primary()).setOfficeMillis(known.office().toMillis());
+        known
+            .ages()
+            .forEach(
+                (node, age) -> reply.addNodesBuilder().setNode(node).setAgeMillis(age.toMillis()));
       } catch (StoreException e) {
         reply.setNotPrimary(NotPrimary.newBuilder().setMessage(String.valueOf(e.getMessage())));
       }
@@ -216,6 +245,7 @@ final class MemberService implements AutoCloseable {
   public void close() {
     service.withdraw(group + "/writes");
     service.withdraw(group + "/fence");
+    service.withdraw(group + "/fenced");
     service.withdraw(group + "/snapshot");
     service.withdraw(group + "/snapshot/read");
     service.withdraw(group + "/members");

@@ -6,6 +6,8 @@ import dev.meridian.peer.PeerClient;
 import dev.meridian.peer.PeerException;
 import dev.meridian.replica.proto.FenceReply;
 import dev.meridian.replica.proto.FenceRequest;
+import dev.meridian.replica.proto.FencedNode;
+import dev.meridian.replica.proto.FencedReply;
 import dev.meridian.replica.proto.FitReply;
 import dev.meridian.replica.proto.FollowersReply;
 import dev.meridian.replica.proto.SetMembersReply;
@@ -26,6 +28,7 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.util.NetUtils;
 import org.jspecify.annotations.Nullable;
@@ -143,6 +146,27 @@ final class Primary {
       throw new NotThere(reply.getNotPrimary().getMessage());
     }
     return reply.getIndex();
+  }
+
+  /** Which nodes asked the primary for fences lately, as {@link ReplicatedStore#fenced}. */
+  Fenced fenced(RaftPeer primary, Duration deadline) throws NotThere {
+    try {
+      FencedReply reply =
+          FencedReply.parseFrom(
+              client.call(address(primary), group + "/fenced", new byte[0], deadline));
+      if (reply.hasNotPrimary()) {
+        throw new NotThere(reply.getNotPrimary().getMessage());
+      }
+      return new Fenced(
+          reply.getPrimary(),
+          Duration.ofMillis(reply.getOfficeMillis()),
+          reply.getNodesList().stream()
+              .collect(
+                  Collectors.toMap(
+                      FencedNode::getNode, node -> Duration.ofMillis(node.getAgeMillis()))));
+    } catch (PeerException | InvalidProtocolBufferException e) {
+      throw new NotThere(String.valueOf(e.getMessage()));
+    }
   }
 
   private static int weight(Command command) {

@@ -110,6 +110,7 @@ public final class ReplicatedStore implements Store {
   private final AppliedSignal applied = new AppliedSignal();
   private final CommitTimes times = new CommitTimes();
   private final SnapshotsSent sent = new SnapshotsSent();
+  private final Fences fences = new Fences();
   private final Freshness freshness = new Freshness(System.nanoTime());
   private final SnapshotFetch fetch;
   private final Primary primary;
@@ -249,7 +250,7 @@ public final class ReplicatedStore implements Store {
       metrics.close();
       throw e;
     }
-    this.service = new MemberService(host.service(), group, new Member(), sent);
+    this.service = new MemberService(host.service(), group, new Member(), sent, fences);
     showGauges();
   }
 
@@ -533,6 +534,39 @@ public final class ReplicatedStore implements Store {
       }
       pause();
     }
+  }
+
+  /**
+   * Which nodes asked the primary lately up to where they must read, for a {@code STRONG} read or
+   * one whose token was ahead of them. Whoever asks it later is told of all that was acknowledged
+   * before this was called; so a node that did not ask lately, and reads without asking, reads what
+   * it was told long ago. Has the replicas told what is committed.
+   *
+   * @throws Unavailable if no primary answers in time that is sure to be one
+   */
+  public Fenced fenced(Duration deadline) {
+    checkOpen();
+    if (raft.isReady()) {
+      return fencedHere(deadline);
+    }
+    try {
+      return primary.fenced(elsewhere(), deadline);
+    } catch (Primary.NotThere e) {
+      throw notDone(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private Fenced fencedHere(Duration deadline) {
+    long term = raft.term();
+    fences.primaryIn(term);
+    Fenced known = fences.known(host.identity().node());
+    // In this order: no other was primary when that was looked up, nor between.
+    strongIndex(deadline);
+    if (raft.term() != term) {
+      throw notDone("Another member was primary meanwhile.");
+    }
+    raft.announce();
+    return known;
   }
 
   private static Duration left(long untilNanos) {
@@ -963,6 +997,9 @@ public final class ReplicatedStore implements Store {
     @Override
     public void look() {
       raft.note(freshness);
+      if (raft.isReady()) {
+        fences.primaryIn(raft.term());
+      }
     }
 
     @Override
@@ -1130,6 +1167,11 @@ public final class ReplicatedStore implements Store {
         raft.announce();
       }
       return index;
+    }
+
+    @Override
+    public Fenced fenced() {
+      return fencedHere(options.readDeadline());
     }
 
     @Override

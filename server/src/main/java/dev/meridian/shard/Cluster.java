@@ -42,6 +42,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -689,6 +690,15 @@ public final class Cluster implements AutoCloseable {
         .sorted(Comparator.comparing(node -> !node.id().equals(first)))
         .map(Member::socketAddress)
         .toList();
+  }
+
+  /** Where the other nodes are that have a copy of the data, by their ids; quick. */
+  public Map<String, InetSocketAddress> peers() {
+    Membership members = store().members().without(self());
+    Map<String, InetSocketAddress> peers = new HashMap<>();
+    members.replicas().forEach((node, address) -> peers.put(node, Member.address(address)));
+    members.spares().forEach((node, address) -> peers.put(node, Member.address(address)));
+    return peers;
   }
 
   /** The site that the cluster serves, as far as this node knows; or empty. */

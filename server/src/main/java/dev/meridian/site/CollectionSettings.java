@@ -45,7 +45,7 @@ public record CollectionSettings(
   public enum CachePolicy {
     /** Filled by reads, kept fresh by the change feed. */
     READ_THROUGH,
-    /** Written before a write is acknowledged. */
+    /** All nodes show a write, and have it in memory, before it is acknowledged. */
     WRITE_THROUGH,
     /** Acknowledged from the log, written to the documents' tables later. */
     WRITE_BEHIND,

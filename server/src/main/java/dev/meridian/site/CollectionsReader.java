@@ -59,10 +59,19 @@ final class CollectionsReader {
   private final FilesReader files;
   private final RulesReader rules;
 
-  CollectionsReader(YamlReader yaml, FilesReader files, RulesReader rules) {
+  /** Whether there is memory for documents. */
+  private final boolean keeps;
+
+  /**
+   * Creates it.
+   *
+   * @param keeps whether nodes have memory for a near cache
+   */
+  CollectionsReader(YamlReader yaml, FilesReader files, RulesReader rules, boolean keeps) {
     this.yaml = yaml;
     this.files = files;
     this.rules = rules;
+    this.keeps = keeps;
   }
 
   /**
@@ -132,7 +141,14 @@ final class CollectionsReader {
     Map<String, Field> fields = yaml.fields(field, "collections." + pattern, COLLECTION_KEYS);
     Field expires = fields.get("expires");
     Field seed = fields.get("seed");
-    Caching caching = caching(fields.get("cache"));
+    Field cache = fields.get("cache");
+    Caching caching = caching(cache);
+    if (cache != null && caching.policy() == CachePolicy.WRITE_THROUGH && !keeps) {
+      yaml.problem(
+          cache.key(),
+          "what is written through is kept in memory on all nodes, and the site's 'cache: off' leaves"
+              + " none; give it some, such as cache: {memory: 64 MiB}, or say nothing of it.");
+    }
     return new CollectionSettings(
         pattern,
         indexes(fields.get("indexes")),

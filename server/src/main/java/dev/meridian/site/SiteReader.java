@@ -82,7 +82,7 @@ final class SiteReader {
         listeners,
         tls,
         rules,
-        new CollectionsReader(yaml, files, rulesReader)
+        new CollectionsReader(yaml, files, rulesReader, cache.documents().orElse(1) > 0)
             .collections(fields.get("collections"), rules),
         new NamesReader(yaml, files)
             .names(

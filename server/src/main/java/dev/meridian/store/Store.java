@@ -89,6 +89,24 @@ public interface Store extends AutoCloseable {
     return age.compareTo(MAX_AGE) > 0 ? Optional.of(age) : Optional.empty();
   }
 
+  /**
+   * How many reads were answered here with what may be older than their collection allows, though
+   * this replica is not {@link #stale} by itself. Whoever finds the number changed by a read asks
+   * {@link #stale(long)} how old its answer may be.
+   */
+  default long doubts() {
+    return 0;
+  }
+
+  /**
+   * How old an answer may be, when that must be said: also where a read since then was in doubt.
+   *
+   * @param doubts what {@link #doubts} was before the read
+   */
+  default Optional<Duration> stale(long doubts) {
+    return stale();
+  }
+
   /** How old what is read here may be: all that was acknowledged before that can be read here. */
   default Duration age() {
     return Duration.ZERO;

@@ -56,8 +56,9 @@ final class CollectionReader {
     Position position = store.position();
     // Held until the answer is sent, which the client may take its time for.
     try (ReadBudget.Lease memory = ReadBudget.PROCESS.page(query.limit())) {
+      long doubts = store.doubts();
       Page page = store.list(query.withBytes(memory.pageBytes()), options);
-      Optional<Header> stale = Gatekeeper.stale(store, options);
+      Optional<Header> stale = Gatekeeper.stale(store, options, doubts);
       stale.ifPresent(context.response().headers()::set);
       readers.caching(expiresAtMillis(page), stale.isPresent());
       // All of it, and not only what is on the page: what was deleted must not come back, either.

@@ -30,20 +30,24 @@ final class DocumentReader {
     Gatekeeper.Readers readers = gatekeeper.reader(context, path.segments());
     ReadOptions options = Gatekeeper.readOptions(context);
     Representation form = Representation.accepted(context);
+    long doubts = store.doubts();
     Optional<Document> found = store.get(path, options);
     if (readers.perDocument() && !readers.mayRead(path, found.map(Document::json).orElse(null))) {
       throw Access.refused(readers.caller(), "read '" + path + "'");
     }
     if (found.isEmpty()) {
       Problem problem = Problem.notFound("There is no document '" + path + "', or it has expired.");
+      // Nor may the place be as it is now on other nodes.
+      Optional<Header> old = Gatekeeper.stale(store, options, doubts);
+      Problem told = old.map(problem::with).orElse(problem);
       // It may have been deleted: this client must not see it again on a node that lags.
       throw new ProblemException(
-          Gatekeeper.session(context, store.seen()).map(problem::with).orElse(problem));
+          Gatekeeper.session(context, store.seen()).map(told::with).orElse(told));
     }
     Document document = found.get();
     var response = context.response();
     var headers = response.headers();
-    Optional<Header> stale = Gatekeeper.stale(store, options);
+    Optional<Header> stale = Gatekeeper.stale(store, options, doubts);
     stale.ifPresent(headers::set);
     readers.caching(document.expiresAtMillis(), stale.isPresent());
     if (document.expiresAtMillis() != Document.NEVER) {

@@ -319,12 +319,16 @@ final class Gatekeeper {
         : Optional.empty();
   }
 
-  /** For an answer that was read with {@code options}: whether it may be older than the bound. */
-  static Optional<Header> stale(Store store, ReadOptions options) {
+  /**
+   * For an answer that was read with {@code options}: whether it may be older than the bound.
+   *
+   * @param doubts what {@link Store#doubts} was before it was read
+   */
+  static Optional<Header> stale(Store store, ReadOptions options, long doubts) {
     return options.consistency() == Consistency.STRONG
         ? Optional.empty()
         : store
-            .stale()
+            .stale(doubts)
             .map(age -> HeaderValues.create(Names.STALE, Long.toString(age.toSeconds())));
   }
 

@@ -205,7 +205,8 @@ public final class Pages implements HttpService, ErrorPages {
       PageCache.Visit visit) {
     String template = match.template();
     FrontMatter matter = set.matter(template);
-    Optional<Header> staleBefore = Gatekeeper.stale(store, options);
+    long doubts = store.doubts();
+    Optional<Header> staleBefore = Gatekeeper.stale(store, options, doubts);
     Making making = visit.begin();
     RequestViews views = new RequestViews(making);
     Map<String, Object> variables =
@@ -239,7 +240,7 @@ public final class Pages implements HttpService, ErrorPages {
       }
     }
     // It may have caught up, or fallen behind, while the page was made.
-    Optional<Header> stale = staleBefore.or(() -> Gatekeeper.stale(store, options));
+    Optional<Header> stale = staleBefore.or(() -> Gatekeeper.stale(store, options, doubts));
     boolean personal = context.session().isPersonal();
     if (personal && (!isAnonymous(context) || context.session().find().isPresent())) {
       visit.close();

@@ -8,6 +8,8 @@ import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.webserver.http.RoutingRequest;
 import io.helidon.webserver.http.RoutingResponse;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
@@ -41,8 +43,8 @@ public final class RequestContext {
   /** Whether the listener stops: then each answer is the last of its connection. */
   private final BooleanSupplier draining;
 
-  /** What the client has seen, for the answer. */
-  private @Nullable Header told;
+  /** What the answer says besides: what the client has seen, how old it may be. */
+  private final List<Header> told = new ArrayList<>(0);
 
   private @Nullable String id;
   private final Deadline deadline;
@@ -194,13 +196,14 @@ public final class RequestContext {
 
   /** Has the answer say this, whatever becomes of it; the newest of a name counts. */
   void tell(Header header) {
-    told = header;
+    told.removeIf(before -> before.headerName().equals(header.headerName()));
+    told.add(header);
   }
 
   private void common() {
     var headers = response.headers();
-    if (told != null) {
-      headers.set(told);
+    for (Header header : told) {
+      headers.set(header);
     }
     headers.set(Names.NOSNIFF);
     headers.set(HeaderValues.create(Names.REQUEST_ID, id()));

@@ -75,7 +75,10 @@ final class VisitorStore implements Store {
   @Override
   public Optional<Document> get(DocumentPath path, ReadOptions options) {
     check(path.segments());
-    Optional<Document> found = store.get(path, options(options));
+    ReadOptions mine = options(options);
+    long doubts = store.doubts();
+    Optional<Document> found = store.get(path, mine);
+    Gatekeeper.stale(store, mine, doubts).ifPresent(context::tell);
     saw(found.map(one -> SessionToken.NONE.seen(one.version())).orElseGet(store::seen));
     return found;
   }
@@ -83,7 +86,10 @@ final class VisitorStore implements Store {
   @Override
   public Page list(Query query, ReadOptions options) {
     check(query.collection().segments());
-    Page page = store.list(query, options(options));
+    ReadOptions mine = options(options);
+    long doubts = store.doubts();
+    Page page = store.list(query, mine);
+    Gatekeeper.stale(store, mine, doubts).ifPresent(context::tell);
     saw(store.seen());
     return page;
   }
@@ -141,6 +147,16 @@ final class VisitorStore implements Store {
   @Override
   public Optional<Duration> stale() {
     return store.stale();
+  }
+
+  @Override
+  public Optional<Duration> stale(long doubts) {
+    return store.stale(doubts);
+  }
+
+  @Override
+  public long doubts() {
+    return store.doubts();
   }
 
   @Override

@@ -300,7 +300,10 @@ class DerivedTest {
       assertThat(derived.serves(begun, meanwhile, false)).as("who came before").isTrue();
     }
     millis.addAndGet(10_000);
-    assertThat(derived.serves(making, new Derived.Reader(SessionToken.NONE, 0), false)).isFalse();
+    assertThat(
+            derived.serves(
+                making, new Derived.Reader(SessionToken.NONE, SessionToken.NONE, 0), false))
+        .isFalse();
     try (Making begun = derived.begin(SessionToken.NONE)) {
       nanos.addAndGet(Store.MAX_AGE.toNanos() + 1);
       Derived.Reader late = derived.reader(SessionToken.NONE);

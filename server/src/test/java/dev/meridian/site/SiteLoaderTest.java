@@ -222,6 +222,8 @@ class SiteLoaderTest {
         "collections: {a: {indexes: ['x, y']}} | 1:29: write the fields of an index as a list",
         "collections: {a: {indexes: ['x..y']}} | 1:29: 'x..y': A field is written as",
         "collections: {a: {cache: write-trough}} | did you mean 'write-through'?",
+        "cache: off~collections: {a: {cache: write-through}} | leaves none; give it some",
+        "collections: {a: {cache: {policy: write-through, age: 1 s}}} | write-behind alone",
         "collections: {a: {cache: {policy: write-behind, copies: 2}}} | 2 of 3 nodes, and 1 of 1",
         "collections: {a: {cache: {age: 1 s}}} | this is for policy: write-behind alone",
         "collections: {a: {cache: {policy: write-behind, age: 1 h}}} | age is 10 ms to 10 min",
