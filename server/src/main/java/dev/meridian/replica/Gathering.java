@@ -13,8 +13,14 @@ final class Gathering {
   /** How long they are waited for, at most. */
   static final long PATIENCE_NANOS = 20_000_000;
 
-  /** How often in that time it is looked how many have come. */
+  /** How often in that time it is looked how many have come, at least. */
   static final int LOOKS = 4;
+
+  /** The longest time between two looks. */
+  static final long LOOK_NANOS = 2_500_000;
+
+  /** An entry that took longer says nothing of the next one. */
+  private static final long MAX_ENTRY_NANOS = 4 * PATIENCE_NANOS;
 
   /** It is waited for more when at least this part of what waits came since the last look. */
   static final int WORTH = 8;
@@ -39,7 +45,7 @@ final class Gathering {
     company = writes;
     everybody = writes + waiting;
     answeredNanos = nowNanos;
-    entryNanos += (tookNanos - entryNanos) / SMOOTH;
+    entryNanos += (Math.min(tookNanos, MAX_ENTRY_NANOS) - entryNanos) / SMOOTH;
   }
 
   /** When so many wait, all are there who wrote lately. */
@@ -57,6 +63,6 @@ final class Gathering {
   long pause(int waiting, int came, long nowNanos) {
     long patience = Math.min(entryNanos, PATIENCE_NANOS);
     boolean pays = company >= COMPANY && waiting < everybody && (long) came * WORTH >= waiting;
-    return pays && nowNanos - answeredNanos < patience ? patience / LOOKS : 0;
+    return pays && nowNanos - answeredNanos < patience ? Math.min(patience / LOOKS, LOOK_NANOS) : 0;
   }
 }

@@ -35,7 +35,15 @@ final class SharedCalls<Q, A> {
   /** How many calls begin in the time that one takes, as a rule. */
   private static final int STAGGER = 4;
 
-  /** The longest time between two, unless a call's end begins the next. */
+  /** So many calls begin without a wait between them. */
+  private static final int PROMPT = 2;
+
+  /** A call that takes so many times the usual, and so long, is taken for one that hangs. */
+  private static final int HANGS = 4;
+
+  private static final long HANGS_NANOS = 50_000_000;
+
+  /** The longest time between two. */
   private static final long MAX_PACE_NANOS = 10_000_000;
 
   /** How much of a call's time goes into what one usually takes: a moving average. */
@@ -73,6 +81,9 @@ final class SharedCalls<Q, A> {
     }
   }
 
+  /** A call under way. */
+  private record Begun<Q, A>(List<Waiting<Q, A>> requests, long sinceNanos) {}
+
   private final Duration turn;
   private final int atOnce;
   private final int most;
@@ -84,7 +95,10 @@ final class SharedCalls<Q, A> {
   private final Queue<Waiting<Q, A>> queue = new ArrayDeque<>();
 
   private long queuedBytes;
-  private int underWay;
+
+  /** In the order in which they began. */
+  private final List<Begun<Q, A>> underWay = new ArrayList<>();
+
   private long lastNanos;
   private long usualNanos;
 
@@ -105,6 +119,16 @@ final class SharedCalls<Q, A> {
     this.most = most;
     this.mostBytes = mostBytes;
     this.call = call;
+  }
+
+  /** For tests: what a call usually takes from now on. */
+  void usually(Duration time) {
+    lock.lock();
+    try {
+      usualNanos = time.toNanos();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**
@@ -182,23 +206,22 @@ final class SharedCalls<Q, A> {
   }
 
   private void send() {
-    for (List<Waiting<Q, A>> next; !(next = take()).isEmpty(); ) {
-      List<Waiting<Q, A>> requests = next;
-      long since = System.nanoTime();
+    for (Begun<Q, A> next; (next = take()) != null; ) {
+      Begun<Q, A> begun = next;
       CompletableFuture<List<A>> answers;
       try {
-        answers = call.of(requests.stream().map(waiting -> waiting.request).toList());
+        answers = call.of(begun.requests.stream().map(waiting -> waiting.request).toList());
       } catch (RuntimeException | Error e) {
         answers = CompletableFuture.failedFuture(e);
       }
       var unused =
           answers.whenComplete(
               (given, error) -> {
-                settle(requests, given, error);
+                settle(begun.requests, given, error);
                 lock.lock();
                 try {
-                  underWay--;
-                  usualNanos += (System.nanoTime() - since - usualNanos) / SMOOTH;
+                  underWay.remove(begun);
+                  usualNanos += (System.nanoTime() - begun.sinceNanos - usualNanos) / SMOOTH;
                 } finally {
                   lock.unlock();
                 }
@@ -207,16 +230,16 @@ final class SharedCalls<Q, A> {
     }
   }
 
-  /** The requests of the next call, which is under way from now on; empty when there is none. */
-  private List<Waiting<Q, A>> take() {
+  /** The next call, which is under way from now on; null when there is none. */
+  private @Nullable Begun<Q, A> take() {
     lock.lock();
     try {
-      List<Waiting<Q, A>> taken = new ArrayList<>();
       if (isEarly()) {
-        return taken;
+        return null;
       }
+      List<Waiting<Q, A>> taken = new ArrayList<>();
       long bytes = 0;
-      for (Waiting<Q, A> next; underWay < atOnce && (next = queue.peek()) != null; ) {
+      for (Waiting<Q, A> next; underWay.size() < atOnce && (next = queue.peek()) != null; ) {
         if (!taken.isEmpty() && (taken.size() == most || bytes + next.bytes > mostBytes)) {
           break;
         }
@@ -227,24 +250,33 @@ final class SharedCalls<Q, A> {
           bytes += next.bytes;
         }
       }
-      if (!taken.isEmpty()) {
-        underWay++;
-        lastNanos = System.nanoTime();
+      if (taken.isEmpty()) {
+        return null;
       }
-      return taken;
+      lastNanos = System.nanoTime();
+      Begun<Q, A> begun = new Begun<>(taken, lastNanos);
+      underWay.add(begun);
+      return begun;
     } finally {
       lock.unlock();
     }
   }
 
-  /** Whether the next call is to wait; if so, it is seen to. Called with {@link #lock} held. */
+  /**
+   * Whether the next call is to wait, for its time, which is seen to, or for the end of one that
+   * hangs. Called with {@link #lock} held.
+   */
   private boolean isEarly() {
-    if (queue.isEmpty() || underWay == 0 || underWay >= atOnce || queue.size() >= most) {
+    if (queue.isEmpty() || underWay.size() < PROMPT || underWay.size() >= atOnce) {
       return false;
     }
+    long now = System.nanoTime();
+    if (now - underWay.getFirst().sinceNanos > Math.max(HANGS_NANOS, HANGS * usualNanos)) {
+      return true;
+    }
     long pace = Math.min(usualNanos / STAGGER, MAX_PACE_NANOS);
-    long left = lastNanos + pace - System.nanoTime();
-    if (left <= 0) {
+    long left = lastNanos + pace - now;
+    if (left <= 0 || queue.size() >= most || queuedBytes >= mostBytes) {
       return false;
     }
     if (!planned) {

@@ -5,6 +5,7 @@ import io.helidon.common.buffers.DataWriter;
 import io.helidon.common.concurrency.limits.Limit;
 import io.helidon.common.socket.HelidonSocket;
 import io.helidon.common.socket.PeerInfo;
+import io.helidon.common.socket.SocketContext;
 import io.helidon.webserver.ConnectionContext;
 import io.helidon.webserver.ListenerContext;
 import io.helidon.webserver.ProtocolConfigs;
@@ -38,10 +39,10 @@ final class Http1 implements ServerConnectionSelector {
 
   private final ServerConnectionSelector engine;
   private final OpenConnections open;
-  private final Predicate<PeerInfo> endsAtOnce;
+  private final Predicate<SocketContext> endsAtOnce;
 
   private Http1(
-      ServerConnectionSelector engine, OpenConnections open, Predicate<PeerInfo> endsAtOnce) {
+      ServerConnectionSelector engine, OpenConnections open, Predicate<SocketContext> endsAtOnce) {
     this.engine = engine;
     this.open = open;
     this.endsAtOnce = endsAtOnce;
@@ -53,14 +54,14 @@ final class Http1 implements ServerConnectionSelector {
    * @param upgrades what a connection may be upgraded to
    * @param open the listener's connections
    * @param endsAtOnce asked when the listener has stopped listening: whether the engine ends a
-   *     client's connection
+   *     connection
    */
   static Http1 create(
       String listener,
       Http1Config config,
       List<Http2Config> upgrades,
       OpenConnections open,
-      Predicate<PeerInfo> endsAtOnce) {
+      Predicate<SocketContext> endsAtOnce) {
     return new Http1(
         new Http1ConnectionProvider()
             .create(listener, config, ProtocolConfigs.create(List.copyOf(upgrades))),
@@ -93,12 +94,17 @@ final class Http1 implements ServerConnectionSelector {
   public ServerConnection connection(ConnectionContext context) {
     return new Draining(
         engine.connection(
-            new Wrapped(context, new Http1Reader(context.dataReader()), writer(context))),
-        () -> endsAtOnce.test(context.remotePeer()));
+            new Wrapped(
+                context,
+                new Http1Reader(context.dataReader()),
+                writer(context),
+                context.remotePeer(),
+                context.localPeer())),
+        () -> endsAtOnce.test(context));
   }
 
   private DataWriter writer(ConnectionContext context) {
-    SocketChannel channel = context.isSecure() ? null : open.channel(context.remotePeer());
+    SocketChannel channel = context.isSecure() ? null : open.channel(context);
     return channel == null ? context.dataWriter() : new Http1Writer(context.dataWriter(), channel);
   }
 
@@ -129,9 +135,13 @@ final class Http1 implements ServerConnectionSelector {
     }
   }
 
-  /** A connection with another reader and another writer. */
+  /** A connection with another reader and another writer, that knows its ends by heart. */
   private record Wrapped(
-      ConnectionContext connection, Http1Reader dataReader, DataWriter dataWriter)
+      ConnectionContext connection,
+      Http1Reader dataReader,
+      DataWriter dataWriter,
+      PeerInfo remotePeer,
+      PeerInfo localPeer)
       implements ConnectionContext {
     @Override
     public ListenerContext listenerContext() {
@@ -156,16 +166,6 @@ final class Http1 implements ServerConnectionSelector {
     @Override
     public HelidonSocket serverSocket() {
       return connection.serverSocket();
-    }
-
-    @Override
-    public PeerInfo remotePeer() {
-      return connection.remotePeer();
-    }
-
-    @Override
-    public PeerInfo localPeer() {
-      return connection.localPeer();
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import io.helidon.common.socket.PeerInfo;
+import io.helidon.common.socket.SocketContext;
 import io.helidon.common.socket.SocketOptions;
 import io.helidon.webserver.http.ServerRequest;
 import java.io.IOException;
@@ -39,7 +40,7 @@ final class OpenConnections implements AutoCloseable {
 
   private final int places;
   private final long idleNanos;
-  private final Map<SocketAddress, Connection> open = new ConcurrentHashMap<>();
+  private final Map<Ends, Connection> open = new ConcurrentHashMap<>();
   private final Thread thread;
   private volatile boolean draining;
 
@@ -54,6 +55,9 @@ final class OpenConnections implements AutoCloseable {
     this.idleNanos = idle.toNanos();
     thread = Thread.ofPlatform().daemon().name("web-connections").start(this::run);
   }
+
+  /** What tells connections apart: a client may use one port for several of our addresses. */
+  private record Ends(SocketAddress client, SocketAddress here) {}
 
   /** One of them. */
   static final class Connection {
@@ -94,8 +98,7 @@ final class OpenConnections implements AutoCloseable {
    * @return to be given to {@link #leave} when it is answered; null for a connection that is closed
    */
   @Nullable Connection enter(ServerRequest request) {
-    SocketAddress address = request.remotePeer().address();
-    Connection connection = address == null ? null : open.get(address);
+    Connection connection = find(request.remotePeer(), request.localPeer());
     if (connection != null) {
       connection.http2 = request.prologue().protocolVersion().startsWith("2");
       connection.enter();
@@ -103,18 +106,14 @@ final class OpenConnections implements AutoCloseable {
     return connection;
   }
 
-  /** Whether the connection of a client was upgraded to HTTP/2. */
-  private boolean isHttp2(PeerInfo client) {
-    SocketAddress address = client.address();
-    Connection connection = address == null ? null : open.get(address);
-    return connection != null && connection.http2;
+  private @Nullable Connection find(PeerInfo client, PeerInfo here) {
+    return open.get(new Ends(client.address(), here.address()));
   }
 
-  /** What a client's connection goes over; null if it is closed. */
-  @Nullable SocketChannel channel(PeerInfo client) {
-    SocketAddress address = client.address();
-    Connection connection = address == null ? null : open.get(address);
-    return connection == null ? null : connection.channel;
+  /** What a connection goes over; null if it is closed. */
+  @Nullable SocketChannel channel(SocketContext connection) {
+    Connection known = find(connection.remotePeer(), connection.localPeer());
+    return known == null ? null : known.channel;
   }
 
   void leave(@Nullable Connection connection) {
@@ -139,11 +138,12 @@ final class OpenConnections implements AutoCloseable {
   /**
    * Told of each connection that there is, when the listener has stopped listening and drains.
    *
-   * @return whether the engine is to end this client's connection, as only it can
+   * @return whether the engine is to end this connection, as only it can: it was upgraded to HTTP/2
    */
-  boolean drain(PeerInfo client) {
+  boolean drain(SocketContext connection) {
     drain();
-    return isHttp2(client);
+    Connection known = find(connection.remotePeer(), connection.localPeer());
+    return known != null && known.http2;
   }
 
   /** Whether it drains. */
@@ -210,7 +210,9 @@ final class OpenConnections implements AutoCloseable {
     public void configureSocket(SocketChannel channel) {
       base.configureSocket(channel);
       try {
-        open.put(channel.getRemoteAddress(), new Connection(channel));
+        open.put(
+            new Ends(channel.getRemoteAddress(), channel.getLocalAddress()),
+            new Connection(channel));
       } catch (IOException e) {
         log.debug("A connection was gone before it was looked at", e);
       }

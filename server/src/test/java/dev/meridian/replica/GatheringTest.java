@@ -60,7 +60,7 @@ class GatheringTest {
   @Test
   void theWaitHasAnEndWhereEntriesTakeLong() {
     answered(100, 1000 * MILLI);
-    assertThat(gathering.pause(50, 50, 0)).isEqualTo(Gathering.PATIENCE_NANOS / Gathering.LOOKS);
+    assertThat(gathering.pause(50, 50, 0)).isEqualTo(Gathering.LOOK_NANOS);
     assertThat(gathering.pause(50, 50, Gathering.PATIENCE_NANOS)).isZero();
   }
 
