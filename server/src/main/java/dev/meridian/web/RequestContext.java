@@ -48,6 +48,9 @@ public final class RequestContext {
   private final Deadline deadline;
   private Route route = Route.OTHER;
 
+  /** Whether it stands for nobody: it has no headers then, whatever its request had. */
+  private final boolean detached;
+
   RequestContext(
       RoutingRequest request,
       RoutingResponse response,
@@ -56,6 +59,18 @@ public final class RequestContext {
       @Nullable SessionApi sessionApi,
       long startNanos,
       BooleanSupplier draining) {
+    this(request, response, site, access, sessionApi, startNanos, draining, false);
+  }
+
+  private RequestContext(
+      RoutingRequest request,
+      RoutingResponse response,
+      @Nullable Site site,
+      @Nullable Access access,
+      @Nullable SessionApi sessionApi,
+      long startNanos,
+      BooleanSupplier draining,
+      boolean detached) {
     this.request = request;
     this.response = response;
     this.site = site;
@@ -63,6 +78,7 @@ public final class RequestContext {
     this.sessionApi = sessionApi;
     this.startNanos = startNanos;
     this.draining = draining;
+    this.detached = detached;
     this.deadline = new Deadline(this);
     String sent = header(Names.REQUEST_ID);
     this.id = sent != null && isHarmless(sent) ? sent : null;
@@ -83,6 +99,15 @@ public final class RequestContext {
         new RequestContext(request, response, null, null, null, System.nanoTime(), () -> false);
     context.route(Route.ADMIN);
     return context;
+  }
+
+  /**
+   * For work that goes on when this request is answered: of the same site, of the current thread,
+   * of a visitor who sent no header. It has no answer; nothing may be sent.
+   */
+  RequestContext detach() {
+    return new RequestContext(
+        request, response, site, access, sessionApi, System.nanoTime(), draining, true);
   }
 
   /** The site as it was when the request came; the same for the whole request. */
@@ -123,6 +148,7 @@ public final class RequestContext {
   /** Whether the site has sessions and the request cookies, so that there may be one. */
   boolean hasCookies() {
     return access != null
+        && !detached
         && site().sessions().isPresent()
         && request.headers().contains(HeaderNames.COOKIE);
   }
@@ -247,7 +273,7 @@ public final class RequestContext {
   /** The first value of a request header, or null when it was not sent. */
   @Nullable String header(HeaderName name) {
     var headers = request.headers();
-    return headers.contains(name) ? headers.get(name).get() : null;
+    return !detached && headers.contains(name) ? headers.get(name).get() : null;
   }
 
   private static boolean isHarmless(String id) {
