@@ -179,7 +179,7 @@ public final class Pages implements HttpService, ErrorPages {
             set,
             context.site(),
             template,
-            (data ? "json" : "page") + (request.isSecure() ? "s" : ""),
+            (data ? "json" : "page") + (context.isSecure() ? "s" : ""),
             address(path, request.prologue().uriPath().rawPath()),
             query,
             isAnonymous(context),
@@ -493,7 +493,7 @@ public final class Pages implements HttpService, ErrorPages {
             Map.of(
                 "path", address,
                 "method", request.prologue().method().text(),
-                "secure", request.isSecure())));
+                "secure", context.isSecure())));
     variables.put("site", site(context.site()));
     variables.put("session", new SessionView(context.session()));
     if (context.site().accounts().isPresent()) {

@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import dev.meridian.site.Site;
+import dev.meridian.site.TrustedProxies;
 import dev.meridian.store.ReadBudget;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
@@ -8,7 +9,11 @@ import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.webserver.http.RoutingRequest;
 import io.helidon.webserver.http.RoutingResponse;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
@@ -45,6 +50,10 @@ public final class RequestContext {
   private @Nullable Header told;
 
   private @Nullable String id;
+
+  /** Who asks, when it was looked for; empty where the peer has no address. */
+  private @Nullable Optional<Forwarded.Origin> origin;
+
   private final Deadline deadline;
   private Route route = Route.OTHER;
 
@@ -106,8 +115,71 @@ public final class RequestContext {
    * of a visitor who sent no header. It has no answer; nothing may be sent.
    */
   RequestContext detach() {
-    return new RequestContext(
-        request, response, site, access, sessionApi, System.nanoTime(), draining, true);
+    RequestContext detached =
+        new RequestContext(
+            request, response, site, access, sessionApi, System.nanoTime(), draining, true);
+    detached.origin = origin();
+    return detached;
+  }
+
+  private Optional<Forwarded.Origin> origin() {
+    Optional<Forwarded.Origin> known = origin;
+    if (known == null) {
+      known =
+          request.remotePeer().address() instanceof InetSocketAddress peer
+                  && peer.getAddress() != null
+              ? Optional.of(origin(peer.getAddress()))
+              : Optional.empty();
+      origin = known;
+    }
+    return known;
+  }
+
+  private Forwarded.Origin origin(InetAddress peer) {
+    TrustedProxies proxies = site == null ? TrustedProxies.NONE : site.trustedProxies();
+    if (proxies.networks().isEmpty()) {
+      return new Forwarded.Origin(peer, null);
+    }
+    return Forwarded.of(
+        proxies,
+        peer,
+        lines(
+            proxies.header() == TrustedProxies.Header.FORWARDED
+                ? HeaderNames.FORWARDED
+                : HeaderNames.X_FORWARDED_FOR),
+        lines(HeaderNames.X_FORWARDED_PROTO));
+  }
+
+  private List<String> lines(HeaderName name) {
+    var headers = request.headers();
+    return headers.contains(name) ? headers.get(name).allValues() : List.of();
+  }
+
+  /**
+   * The visitor's address: the peer's, or what proxies that the site trusts say. Empty where the
+   * peer has none.
+   */
+  Optional<InetAddress> clientAddress() {
+    return origin().map(Forwarded.Origin::address);
+  }
+
+  /** The visitor's address as text. */
+  String clientHost() {
+    return clientAddress()
+        .filter(address -> !isPeer(address))
+        .map(InetAddress::getHostAddress)
+        .orElseGet(request.remotePeer()::host);
+  }
+
+  private boolean isPeer(InetAddress address) {
+    return request.remotePeer().address() instanceof InetSocketAddress peer
+        && address.equals(peer.getAddress());
+  }
+
+  /** Whether the visitor asked over TLS: by this connection, or by what trusted proxies say. */
+  boolean isSecure() {
+    String scheme = origin().map(Forwarded.Origin::scheme).orElse(null);
+    return scheme == null ? request.isSecure() : scheme.equals("https");
   }
 
   /** The site as it was when the request came; the same for the whole request. */
