@@ -284,6 +284,11 @@ public final class CachedStore implements Store {
     return nanos.getAsLong();
   }
 
+  /** All that was acknowledged before that is in the store. */
+  long storeAsOfNanos() {
+    return follower.asOfNanos();
+  }
+
   @Override
   public Optional<Document> get(DocumentPath path, ReadOptions read) {
     boolean strong = read.consistency() == Consistency.STRONG;

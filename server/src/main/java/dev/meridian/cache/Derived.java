@@ -7,6 +7,7 @@ import com.github.benmanes.caffeine.cache.RemovalCause;
 import dev.meridian.document.DocumentPath;
 import dev.meridian.store.Change;
 import dev.meridian.store.SessionToken;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.Queue;
 import java.util.Set;
@@ -33,6 +34,9 @@ import org.jspecify.annotations.Nullable;
  * could be made of what was before such a change, and would be kept although it changed. Reads that
  * go further than the local replica, to wait for what their reader has seen or to ask the primary,
  * find what is newer, and do no harm.
+ *
+ * <p>A value may be kept for a while after that, for those who are content with what is old: {@link
+ * #find} does not find it any more, but {@link #old} does, and says how old it is.
  *
  * <p>Bounded by bytes; what is asked for often stays. Any thread may use it.
  *
@@ -75,8 +79,21 @@ public final class Derived<V> {
   private final AtomicInteger unsweptMakings = new AtomicInteger();
   private final AtomicBoolean sweeping = new AtomicBoolean();
 
-  /** A value and what it was made of. */
-  record Made<V>(String key, V value, Making making, int weight) {}
+  /**
+   * A value and what it was made of.
+   *
+   * @param oldNanos so long it may be used as what is old
+   */
+  record Made<V>(String key, V value, Making making, int weight, long oldNanos) {}
+
+  /**
+   * A value that something changed since, or may have.
+   *
+   * @param age so long ago it was known to be as fresh as the store
+   * @param replaceable whether one that is made now can be kept in its place: not while this does
+   *     not hear of changes
+   */
+  public record Old<V>(V value, Duration age, boolean replaceable) {}
 
   Derived(CachedStore store, long maxBytes, ToLongFunction<V> bytes) {
     this.store = store;
@@ -102,6 +119,9 @@ public final class Derived<V> {
   private void removed(@Nullable Made<V> made) {
     if (made != null) {
       forget(made.making());
+      if (made.oldNanos() > 0 && made.making().isChanged()) {
+        drops.increment();
+      }
     }
   }
 
@@ -135,6 +155,47 @@ public final class Derived<V> {
     level = store.refresh();
     made = cache.getIfPresent(key);
     return made != null && serves(made, level, seen) ? made.value() : null;
+  }
+
+  /**
+   * The value for those who are content with one that was fresh not too long ago, whatever they and
+   * others have seen since; null when there is none. Nothing in it has expired, and no changes of
+   * its places were missed.
+   */
+  public @Nullable Old<V> old(String key) {
+    // The level first: what has no mark then is at least of that level.
+    Level level = store.level();
+    Made<V> made = cache.getIfPresent(key);
+    if (made == null || made.oldNanos() == 0) {
+      return null;
+    }
+    Making making = made.making();
+    long now = nowNanos();
+    if (making.generation != level.generation() || making.isOver(store.readMillis(), now)) {
+      return null;
+    }
+    boolean changed = making.isChanged();
+    // Compared as differences, as nanoseconds are.
+    long freshUntil =
+        changed
+            ? making.freshUntilNanos()
+            : level.asOfNanos() - making.asOfNanos > 0 ? level.asOfNanos() : making.asOfNanos;
+    long age = Math.max(0, now - freshUntil);
+    if (age > made.oldNanos()) {
+      if (changed) {
+        values.remove(key, made);
+      }
+      return null;
+    }
+    return new Old<>(made.value(), Duration.ofNanos(age), level.isFresh(now));
+  }
+
+  /** Takes away a value that could be had as what is old, also before anything changed. */
+  public void dropOld(String key) {
+    Made<V> made = values.get(key);
+    if (made != null && made.oldNanos() > 0) {
+      values.remove(key, made);
+    }
   }
 
   private boolean serves(Made<V> made, Level level, SessionToken seen) {
@@ -209,23 +270,50 @@ public final class Derived<V> {
    * The making is to be closed in any case.
    */
   public boolean keep(String key, V value, Making making) {
+    return keep(key, value, making, Duration.ZERO);
+  }
+
+  /**
+   * The same for a value that may be used for a while when it is old. So that what changes all the
+   * time is there at all, it is kept although something changed while it was made.
+   *
+   * @param old so long after a change it is found by {@link #old}
+   * @return whether others find it now, as one that is fresh
+   */
+  public boolean keep(String key, V value, Making making, Duration old) {
     long weight =
         BYTES + 2L * key.length() + bytes.applyAsLong(value) + PLACE_BYTES * making.size();
     if (making.isRefused()
-        || making.isChanged()
+        || (making.isChanged() && old.isZero())
         || making.generation != store.level().generation()
         || weight > bound.getMaximum() / 4) {
       return false;
     }
-    Made<V> made = new Made<>(key, value, making, (int) Math.min(weight, Integer.MAX_VALUE));
+    Made<V> made =
+        new Made<>(key, value, making, (int) Math.min(weight, Integer.MAX_VALUE), old.toNanos());
     making.keep(made);
-    cache.put(key, made);
+    Made<V> _ = values.merge(key, made, Derived::newer);
     // Whoever sweeps may have been there before it was.
     if (making.isChanged()) {
-      values.remove(key, made);
+      if (old.isZero()) {
+        values.remove(key, made);
+      } else {
+        forget(making);
+      }
       return false;
     }
     return true;
+  }
+
+  /**
+   * Which of two stays: the second; or, where something changed since, what was fresh for longer.
+   */
+  private static <V> Made<V> newer(Made<V> before, Made<V> now) {
+    return now.making().isChanged()
+            && (!before.making().isChanged()
+                || before.making().freshUntilNanos() - now.making().freshUntilNanos() > 0)
+        ? before
+        : now;
   }
 
   // What values are made of
@@ -272,12 +360,17 @@ public final class Derived<V> {
   }
 
   private void changed(Place place) {
+    if (!watched.containsKey(place)) {
+      return;
+    }
+    // Before anything is taken: if this fails, the feed brings the change again.
+    long freshUntil = store.storeAsOfNanos();
     // Taken as a whole: whoever watches from here on reads what is there now.
     Set<Making> makings = watched.remove(place);
     if (makings == null) {
       return;
     }
-    makings.forEach(Making::change);
+    makings.forEach(making -> making.change(freshUntil));
     int waiting = unsweptMakings.addAndGet(makings.size());
     unswept.add(makings);
     if (waiting > MAX_UNSWEPT) {
@@ -304,7 +397,10 @@ public final class Derived<V> {
       unsweptMakings.addAndGet(-makings.size());
       for (Making making : makings) {
         Made<?> made = making.made();
-        if (made != null && values.remove(made.key(), made)) {
+        if (made != null && made.oldNanos() > 0) {
+          // It is marked: what else changes makes no difference to it.
+          forget(making);
+        } else if (made != null && values.remove(made.key(), made)) {
           drops.increment();
         }
         swept++;

@@ -32,6 +32,9 @@ public final class Making implements AutoCloseable {
   private boolean refused;
   private boolean kept;
 
+  /** Until then it was known to be as fresh as the store; set once, before {@link #changed}. */
+  private long freshUntilNanos;
+
   /** Set once, when something changed that it was made of. */
   private volatile boolean changed;
 
@@ -128,9 +131,17 @@ public final class Making implements AutoCloseable {
         || (limited && nowNanos - untilNanos >= 0);
   }
 
-  /** Called by the feed. */
-  void change() {
-    changed = true;
+  /** By when something had changed; counts once {@link #isChanged}. */
+  long freshUntilNanos() {
+    return freshUntilNanos;
+  }
+
+  /** Called by the feed, on its thread. */
+  void change(long freshUntilNanos) {
+    if (!changed) {
+      this.freshUntilNanos = freshUntilNanos;
+      changed = true;
+    }
   }
 
   /** What is to be removed when it changed; null when it was not kept. */

@@ -180,7 +180,8 @@ final class StatusCommand implements Callable<Integer> {
   /** The pages that are kept. */
   private static String pages(JsonNode pages) {
     long hits = pages.path("hits").asLong(0) + pages.path("shared").asLong(0);
-    long requests = hits + pages.path("misses").asLong(0) + pages.path("passed").asLong(0);
+    long stale = pages.path("stale").asLong(0);
+    long requests = hits + stale + pages.path("misses").asLong(0) + pages.path("passed").asLong(0);
     return Meter.bytes(pages.path("bytes").asLong(0))
         + " of "
         + Meter.bytes(pages.path("maxBytes").asLong(0))
@@ -191,7 +192,8 @@ final class StatusCommand implements Callable<Integer> {
                 ", %.1f%% of %s requests, %s dropped by changes",
                 100.0 * hits / requests,
                 Meter.count(requests),
-                Meter.count(pages.path("drops").asLong(0))));
+                Meter.count(pages.path("drops").asLong(0))))
+        + (stale == 0 ? "" : ", " + Meter.count(stale) + " answered while made anew");
   }
 
   /** How long writes waited for all nodes, in a line. */

@@ -109,6 +109,12 @@ public final class Lab implements AutoCloseable {
       return link.isCut() || cutWays.stream().anyMatch(way -> way.touches(number));
     }
 
+    /** Of its process, or -1 when there is none. */
+    long pid() {
+      Process running = process;
+      return running == null ? -1 : running.pid();
+    }
+
     /** Its log file. */
     public Path log() {
       return folder.resolve("node" + number + ".log");

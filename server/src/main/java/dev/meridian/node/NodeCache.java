@@ -190,6 +190,7 @@ final class NodeCache implements AutoCloseable {
     made.put("hits", number(page.hits()));
     made.put("misses", number(page.misses()));
     made.put("shared", number(page.shared()));
+    made.put("stale", number(page.stale()));
     made.put("passed", number(page.passed()));
     made.put("evictions", number(page.evictions()));
     made.put("drops", number(page.drops()));

@@ -63,13 +63,16 @@ final class Flusher implements AutoCloseable {
   private void run() {
     Duration pause = FIRST_PAUSE;
     while (!closed) {
+      // Nobody ends this thread so. Whatever left the mark, with it no pause would be one.
+      boolean _ = Thread.interrupted();
+      // Once: what follows may fail, and is not to be tried again without a pause for ever.
+      hurried = false;
       try {
         Duration wait =
             source.due().filter(due -> due.compareTo(LOOK_EVERY) < 0).orElse(LOOK_EVERY);
         if (wait.isPositive()) {
           LockSupport.parkNanos(wait.toNanos());
         } else {
-          hurried = false;
           pause = source.flush() ? FIRST_PAUSE : pause(FIRST_PAUSE);
         }
       } catch (StoreException e) {
@@ -84,6 +87,7 @@ final class Flusher implements AutoCloseable {
   }
 
   private Duration pause(Duration pause) {
+    boolean _ = Thread.interrupted();
     long until = System.nanoTime() + pause.toNanos();
     for (long left; !closed && !hurried && (left = until - System.nanoTime()) > 0; ) {
       LockSupport.parkNanos(left);

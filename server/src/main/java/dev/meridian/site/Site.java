@@ -28,6 +28,7 @@ import java.util.OptionalLong;
  * @param accounts accounts of users, which need sessions; empty: there are none
  * @param cacheBytes most heap for a node's near cache, 0 for none; empty when nothing is said
  * @param pageCacheBytes the same for the pages that it keeps
+ * @param trustedProxies who is believed where requests came from
  */
 public record Site(
     Path folder,
@@ -42,11 +43,44 @@ public record Site(
     Optional<SessionSettings> sessions,
     Optional<AccountSettings> accounts,
     OptionalLong cacheBytes,
-    OptionalLong pageCacheBytes) {
+    OptionalLong pageCacheBytes,
+    TrustedProxies trustedProxies) {
   /** Copies. */
   public Site {
     domains = List.copyOf(domains);
     collections = Collections.unmodifiableMap(new LinkedHashMap<>(collections));
+  }
+
+  /** A site without proxies. */
+  public Site(
+      Path folder,
+      String name,
+      List<String> domains,
+      Listeners listeners,
+      Optional<Tls> tls,
+      Rules rules,
+      Map<String, CollectionSettings> collections,
+      Names names,
+      Limits limits,
+      Optional<SessionSettings> sessions,
+      Optional<AccountSettings> accounts,
+      OptionalLong cacheBytes,
+      OptionalLong pageCacheBytes) {
+    this(
+        folder,
+        name,
+        domains,
+        listeners,
+        tls,
+        rules,
+        collections,
+        names,
+        limits,
+        sessions,
+        accounts,
+        cacheBytes,
+        pageCacheBytes,
+        TrustedProxies.NONE);
   }
 
   /** A site without accounts that says nothing of kept pages. */

@@ -18,6 +18,7 @@ final class SiteReader {
           "name",
           "domains",
           "listeners",
+          "trustedProxies",
           "tls",
           "rules",
           "collections",
@@ -95,7 +96,8 @@ final class SiteReader {
         sessions,
         new AccountsReader(yaml, files).accounts(fields.get("accounts"), sessions.isPresent()),
         cache.documents(),
-        cache.pages());
+        cache.pages(),
+        new ProxiesReader(yaml).proxies(fields.get("trustedProxies")));
   }
 
   private List<String> domains(Node node) {

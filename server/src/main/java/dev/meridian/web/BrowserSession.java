@@ -515,7 +515,7 @@ final class BrowserSession {
     SessionSettings settings = settings();
     boolean secure =
         switch (settings.secure()) {
-          case AUTO -> context.request().isSecure();
+          case AUTO -> context.isSecure();
           case ALWAYS -> true;
           case NEVER -> false;
         };

@@ -15,6 +15,7 @@ import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.webserver.http.ServerRequest;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -327,9 +328,12 @@ final class Gatekeeper {
   static Optional<Header> stale(Store store, ReadOptions options, long doubts) {
     return options.consistency() == Consistency.STRONG
         ? Optional.empty()
-        : store
-            .stale(doubts)
-            .map(age -> HeaderValues.create(Names.STALE, Long.toString(age.toSeconds())));
+        : store.stale(doubts).map(Gatekeeper::stale);
+  }
+
+  /** Says that an answer may be so old. */
+  static Header stale(Duration age) {
+    return HeaderValues.create(Names.STALE, Long.toString(age.toSeconds()));
   }
 
   private static boolean wantsSession(RequestContext context) {

@@ -6,7 +6,6 @@ import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.util.function.LongSupplier;
 
 /**
@@ -30,12 +29,11 @@ final class NewSessions {
   void check(RequestContext context) {
     NewSessionLimit limit =
         context.site().sessions().flatMap(SessionSettings::rateLimit).orElse(null);
-    if (limit == null
-        || !(context.request().remotePeer().address() instanceof InetSocketAddress peer)
-        || peer.getAddress() == null) {
+    InetAddress address = context.clientAddress().orElse(null);
+    if (limit == null || address == null) {
       return;
     }
-    long wait = take(limit, peer.getAddress());
+    long wait = take(limit, address);
     if (wait > 0) {
       throw new ProblemException(
           Problem.of(

@@ -9,6 +9,7 @@ import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -113,6 +114,16 @@ final class PageAnswer {
     return stale != null;
   }
 
+  /** So long it may be given to others, while it is made again, from when something changed. */
+  Duration whileMade() {
+    return personal ? Duration.ZERO : caching.staleWhileRevalidate().orElse(Duration.ZERO);
+  }
+
+  /** So long it may be given to others from when something changed, if it cannot be made again. */
+  Duration ifFailed() {
+    return personal ? Duration.ZERO : caching.staleIfError().orElse(Duration.ZERO);
+  }
+
   /** Bytes that it takes, or will when somebody wanted it compressed. */
   long bytes() {
     return HEADER_BYTES + plain.length + reserved();
@@ -154,6 +165,25 @@ final class PageAnswer {
 
   /** Sends it, or what a request with conditions comes to. */
   void send(RequestContext context, ServerRequest request, ServerResponse response) {
+    send(context, request, response, stale);
+  }
+
+  /**
+   * The same of one that something changed since: it says so, and is for no cache outside, where it
+   * would be used for as long again.
+   *
+   * @param age since when, at most
+   */
+  void sendOld(
+      RequestContext context, ServerRequest request, ServerResponse response, Duration age) {
+    send(context, request, response, Gatekeeper.stale(age));
+  }
+
+  private void send(
+      RequestContext context,
+      ServerRequest request,
+      ServerResponse response,
+      @Nullable Header stale) {
     if (personal) {
       boolean gzip = compressible && wantsGzip(request);
       head(response, type, markup, gzip, Optional.ofNullable(stale));

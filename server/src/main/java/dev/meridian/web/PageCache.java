@@ -20,8 +20,10 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -34,11 +36,24 @@ import org.jspecify.annotations.Nullable;
  * at, and by whoever may have it as {@link Derived} says.
  *
  * <p>Many who ask at once for a page that is not there wait for the first of them, and share what
- * it made. Safe for any thread.
+ * it made.
+ *
+ * <p>A page whose {@code cacheControl} allows it (RFC 5861) is kept for a while after something
+ * changed. Visitors of whom nothing is known are given it at once meanwhile, and one of them has it
+ * made anew beside their request; if it cannot be made, they are given it, too. So nobody who sends
+ * what they have seen is ever given it.
+ *
+ * <p>Safe for any thread.
  */
 public final class PageCache implements AutoCloseable {
   /** So long a request waits for others' pages, or half of the time it has left; in all. */
   static final Duration JOIN_WAIT = Duration.ofSeconds(1);
+
+  /** So many pages are made anew beside requests at a time. */
+  static final int MAX_BESIDE = 4;
+
+  /** So long closing waits for these, which end by themselves when the store is closed. */
+  private static final Duration CLOSE_WAIT = Duration.ofSeconds(2);
 
   /** How often a request waits for a page that turns out to be none for it. */
   private static final int MAX_JOINS = 2;
@@ -67,7 +82,9 @@ public final class PageCache implements AutoCloseable {
   private final LongAdder hits = new LongAdder();
   private final LongAdder misses = new LongAdder();
   private final LongAdder shared = new LongAdder();
+  private final LongAdder stale = new LongAdder();
   private final LongAdder passed = new LongAdder();
+  private final Semaphore beside = new Semaphore(MAX_BESIDE);
   private volatile @Nullable Era era;
 
   /**
@@ -126,6 +143,7 @@ public final class PageCache implements AutoCloseable {
     count("hit", hits);
     count("miss", misses);
     count("shared", shared);
+    count("stale", stale);
     count("passed", passed);
     count("evictions", "Pages that had to make room", pages::evictions);
     count("drops", "Pages that went because something changed that they show", pages::drops);
@@ -147,7 +165,8 @@ public final class PageCache implements AutoCloseable {
     meters.add(
         FunctionCounter.builder("meridian.pages.requests", requests, LongAdder::sum)
             .description(
-                "Requests for pages: found, made, made by another meanwhile, or not looked for")
+                "Requests for pages: found, made, made by another meanwhile, answered with what"
+                    + " was before a change, or not looked for")
             .tag("result", result)
             .register(registry));
   }
@@ -179,6 +198,7 @@ public final class PageCache implements AutoCloseable {
    * @param hits requests answered with a page that was there
    * @param misses requests whose page was made
    * @param shared requests answered with a page that another request made meanwhile
+   * @param stale requests answered with a page that something changed since, as that allows it
    * @param passed requests for which no page was looked for, as none are kept
    */
   public record Status(
@@ -188,6 +208,7 @@ public final class PageCache implements AutoCloseable {
       long hits,
       long misses,
       long shared,
+      long stale,
       long passed,
       long evictions,
       long drops) {}
@@ -201,6 +222,7 @@ public final class PageCache implements AutoCloseable {
         hits.sum(),
         misses.sum(),
         shared.sum(),
+        stale.sum(),
         passed.sum(),
         pages.evictions(),
         pages.drops());
@@ -225,6 +247,8 @@ public final class PageCache implements AutoCloseable {
    * @param anonymous whether the request has no cookie of sessions, of any kind
    * @param untilNanos when the request's time is over
    * @param token what the visitor has seen
+   * @param content whether nothing is known of what the visitor has seen, nor asked for, so that
+   *     they are content with a page that something changed since, where that allows it
    */
   Visit visit(
       PageSet set,
@@ -235,14 +259,15 @@ public final class PageCache implements AutoCloseable {
       Map<String, Object> query,
       boolean anonymous,
       long untilNanos,
-      SessionToken token) {
+      SessionToken token,
+      boolean content) {
     String start = null;
     if (pages.maxBytes() > 0) {
       start = form + "\n" + address + "\n";
     } else {
       passed.increment();
     }
-    return new Visit(era(set, site), template, start, query, anonymous, untilNanos, token);
+    return new Visit(era(set, site), template, start, query, anonymous, untilNanos, token, content);
   }
 
   /** One request for a page: finds it, or makes it. Confined to its thread, which closes it. */
@@ -254,8 +279,16 @@ public final class PageCache implements AutoCloseable {
     private final boolean anonymous;
     private final long untilNanos;
     private final SessionToken token;
+    private final boolean content;
     private @Nullable Making making;
     private boolean began;
+
+    /** Of the page that was found, if something changed since. */
+    private @Nullable Duration age;
+
+    /** Whether this is to make the page anew beside its request. */
+    private boolean owing;
+
     private @Nullable Flight flight;
     private String flightKey = "";
 
@@ -266,7 +299,8 @@ public final class PageCache implements AutoCloseable {
         Map<String, Object> query,
         boolean anonymous,
         long untilNanos,
-        SessionToken token) {
+        SessionToken token,
+        boolean content) {
       this.era = era;
       this.template = template;
       this.start = start;
@@ -274,6 +308,7 @@ public final class PageCache implements AutoCloseable {
       this.anonymous = anonymous;
       this.untilNanos = untilNanos;
       this.token = token;
+      this.content = content;
     }
 
     private List<String> parameters() {
@@ -317,6 +352,88 @@ public final class PageCache implements AutoCloseable {
       return page != null && isGood(page) ? page : null;
     }
 
+    /** The page that something changed since; null if there is none that may be had for so long. */
+    private Derived.@Nullable Old<PageAnswer> lookOld(Function<PageAnswer, Duration> bound) {
+      if (!content || start == null) {
+        return null;
+      }
+      String key = key(start, parameters());
+      Derived.Old<PageAnswer> old = key.length() > MAX_KEY_CHARS ? null : pages.old(key);
+      return old != null
+              && isGood(old.value())
+              && old.age().compareTo(bound.apply(old.value())) <= 0
+          ? old
+          : null;
+    }
+
+    /**
+     * Has the page made anew beside the request, unless somebody makes it, or enough others are.
+     *
+     * @return the page, if somebody had made it
+     */
+    private @Nullable PageAnswer owe(String begin, String key) {
+      if (!beside.tryAcquire()) {
+        return null;
+      }
+      Flight own = new Flight();
+      PageAnswer page = null;
+      if (era.flights.putIfAbsent(key, own) == null) {
+        flight = own;
+        flightKey = key;
+        // It may have been done after the look.
+        page = look(begin, parameters());
+        owing = page == null;
+      }
+      if (!owing) {
+        beside.release();
+      }
+      return page;
+    }
+
+    /** Since when something may have changed of the page that was found; null if nothing has. */
+    @Nullable Duration age() {
+      return age;
+    }
+
+    /** Whether the page that was found is to be made anew, by {@link #beside}. */
+    boolean isOwing() {
+      return owing;
+    }
+
+    /**
+     * What this owes, for another thread, which must close it: a visit of nobody, which makes the
+     * page.
+     */
+    Visit beside() {
+      Visit other =
+          new Visit(era, template, start, query, true, untilNanos, SessionToken.NONE, false);
+      other.flight = flight;
+      other.flightKey = flightKey;
+      other.owing = owing;
+      flight = null;
+      owing = false;
+      return other;
+    }
+
+    /** The page that there was, as it cannot be made; null if nobody may have it for so long. */
+    @Nullable PageAnswer findFailed() {
+      Derived.Old<PageAnswer> old = lookOld(PageAnswer::ifFailed);
+      if (old == null) {
+        return null;
+      }
+      stale.increment();
+      age = old.age();
+      return old.value();
+    }
+
+    /** There is no such page any more: what there was is given to nobody. */
+    void gone() {
+      String begin = start;
+      if (begin != null) {
+        pages.dropOld(key(begin, parameters()));
+      }
+    }
+
     private boolean isGood(PageAnswer page) {
       return page.era() == era && page.assetsHold();
     }
@@ -338,8 +455,21 @@ public final class PageCache implements AutoCloseable {
           break;
         }
         String key = flightKey(begin, parameters());
+        boolean alone = era.alone.getIfPresent(key) != null;
+        if (joins == 0 && !alone) {
+          Derived.Old<PageAnswer> old = lookOld(PageAnswer::whileMade);
+          if (old != null && old.replaceable()) {
+            page = owe(begin, key);
+            if (page == null) {
+              age = old.age();
+              stale.increment();
+              return old.value();
+            }
+            break;
+          }
+        }
         // Whoever must wait for what they have seen, lets nobody wait with them.
-        if (era.alone.getIfPresent(key) != null || !pages.isSettled(token)) {
+        if (alone || !pages.isSettled(token)) {
           break;
         }
         Flight own = new Flight();
@@ -423,7 +553,10 @@ public final class PageCache implements AutoCloseable {
         era.remember(template, all);
         String key = key(page.isPersonal() ? anonymously(begin) : begin, names);
         if (key.length() <= MAX_KEY_CHARS && !page.isStale()) {
-          pages.keep(key, page, made);
+          Duration whileMade = page.whileMade();
+          Duration ifFailed = page.ifFailed();
+          Duration old = whileMade.compareTo(ifFailed) > 0 ? whileMade : ifFailed;
+          pages.keep(key, page, made, old);
         }
         Flight own = flight;
         if (own != null) {
@@ -454,11 +587,21 @@ public final class PageCache implements AutoCloseable {
         own.done.countDown();
         flight = null;
       }
+      if (owing) {
+        owing = false;
+        beside.release();
+      }
     }
   }
 
   @Override
   public void close() {
+    try {
+      // For ever: none is begun any more.
+      boolean _ = beside.tryAcquire(MAX_BESIDE, CLOSE_WAIT.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     pages.limit(0);
     pages.clear();
     meters.forEach(registry::remove);

@@ -8,6 +8,7 @@ import dev.meridian.site.Site;
 import dev.meridian.store.ReadOptions;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Store;
+import dev.meridian.store.StoreException;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
@@ -16,16 +17,19 @@ import io.helidon.webserver.http.HttpRules;
 import io.helidon.webserver.http.HttpService;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The site's pages: templates in {@code pages/} that answer the addresses their files are named
@@ -175,19 +179,134 @@ public final class Pages implements HttpService, ErrorPages {
             set,
             context.site(),
             template,
-            (data ? "json" : "page") + (request.isSecure() ? "s" : ""),
+            (data ? "json" : "page") + (context.isSecure() ? "s" : ""),
             address(path, request.prologue().uriPath().rawPath()),
             query,
             isAnonymous(context),
             context.startNanos() + context.site().limits().requestTime().toNanos(),
-            options.token())) {
+            options.token(),
+            isContent(context, options))) {
       PageAnswer page = visit.find();
-      if (page == null) {
-        page = make(context, request, response, set, match, path, data, query, options, visit);
+      if (page != null && visit.isOwing()) {
+        makeBeside(
+            context.site().limits().requestTime(),
+            visit.beside(),
+            again -> {
+              RequestContext nobody = context.detach();
+              ScopedValue.where(RequestContext.CURRENT, nobody)
+                  .run(
+                      () -> {
+                        PageAnswer _ =
+                            make(
+                                nobody,
+                                request,
+                                response,
+                                set,
+                                match,
+                                path,
+                                data,
+                                query,
+                                ReadOptions.SESSION,
+                                again);
+                      });
+            });
       }
-      if (page != null) {
+      if (page == null) {
+        page =
+            makeOrFind(context, request, response, set, match, path, data, query, options, visit);
+      }
+      Duration age = visit.age();
+      if (page != null && age != null) {
+        page.sendOld(context, request, response, age);
+      } else if (page != null) {
         page.send(context, request, response);
       }
+    }
+  }
+
+  /**
+   * Whether nothing says what the visitor has seen, so that they may be given a page that something
+   * changed since, where that allows it.
+   */
+  private static boolean isContent(RequestContext context, ReadOptions options) {
+    return options.token().equals(SessionToken.NONE)
+        && !Gatekeeper.saysWhoReads(context.request())
+        && isAnonymous(context);
+  }
+
+  /** Makes a page for others, on a thread of its own, in as much time as a request has. */
+  private static void makeBeside(
+      Duration time, PageCache.Visit visit, Consumer<PageCache.Visit> maker) {
+    Thread making =
+        Thread.ofVirtual()
+            .name("page-beside")
+            .unstarted(
+                () -> {
+                  try (visit) {
+                    try {
+                      maker.accept(visit);
+                    } catch (TemplateFunctions.Redirect e) {
+                      visit.gone();
+                    } catch (ProblemException e) {
+                      goneIfSo(visit, e);
+                    } catch (RuntimeException e) {
+                      // Whoever asks next makes it for themselves, and is told what is wrong.
+                      log.debug("A page could not be made anew", e);
+                    }
+                  }
+                });
+    Thread.ofVirtual()
+        .name("page-beside-time")
+        .start(
+            () -> {
+              making.start();
+              try {
+                if (!making.join(time)) {
+                  making.interrupt();
+                }
+              } catch (InterruptedException e) {
+                making.interrupt();
+              }
+            });
+  }
+
+  private static void goneIfSo(PageCache.Visit visit, ProblemException e) {
+    int status = e.problem().status().code();
+    if (status == Status.NOT_FOUND_404.code() || status == Status.GONE_410.code()) {
+      visit.gone();
+    }
+  }
+
+  /** Makes a page; or finds what there was, where it cannot be made and that allows it. */
+  private @Nullable PageAnswer makeOrFind(
+      RequestContext context,
+      ServerRequest request,
+      ServerResponse response,
+      PageSet set,
+      PageRoutes.Match match,
+      SitePath path,
+      boolean json,
+      Map<String, Object> query,
+      ReadOptions options,
+      PageCache.Visit visit) {
+    try {
+      return make(context, request, response, set, match, path, json, query, options, visit);
+    } catch (TemplateFunctions.Redirect e) {
+      visit.gone();
+      throw e;
+    } catch (ProblemException e) {
+      goneIfSo(visit, e);
+      throw e;
+    } catch (StoreException.Unavailable | PageFailure e) {
+      // Whoever writes the template is to see what is wrong with it.
+      PageAnswer old = development && e instanceof PageFailure ? null : visit.findFailed();
+      if (old == null) {
+        throw e;
+      }
+      // Each visitor comes here: what is wrong with the store is said elsewhere, once.
+      log.atLevel(e instanceof PageFailure ? Level.WARN : Level.DEBUG)
+          .log("A page is shown as it was, as it cannot be made: {}", e.getMessage());
+      return old;
     }
   }
 
@@ -375,7 +494,7 @@ public final class Pages implements HttpService, ErrorPages {
             Map.of(
                 "path", address,
                 "method", request.prologue().method().text(),
-                "secure", request.isSecure())));
+                "secure", context.isSecure())));
     variables.put("site", site(context.site()));
     variables.put("session", new SessionView(context.session()));
     if (context.site().accounts().isPresent()) {

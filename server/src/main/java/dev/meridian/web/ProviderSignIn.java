@@ -119,7 +119,7 @@ final class ProviderSignIn {
   /** This site, as the visitor's browser knows it. */
   private static String origin(RequestContext context) {
     boolean secure =
-        context.request().isSecure()
+        context.isSecure()
             || context
                 .site()
                 .sessions()

@@ -1,6 +1,7 @@
 package dev.meridian.web;
 
 import dev.meridian.site.Site;
+import dev.meridian.site.TrustedProxies;
 import dev.meridian.store.ReadBudget;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
@@ -8,9 +9,12 @@ import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.webserver.http.RoutingRequest;
 import io.helidon.webserver.http.RoutingResponse;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
@@ -47,8 +51,15 @@ public final class RequestContext {
   private final List<Header> told = new ArrayList<>(0);
 
   private @Nullable String id;
+
+  /** Who asks, when it was looked for; empty where the peer has no address. */
+  private @Nullable Optional<Forwarded.Origin> origin;
+
   private final Deadline deadline;
   private Route route = Route.OTHER;
+
+  /** Whether it stands for nobody: it has no headers then, whatever its request had. */
+  private final boolean detached;
 
   RequestContext(
       RoutingRequest request,
@@ -58,6 +69,18 @@ public final class RequestContext {
       @Nullable SessionApi sessionApi,
       long startNanos,
       BooleanSupplier draining) {
+    this(request, response, site, access, sessionApi, startNanos, draining, false);
+  }
+
+  private RequestContext(
+      RoutingRequest request,
+      RoutingResponse response,
+      @Nullable Site site,
+      @Nullable Access access,
+      @Nullable SessionApi sessionApi,
+      long startNanos,
+      BooleanSupplier draining,
+      boolean detached) {
     this.request = request;
     this.response = response;
     this.site = site;
@@ -65,6 +88,7 @@ public final class RequestContext {
     this.sessionApi = sessionApi;
     this.startNanos = startNanos;
     this.draining = draining;
+    this.detached = detached;
     this.deadline = new Deadline(this);
     String sent = header(Names.REQUEST_ID);
     this.id = sent != null && isHarmless(sent) ? sent : null;
@@ -85,6 +109,78 @@ public final class RequestContext {
         new RequestContext(request, response, null, null, null, System.nanoTime(), () -> false);
     context.route(Route.ADMIN);
     return context;
+  }
+
+  /**
+   * For work that goes on when this request is answered: of the same site, of the current thread,
+   * of a visitor who sent no header. It has no answer; nothing may be sent.
+   */
+  RequestContext detach() {
+    RequestContext detached =
+        new RequestContext(
+            request, response, site, access, sessionApi, System.nanoTime(), draining, true);
+    detached.origin = origin();
+    return detached;
+  }
+
+  private Optional<Forwarded.Origin> origin() {
+    Optional<Forwarded.Origin> known = origin;
+    if (known == null) {
+      known =
+          request.remotePeer().address() instanceof InetSocketAddress peer
+                  && peer.getAddress() != null
+              ? Optional.of(origin(peer.getAddress()))
+              : Optional.empty();
+      origin = known;
+    }
+    return known;
+  }
+
+  private Forwarded.Origin origin(InetAddress peer) {
+    TrustedProxies proxies = site == null ? TrustedProxies.NONE : site.trustedProxies();
+    if (proxies.networks().isEmpty()) {
+      return new Forwarded.Origin(peer, null);
+    }
+    return Forwarded.of(
+        proxies,
+        peer,
+        lines(
+            proxies.header() == TrustedProxies.Header.FORWARDED
+                ? HeaderNames.FORWARDED
+                : HeaderNames.X_FORWARDED_FOR),
+        lines(HeaderNames.X_FORWARDED_PROTO));
+  }
+
+  private List<String> lines(HeaderName name) {
+    var headers = request.headers();
+    return headers.contains(name) ? headers.get(name).allValues() : List.of();
+  }
+
+  /**
+   * The visitor's address: the peer's, or what proxies that the site trusts say. Empty where the
+   * peer has none.
+   */
+  Optional<InetAddress> clientAddress() {
+    return origin().map(Forwarded.Origin::address);
+  }
+
+  /** The visitor's address as text. */
+  String clientHost() {
+    return clientAddress()
+        .filter(address -> !isPeer(address))
+        .map(InetAddress::getHostAddress)
+        .orElseGet(request.remotePeer()::host);
+  }
+
+  private boolean isPeer(InetAddress address) {
+    return request.remotePeer().address() instanceof InetSocketAddress peer
+        && address.equals(peer.getAddress());
+  }
+
+  /** Whether the visitor asked over TLS: by this connection, or by what trusted proxies say. */
+  boolean isSecure() {
+    String scheme = origin().map(Forwarded.Origin::scheme).orElse(null);
+    return scheme == null ? request.isSecure() : scheme.equals("https");
   }
 
   /** The site as it was when the request came; the same for the whole request. */
@@ -125,6 +221,7 @@ public final class RequestContext {
   /** Whether the site has sessions and the request cookies, so that there may be one. */
   boolean hasCookies() {
     return access != null
+        && !detached
         && site().sessions().isPresent()
         && request.headers().contains(HeaderNames.COOKIE);
   }
@@ -250,7 +347,7 @@ public final class RequestContext {
   /** The first value of a request header, or null when it was not sent. */
   @Nullable String header(HeaderName name) {
     var headers = request.headers();
-    return headers.contains(name) ? headers.get(name).get() : null;
+    return !detached && headers.contains(name) ? headers.get(name).get() : null;
   }
 
   private static boolean isHarmless(String id) {

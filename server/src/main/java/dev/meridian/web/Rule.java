@@ -135,7 +135,7 @@ final class Rule {
               "method", request.prologue().method().text(),
               "path", Target.PREFIX + "/" + subject.path,
               "time", System.currentTimeMillis(),
-              "ip", request.remotePeer().host()));
+              "ip", subject.context.clientHost()));
     }
     if (mentionsUser()) {
       variables.put("user", subject.context.session().userForRules());

@@ -39,7 +39,7 @@ enum SameOrigin {
    */
   static boolean isOwn(RequestContext context, String origin) {
     boolean secure =
-        context.request().isSecure()
+        context.isSecure()
             || context
                 .site()
                 .sessions()

@@ -9,7 +9,6 @@ import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -101,9 +100,7 @@ final class SignInLimits {
   }
 
   private static @Nullable InetAddress address(RequestContext context) {
-    return context.request().remotePeer().address() instanceof InetSocketAddress peer
-        ? peer.getAddress()
-        : null;
+    return context.clientAddress().orElse(null);
   }
 
   private void refuse(long wait) {

@@ -48,7 +48,7 @@ final class WebMetrics {
           .addKeyValue("status", status)
           .addKeyValue("bytes", context.response().bytesWritten())
           .addKeyValue("micros", nanos / 1000)
-          .addKeyValue("peer", context.request().remotePeer().host())
+          .addKeyValue("peer", context.clientHost())
           .addKeyValue("protocol", prologue.rawProtocol())
           .log("request");
     }

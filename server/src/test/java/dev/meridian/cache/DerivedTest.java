@@ -19,6 +19,7 @@ import dev.meridian.store.Store;
 import dev.meridian.store.Write;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -122,6 +123,91 @@ class DerivedTest {
       all.append(one.path().id()).append('=').append(new String(one.json(), UTF_8)).append(' ');
     }
     return all.append(']').toString();
+  }
+
+  private void keepOld(String key, Version seen, Duration old) throws Exception {
+    settle();
+    try (Making making = derived.begin(token(seen))) {
+      assertThat(derived.keep(key, document("a/1", making, token(seen)), making, old)).isTrue();
+    }
+  }
+
+  /** Waits until the feed is done with all that was written. */
+  private void settle() throws InterruptedException {
+    await(() -> cached.status().lag() == 0);
+  }
+
+  @Test
+  void whatIsOldIsFoundForSoLongAsItMay() throws Exception {
+    Version one = put("a/1", "{\"n\":1}");
+    keepOld("k", one, Duration.ofSeconds(10));
+    keepOld("none", one, Duration.ZERO);
+    nanos.addAndGet(TimeUnit.HOURS.toNanos(1));
+    assertThat(derived.find("k", token(one))).isNotNull();
+    assertThat(derived.old("k")).isEqualTo(new Derived.Old<>("{\"n\":1}", Duration.ZERO, true));
+    Version two = put("a/1", "{\"n\":2}");
+    settle();
+    assertThat(derived.find("k", token(two))).isNull();
+    assertThat(derived.old("none")).isNull();
+    nanos.addAndGet(TimeUnit.SECONDS.toNanos(10));
+    // Another change makes it no younger.
+    put("a/1", "{\"n\":3}");
+    settle();
+    assertThat(derived.find("k", token(two))).isNull();
+    assertThat(derived.old("k"))
+        .isEqualTo(new Derived.Old<>("{\"n\":1}", Duration.ofSeconds(10), true));
+    nanos.addAndGet(1);
+    assertThat(derived.old("k")).isNull();
+    await(() -> derived.size() == 0 && derived.watched() == 0);
+  }
+
+  @Test
+  void whatIsOldIsNeverOverAndNeverOfAGenerationBefore() throws Exception {
+    Version ends = put(cached, "a/1", "{}", new Expiry.At(millis.get() + 1000));
+    keepOld("k", ends, Duration.ofHours(1));
+    put("a/1", "{\"n\":2}");
+    settle();
+    assertThat(derived.old("k")).isNotNull();
+    millis.addAndGet(1000);
+    assertThat(derived.old("k")).isNull();
+    Version two = put("a/1", "{\"n\":3}");
+    keepOld("k", two, Duration.ofHours(1));
+    assertThat(derived.old("k")).isNotNull();
+    valve.lose();
+    valve.cut();
+    valve.flow();
+    await(() -> derived.old("k") == null);
+  }
+
+  @Test
+  void ofWhatIsOldTheNewestIsKept() throws Exception {
+    Version one = put("a/1", "{\"n\":1}");
+    keepOld("k", one, Duration.ofHours(1));
+    Duration hour = Duration.ofHours(1);
+    try (Making slow = derived.begin(token(one));
+        Making late = derived.begin(token(one))) {
+      String first = document("a/1", slow, token(one));
+      Version two = put("a/1", "{\"n\":2}");
+      await(slow::isChanged);
+      settle();
+      // Something changed while it was made, so it is as old as what there was.
+      assertThat(derived.keep("k", first, slow, hour)).isFalse();
+      assertThat(derived.find("k", SessionToken.NONE)).isNull();
+      assertThat(String.valueOf(derived.old("k"))).contains(first);
+      nanos.incrementAndGet();
+      String second = document("a/1", late, token(two));
+      Version three = put("a/1", "{\"n\":3}");
+      await(late::isChanged);
+      settle();
+      assertThat(derived.keep("k", second, late, hour)).isFalse();
+      assertThat(String.valueOf(derived.old("k"))).contains(second);
+      assertThat(derived.keep("k", first, slow, hour)).isFalse();
+      assertThat(String.valueOf(derived.old("k"))).contains(second);
+      keepOld("k", three, hour);
+      assertThat(derived.keep("k", second, late, hour)).isFalse();
+      assertThat(derived.find("k", token(three))).isEqualTo("{\"n\":3}");
+    }
+    await(() -> derived.watched() == 1);
   }
 
   /** The value of {@code a/1} and {@code b/1}, made if need be. */

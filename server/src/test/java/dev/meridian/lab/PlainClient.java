@@ -25,8 +25,12 @@ final class PlainClient implements AutoCloseable {
     this.to = to;
   }
 
-  /** What came back. */
-  record Answer(int status, String body) {}
+  /**
+   * What came back.
+   *
+   * @param head the lines of the head, in lower case
+   */
+  record Answer(int status, String head, String body) {}
 
   /**
    * Sends a request and waits for the answer; reads are strong.
@@ -35,6 +39,11 @@ final class PlainClient implements AutoCloseable {
    * @throws IOException if the connection ended before the answer was complete
    */
   Answer send(String method, String path, String body) throws IOException {
+    return send(method, path, "application/json", body);
+  }
+
+  /** The same with a body of another type. */
+  Answer send(String method, String path, String type, String body) throws IOException {
     Socket open = socket;
     InputStream from = in;
     if (open == null || from == null) {
@@ -62,7 +71,9 @@ final class PlainClient implements AutoCloseable {
                       + "\r\n"
                       + (body.isEmpty()
                           ? "Meridian-Consistency: strong\r\n"
-                          : "Content-Type: application/json\r\nContent-Length: "
+                          : "Content-Type: "
+                              + type
+                              + "\r\nContent-Length: "
                               + body.length()
                               + "\r\n")
                       + "\r\n"
@@ -79,8 +90,10 @@ final class PlainClient implements AutoCloseable {
     int status = Integer.parseInt(line(from).split(" ", 3)[1]);
     int length = 0;
     boolean last = false;
+    StringBuilder head = new StringBuilder();
     for (String line = line(from); !line.isEmpty(); line = line(from)) {
       String lower = line.toLowerCase(Locale.ROOT);
+      head.append(lower).append('\n');
       if (lower.startsWith("content-length:")) {
         length = Integer.parseInt(lower.substring(15).strip());
       }
@@ -96,7 +109,7 @@ final class PlainClient implements AutoCloseable {
     if (last) {
       close();
     }
-    return new Answer(status, new String(body, StandardCharsets.UTF_8));
+    return new Answer(status, head.toString(), new String(body, StandardCharsets.UTF_8));
   }
 
   private static String line(InputStream from) throws IOException {

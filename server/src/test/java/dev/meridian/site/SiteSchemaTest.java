@@ -7,6 +7,7 @@ import com.networknt.schema.Schema;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -50,6 +51,7 @@ class SiteSchemaTest {
         dnsTls: off
         admin: 9000
         peer: "*:7400"
+      trustedProxies: {networks: [10.0.0.0/8, "2001:db8::/32"], header: forwarded}
       rules: {read: true, write: auth.key}
       collections:
         cities:
@@ -177,6 +179,10 @@ class SiteSchemaTest {
         "domains: a.test\nlisteners: {http: 99999}",
         "domains: a.test\nlisteners: {http: example.com:80}",
         "domains: a.test\nlisteners: {admin: off}",
+        "domains: a.test\ntrustedProxies: []",
+        "domains: a.test\ntrustedProxies: 10",
+        "domains: a.test\ntrustedProxies: {header: forwarded}",
+        "domains: a.test\ntrustedProxies: {networks: 10.0.0.0/8, header: x-real-ip}",
         "domains: a.test\ntls: {certificate: a.pem}",
         "domains: a.test\nrules: {read: [x]}",
         "domains: a.test\nrules: open",
@@ -306,11 +312,39 @@ class SiteSchemaTest {
     assertThat(SiteLoader.load(folder).accounts()).isEmpty();
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '#',
+      value = {
+        "10.0.0.1/8 # write it as",
+        "10.0.0.0/33 # write it as",
+        "proxy.test # write it as",
+        "'0.0.0.0/0' # is everybody",
+        "'::/0' # is everybody",
+      })
+  void theLoaderSaysWhichProxyIsNone(String network, String said) throws IOException {
+    SiteException refusal = refusal(folder, "domains: a.test\ntrustedProxies: ['" + network + "']");
+    assertThat(refusal).isNotNull().hasMessageContaining(said);
+  }
+
+  @Test
+  void proxiesAreTrustedWhereTheSiteSaysSo() throws IOException {
+    assertThat(refusal(folder, "domains: a.test")).isNull();
+    assertThat(SiteLoader.load(folder).trustedProxies()).isEqualTo(TrustedProxies.NONE);
+    assertThat(refusal(folder, "domains: a.test\ntrustedProxies: 10.0.0.0/8")).isNull();
+    TrustedProxies trusted = SiteLoader.load(folder).trustedProxies();
+    assertThat(trusted.header()).isEqualTo(TrustedProxies.Header.X_FORWARDED_FOR);
+    assertThat(trusted.trusts(InetAddress.ofLiteral("10.1.2.3"))).isTrue();
+    assertThat(trusted.trusts(InetAddress.ofLiteral("11.1.2.3"))).isFalse();
+    assertThat(trusted.trusts(InetAddress.ofLiteral("a01:203::"))).as("of IPv6").isFalse();
+  }
+
   @Test
   void theSchemaHasExactlyTheLoadersKeys() {
     JsonNode schema = JSON.readTree(SiteLoader.schema());
     keys(schema.at("/properties"), SiteReader.ROOT_KEYS);
     keys(schema.at("/properties/listeners/properties"), ListenersReader.LISTENER_KEYS);
+    keys(schema.at("/properties/trustedProxies/anyOf/1/properties"), ProxiesReader.KEYS);
     keys(schema.at("/properties/tls/properties"), ListenersReader.TLS_KEYS);
     keys(schema.at("/properties/names/properties"), NamesReader.NAMES_KEYS);
     keys(schema.at("/properties/limits/properties"), LimitsReader.LIMITS_KEYS);

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -503,6 +504,155 @@ class PageCacheTest {
     HttpResponse<String> fresh = server.get("/news", HTML);
     assertThat(header(fresh, "Meridian-Stale")).isEmpty();
     assertThat(header(fresh, "Cache-Control")).isEqualTo("public, max-age=60");
+  }
+
+  private static final String SHOWS =
+      "---\n{% for c in list('slow').items %}{{ c.value.name }}{% endfor %}";
+
+  private static String caching(String more) {
+    return "---\ncacheControl: {max-age: 10 s, " + more + "}\n";
+  }
+
+  /** A page that was kept, and that something changed since; nobody can make it now. */
+  private Version changedBehindAGate(String name, String more) throws Exception {
+    page(name + ".html", caching(more) + SHOWS);
+    server.put("slow/a", "{\"name\":\"one\"}");
+    assertHit("/" + name, "one");
+    server.gate = new CountDownLatch(1);
+    return server.putElsewhere("slow/a", "{\"name\":\"two\"}");
+  }
+
+  private void assertOld(HttpResponse<String> answer) {
+    assertThat(answer.body().strip()).isEqualTo("one");
+    assertThat(header(answer, "Meridian-Stale")).matches("[0-9]+");
+    assertThat(header(answer, "Cache-Control")).isEqualTo("no-cache");
+  }
+
+  @Test
+  void whileAPageIsMadeAnewItIsGivenAsItWas() throws Exception {
+    Browser ann = new Browser(client);
+    ann.page(server.port(), "PUT", "/session/name", "\"Ann\"");
+    Version version = changedBehindAGate("old", "stale-while-revalidate: 1 h");
+    String token = SessionToken.NONE.seen(version).toString();
+    // Until the feed has brought it, it is a hit.
+    await(() -> !header(server.get("/old", HTML), "Meridian-Stale").isEmpty());
+    await(() -> server.lists.get() == 2);
+    long before = server.kept.status().stale();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      try {
+        List<Future<HttpResponse<String>>> all = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+          all.add(
+              threads.submit(() -> server.get("/old", "Accept", "text/html", "Cookie", "theme=x")));
+        }
+        for (Future<HttpResponse<String>> one : all) {
+          assertOld(one.get(60, TimeUnit.SECONDS));
+        }
+        assertThat(server.lists.get()).as("made once, and once anew").isEqualTo(2);
+        assertThat(server.kept.status().stale()).isEqualTo(before + 40);
+        HttpResponse<String> first = server.get("/old", HTML);
+        HttpResponse<String> same =
+            server.get("/old", "Accept", "text/html", "If-None-Match", tag(first));
+        assertThat(same.statusCode()).isEqualTo(304);
+        assertThat(header(same, "Meridian-Stale")).isNotEmpty();
+        List<Future<String>> knowing = new ArrayList<>();
+        for (String[] known :
+            List.of(
+                new String[] {"Meridian-Session", token},
+                new String[] {"Meridian-Session", ""},
+                new String[] {"Meridian-Consistency", "session"},
+                new String[] {"Authorization", "Bearer x"},
+                new String[] {"Cookie", SessionSettings.DEFAULT.cookie() + "=x"})) {
+          knowing.add(
+              threads.submit(() -> body("/old", "Accept", "text/html", known[0], known[1])));
+        }
+        Future<String> visitor =
+            threads.submit(() -> ann.send(server.port(), "GET", "/old", "", HTML).body().strip());
+        await(() -> server.lists.get() >= 3); // at least one of them waits
+        assertOld(server.get("/old", HTML));
+        server.gate.countDown();
+        for (Future<String> one : knowing) {
+          assertThat(one.get(60, TimeUnit.SECONDS)).isEqualTo("two");
+        }
+        assertThat(visitor.get(60, TimeUnit.SECONDS)).isEqualTo("two");
+      } finally {
+        server.gate.countDown();
+      }
+    }
+    assertHit("/old", "two");
+    assertThat(header(server.get("/old", HTML), "Meridian-Stale")).isEmpty();
+  }
+
+  @Test
+  void whatIsTooOldIsWaitedFor() throws Exception {
+    changedBehindAGate("old", "stale-while-revalidate: 1 s");
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      try {
+        List<Future<String>> all = new ArrayList<>();
+        // When its second is over, visitors wait for who makes it, and then go there themselves.
+        await(
+            () -> {
+              if (all.stream().filter(one -> !one.isDone()).count() < 3) {
+                all.add(threads.submit(() -> body("/old")));
+              }
+              return server.lists.get() >= 3;
+            });
+        List<Future<String>> waiting = all.stream().filter(one -> !one.isDone()).toList();
+        assertThat(waiting).isNotEmpty();
+        server.gate.countDown();
+        for (Future<String> one : waiting) {
+          assertThat(one.get(60, TimeUnit.SECONDS)).isEqualTo("two");
+        }
+      } finally {
+        server.gate.countDown();
+      }
+    }
+    assertThat(body("/old")).isEqualTo("two");
+  }
+
+  @Test
+  void whatCannotBeMadeIsGivenAsItWas() throws Exception {
+    page("none.html", caching("stale-while-revalidate: 0 s") + SHOWS);
+    page("own.html", caching("stale-if-error: 1 h") + SHOWS + "{{ session.name }}");
+    Version version = changedBehindAGate("old", "stale-if-error: 1 h");
+    server.gate.countDown();
+    String token = SessionToken.NONE.seen(version).toString();
+    String[] knowing = {"Accept", "text/html", "Meridian-Session", token};
+    assertThat(body("/none")).isEqualTo(body("/own"));
+    server.broken = true;
+    server.put("slow/b", "{\"name\":\"!\"}");
+    await(() -> server.get("/none", HTML).statusCode() == 503);
+    assertThat(server.get("/own", HTML).statusCode()).isEqualTo(503);
+    HttpResponse<String> old = server.get("/old", HTML);
+    assertOld(old);
+    assertThat(server.get("/old", knowing).statusCode()).isEqualTo(503);
+    server.broken = false;
+    assertMade("/old", "two!");
+    assertThat(header(server.get("/old", HTML), "Meridian-Stale")).isEmpty();
+  }
+
+  @Test
+  void whatIsGoneOrRewrittenIsNotGivenAsItWas() throws Exception {
+    String all = caching("stale-while-revalidate: 1 h, stale-if-error: 1 h");
+    page(
+        "city/[id].html", all + "data:\n  city: {document: \"cities/{id}\"}\n---\n{{ city.name }}");
+    assertMade("/city/k", "Kiel");
+    assertThat(server.bytes("DELETE", "/data/cities/k").statusCode()).isEqualTo(204);
+    await(() -> server.get("/city/k", HTML).statusCode() == 404);
+    for (int i = 0; i < 3; i++) {
+      assertThat(server.get("/city/k", HTML).statusCode()).isEqualTo(404);
+    }
+    put("cities/k", "{\"name\":\"Kiel\"}");
+    assertMade("/city/k", "Kiel");
+    put("cities/k", "{\"name\":\"Kiel!\"}");
+    page("city/[id].html", all + "---\n{{ document('cities', params.id).name }} new");
+    assertMade("/city/k", "Kiel! new");
+    put("cities/k", "{\"name\":\"Kiel?\"}");
+    String yaml = Files.readString(folder.resolve("site.yaml"));
+    SiteServer.write(folder, "site.yaml", "name: Other\n" + yaml);
+    page("site.html", "{{ site.name }}");
+    await(() -> body("/site").equals("Other"));
+    assertMade("/city/k", "Kiel? new");
   }
 
   @Test

@@ -22,6 +22,7 @@ import dev.meridian.store.RocksStore;
 import dev.meridian.store.SessionToken;
 import dev.meridian.store.Sort;
 import dev.meridian.store.Store;
+import dev.meridian.store.StoreException.Unavailable;
 import dev.meridian.store.Write;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
@@ -39,6 +40,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -58,6 +61,15 @@ final class SiteServer implements AutoCloseable {
 
   /** How old what the store has says it is. */
   volatile Duration age = Duration.ZERO;
+
+  /** Lists that were asked of the store. */
+  final AtomicInteger lists = new AtomicInteger();
+
+  /** Lists wait for it; those that waited see what there is then. */
+  volatile CountDownLatch gate = new CountDownLatch(0);
+
+  /** Whether lists are refused, as by a replica that cannot answer. */
+  volatile boolean broken;
 
   SiteServer(Path folder, Path data, boolean development) throws IOException {
     Files.createDirectories(data);
@@ -96,6 +108,16 @@ final class SiteServer implements AutoCloseable {
 
     @Override
     public Page list(Query query, ReadOptions options) {
+      lists.incrementAndGet();
+      try {
+        gate.await();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new Unavailable(Unavailable.Outcome.NOT_DONE, "Interrupted.", e);
+      }
+      if (broken) {
+        throw new Unavailable(Unavailable.Outcome.NOT_DONE, "The replica cannot answer.", null);
+      }
       return store.list(query, options);
     }
 
