@@ -9,6 +9,8 @@ import dev.meridian.torture.Simulation.Bug;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.LongRange;
@@ -22,6 +24,16 @@ import org.junit.jupiter.params.provider.EnumSource;
 class CheckersTest {
   private static final Simulation.Size SMALL = new Simulation.Size(8, 1_200, 4);
   private static final int SEEDS = 15;
+
+  private static final Consumer<Verdict> DIFFER =
+      verdict ->
+          assertThat(verdict)
+              .isInstanceOfSatisfying(
+                  Verdict.Convicted.class,
+                  convicted ->
+                      assertThat(convicted.violations())
+                          .extracting(Verdict.Violation::rule)
+                          .containsOnly("nodes-agree"));
 
   private static List<Judgement> judge(Simulation simulation) {
     List<Operation> history = simulation.run();
@@ -116,6 +128,24 @@ class CheckersTest {
     assertThat(linear(first, late, both)).isFalse();
     // Elsewhere every write has a version of its own.
     assertThat(linear(inT(first), inT(second), inT(both))).isFalse();
+  }
+
+  /** Nodes are asked one after another, and a flush gives what they have another version. */
+  @Test
+  void flushWhileNodesAreAskedAtTheEndIsAccepted() {
+    List<Operation> behind = List.of(Histories.increment(Histories.BEHIND, 1, 0, 10));
+    assertThat(FinalChecker.check(behind, end(Histories.BEHIND, 1, 2)).accepted()).isTrue();
+    assertThat(FinalChecker.check(behind, end(Histories.BEHIND, 2, 2))).satisfies(DIFFER);
+    List<Operation> plain = List.of(Histories.increment(Histories.DOCUMENT, 1, 0, 10));
+    assertThat(FinalChecker.check(plain, end(Histories.DOCUMENT, 1, 1)).accepted()).isTrue();
+    assertThat(FinalChecker.check(plain, end(Histories.DOCUMENT, 1, 2))).satisfies(DIFFER);
+  }
+
+  /** One node has counted one, the other so many. */
+  private static FinalState end(String document, long count, int version) {
+    Part one = new Part(document, null, 1, Histories.etag(1));
+    Part other = new Part(document, null, count, Histories.etag(version));
+    return new FinalState(Map.of("x", Map.of(document, one), "y", Map.of(document, other)));
   }
 
   private static Operation inT(Operation operation) {
