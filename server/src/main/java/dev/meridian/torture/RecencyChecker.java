@@ -59,7 +59,10 @@ public final class RecencyChecker {
 
   private RecencyChecker() {}
 
-  /** Checks a history of documents that promise it. */
+  /**
+   * Checks a history of documents that promise it. Undecided if no read had anything to show, or
+   * all answers said that they may be old.
+   */
   public static Verdict check(List<Operation> history) {
     Evidence evidence = new Evidence(history);
     Map<String, Acknowledged> documents = new HashMap<>();
@@ -74,8 +77,8 @@ public final class RecencyChecker {
       if (!read.hasRead() || read.stale() || acknowledged == null) {
         continue;
       }
-      checked++;
       String floor = acknowledged.before(read.invoked());
+      checked += floor == null ? 0 : 1;
       if (floor != null
           && acknowledged.timeline.isOlder(read, part.etag(), floor)
           && violations.size() < Verdict.MAX_VIOLATIONS) {
@@ -87,6 +90,12 @@ public final class RecencyChecker {
                 write == null ? List.of(read) : List.of(write, read)));
       }
     }
-    return violations.isEmpty() ? new Verdict.Accepted(checked) : new Verdict.Convicted(violations);
+    if (!violations.isEmpty()) {
+      return new Verdict.Convicted(violations);
+    }
+    return checked > 0
+        ? new Verdict.Accepted(checked)
+        : new Verdict.Undecided(
+            "no read that promises it began after an acknowledged write: this run is no proof");
   }
 }

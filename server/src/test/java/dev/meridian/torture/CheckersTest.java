@@ -6,6 +6,7 @@ import dev.meridian.torture.Operation.Kind;
 import dev.meridian.torture.Operation.Level;
 import dev.meridian.torture.Operation.Part;
 import dev.meridian.torture.Simulation.Bug;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -110,6 +111,10 @@ class CheckersTest {
             .map(o -> o.isRead() && o.level() != Level.STRONG ? Histories.markedStale(o) : o)
             .toList();
     assertThat(RecencyChecker.check(honest).accepted()).isTrue();
+    // If all do, nothing is shown.
+    List<Operation> allMarked =
+        history.stream().map(o -> o.isRead() ? Histories.markedStale(o) : o).toList();
+    assertThat(RecencyChecker.check(allMarked)).isInstanceOf(Verdict.Undecided.class);
   }
 
   @Test
@@ -160,12 +165,41 @@ class CheckersTest {
 
   @Test
   void unusedCachesAreNoProof() {
-    assertThat(CacheUse.NONE.judge(List.of(CachePolicy.OFF)).verdict().accepted()).isTrue();
-    assertThat(CacheUse.NONE.judge(CachePolicy.ALL).verdict())
+    assertThat(CacheUse.NONE.judge(List.of(CachePolicy.OFF))).isEmpty();
+    assertThat(CacheUse.NONE.judge(CachePolicy.ALL).orElseThrow().verdict())
         .isInstanceOfSatisfying(
             Verdict.Undecided.class,
             undecided -> assertThat(undecided.why()).contains("near cache", "put off", "no proof"));
-    assertThat(new CacheUse(1, 0, 1, 0, 1, 1).judge(CachePolicy.ALL).verdict().accepted()).isTrue();
+    assertThat(new CacheUse(1, 0, 1, 0, 1, 1).judge(CachePolicy.ALL))
+        .hasValueSatisfying(judgement -> assertThat(judgement.verdict().accepted()).isTrue());
+    assertThat(new TortureReport(1, List.of(), List.of(), CacheUse.NONE, List.of()).accepted())
+        .isFalse();
+  }
+
+  /** What was refused, or never asked, breaks no promise, and proves none. */
+  @Test
+  void partsOfARunThatWereNotUsedAreNoProof() {
+    List<CachePolicy> policies = List.of(CachePolicy.READ_THROUGH, CachePolicy.WRITE_THROUGH);
+    Workload.Options options =
+        Workload.Options.of(List.of(URI.create("http://127.0.0.1:1")), null, policies, "r", 1);
+    Simulation simulation = new Simulation(1, Bug.NONE, SMALL, CachePolicy.READ_THROUGH);
+    List<Operation> history = simulation.run();
+    assertThat(unused(history, simulation.end(), options))
+        .containsExactly("write-through", "sessions");
+    List<Operation> strong =
+        history.stream().filter(o -> !o.isRead() || o.level() == Level.STRONG).toList();
+    assertThat(unused(strong, simulation.end(), options)).contains("read-through");
+    List<Operation> reads = history.stream().filter(o -> !o.hasWritten()).toList();
+    assertThat(unused(reads, simulation.end(), options)).contains("read-through");
+  }
+
+  private static List<String> unused(
+      List<Operation> history, FinalState end, Workload.Options options) {
+    return Judgement.of(history, end, options).stream()
+        .filter(judgement -> judgement.checker().equals(Judgement.IN_USE))
+        .filter(judgement -> judgement.verdict() instanceof Verdict.Undecided)
+        .map(Judgement::subject)
+        .toList();
   }
 
   private static Verdict of(List<Judgement> judgements, String checker) {

@@ -63,14 +63,13 @@ class WorkloadTest {
   private static List<Judgement> judgements(URI at, String run, long most, History history)
       throws Exception {
     String key = Files.readString(folder.resolve("data/operator.key")).strip();
-    Workload workload =
-        new Workload(
-            Workload.Options.of(
-                    List.of(at), key, List.of(CachePolicy.values()), run, run.hashCode())
-                .sized(10, 16, 3_000, most, Duration.ofSeconds(60)),
-            history);
+    Workload.Options options =
+        Workload.Options.of(List.of(at), key, List.of(CachePolicy.values()), run, run.hashCode())
+            .sized(10, 16, 3_000, most, Duration.ofSeconds(60));
+    Workload workload = new Workload(options, history);
     workload.run();
-    return Judgement.of(history.operations(), workload.readFinal(Duration.ofSeconds(30)));
+    FinalState end = workload.readFinal(Duration.ofSeconds(30));
+    return Judgement.of(history.operations(), end, options);
   }
 
   @Test
