@@ -112,27 +112,67 @@ class WorkloadTest {
       case OLD_PAGE -> List.of("read-through: session guarantees", "write-through: recent");
       case LOST_INCREMENT, DOUBLE_INCREMENT ->
           List.of("write-behind: linearizable", "write-behind: nothing lost");
-      case LOST_ATTRIBUTE, OLD_ATTRIBUTE -> List.of("sessions: session guarantees");
+      case LOST_ATTRIBUTE, OLD_ATTRIBUTE, LATE_ATTRIBUTE ->
+          List.of("sessions: session guarantees");
     };
   }
 
   /** The whole way, from the request to the verdict, can convict. */
   @ParameterizedTest
-  @EnumSource(Lie.class)
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "LATE_ATTRIBUTE")
   void everyLieOfANodeIsFound(Lie lie) throws Exception {
     Set<String> convicted = new TreeSet<>();
+    Set<String> rules = new TreeSet<>();
     try (LyingProxy proxy = new LyingProxy(base(node), lie)) {
       // A lie is found when it was told at the right moment: one run may have none.
       for (int run = 0; run < 20 && !convicted.containsAll(finders(lie)) || run == 0; run++) {
         judgements(proxy.address(), "l" + lie.ordinal() + "r" + run, 800, new History()).stream()
-            .filter(judgement -> judgement.verdict() instanceof Verdict.Convicted)
-            .forEach(judgement -> convicted.add(judgement.subject() + ": " + judgement.checker()));
+            .forEach(
+                judgement -> {
+                  if (judgement.verdict()
+                      instanceof Verdict.Convicted(List<Verdict.Violation> violations)) {
+                    convicted.add(judgement.subject() + ": " + judgement.checker());
+                    violations.forEach(violation -> rules.add(violation.rule()));
+                  }
+                });
       }
     }
     assertThat(convicted).containsAll(finders(lie));
     if (Set.of(Lie.NONE, Lie.OLD_FOR_OTHERS, Lie.LOST_ATTRIBUTE, Lie.OLD_ATTRIBUTE).contains(lie)) {
       assertThat(convicted).containsExactlyElementsOf(finders(lie));
     }
+    if (lie == Lie.OLD_ATTRIBUTE) {
+      // Everything that it shows was written, to that attribute of that visitor.
+      assertThat(rules).contains("attribute-there").doesNotContain("attribute-written");
+    }
+  }
+
+  /** What nobody was told of is in no cookie: a node may show it a moment later than others. */
+  @Test
+  void lastLooksAreRepeatedUntilNodesAgree() throws Exception {
+    History history = new History();
+    try (LyingProxy late = new LyingProxy(base(node), Lie.LATE_ATTRIBUTE)) {
+      Workload.Options options =
+          Workload.Options.of(
+                  List.of(base(node)), null, List.of(CachePolicy.READ_THROUGH), "late", 1)
+              .sized(1, 1, 1_000, 100, Duration.ofSeconds(60));
+      Workload workload = new Workload(options, history);
+      workload.run();
+      List<URI> both = List.of(base(node), late.address());
+      FinalState end = workload.readFinal(both, Duration.ofSeconds(30));
+      assertThat(end.names()).hasSize(2);
+      assertThat(end.nodes().values().stream().distinct()).hasSize(1);
+      assertThat(VisitorChecker.check(attributes(history), end).accepted()).isTrue();
+    }
+  }
+
+  private static List<Operation> attributes(History history) {
+    List<Operation> attributes =
+        history.operations().stream()
+            .filter(o -> VisitorChecker.isAttribute(o.part().document()))
+            .toList();
+    assertThat(attributes).anyMatch(Operation::hasWritten);
+    return attributes;
   }
 
   private static Outcome put(URI node, Duration timeout) {
