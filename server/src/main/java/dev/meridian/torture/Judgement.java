@@ -4,6 +4,7 @@ import dev.meridian.torture.Operation.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -21,6 +22,9 @@ public record Judgement(String subject, String checker, Verdict verdict) {
   static final String GUARANTEES = "session guarantees";
   static final String RECENT = "recent";
   static final String FINAL = "nothing lost";
+
+  /** How many pages proved something: of one that shows what nobody else saw, little is known. */
+  static final String PAGES = "pages judged";
 
   /** Whether what was to be checked was put to the test: what was never used proved nothing. */
   static final String IN_USE = "in use";
@@ -112,8 +116,22 @@ public record Judgement(String subject, String checker, Verdict verdict) {
               if (CachePolicy.of(part.getFirst().part().document()).isRecent()) {
                 judgements.add(new Judgement(subject, RECENT, RecencyChecker.check(part)));
               }
+              pages(subject, part).ifPresent(judgements::add);
               judgements.add(new Judgement(subject, FINAL, FinalChecker.check(part, end)));
             });
     return judgements;
+  }
+
+  private static Optional<Judgement> pages(String subject, List<Operation> part) {
+    Pages pages = new Pages(part, new Evidence(part));
+    if (pages.read == 0) {
+      return Optional.empty();
+    }
+    Verdict verdict =
+        pages.judged > 0
+            ? new Verdict.Accepted(pages.judged)
+            : new Verdict.Undecided(
+                "of %d pages that were read none shows what is known".formatted(pages.read));
+    return Optional.of(new Judgement(subject, PAGES, verdict));
   }
 }

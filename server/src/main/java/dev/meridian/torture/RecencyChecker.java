@@ -71,7 +71,8 @@ public final class RecencyChecker {
     }
     List<Violation> violations = new ArrayList<>();
     long checked = 0;
-    for (Operation read : Timeline.withPages(history, evidence)) {
+    Pages pages = new Pages(history, evidence);
+    for (Operation read : pages.history) {
       Part part = read.part();
       Acknowledged acknowledged = documents.get(part.document());
       if (!read.hasRead() || read.stale() || acknowledged == null) {
@@ -88,6 +89,17 @@ public final class RecencyChecker {
                 RULE,
                 "A read does not see what was acknowledged before it began, and does not say so.",
                 write == null ? List.of(read) : List.of(write, read)));
+      }
+    }
+    for (Operation page : pages.counted) {
+      Operation missing = page.stale() ? null : pages.missingBefore(page);
+      checked += page.stale() ? 0 : 1;
+      if (missing != null && violations.size() < Verdict.MAX_VIOLATIONS) {
+        violations.add(
+            new Violation(
+                RULE,
+                "A page misses increments that were acknowledged before it was asked for.",
+                List.of(missing, page)));
       }
     }
     if (!violations.isEmpty()) {

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.LongRange;
@@ -174,6 +175,56 @@ class CheckersTest {
         .hasValueSatisfying(judgement -> assertThat(judgement.verdict().accepted()).isTrue());
     assertThat(new TortureReport(1, List.of(), List.of(), CacheUse.NONE, List.of()).accepted())
         .isFalse();
+  }
+
+  /** Nobody else saw what a page shows, yet it shows less than it must. */
+  @Test
+  void pageThatMissesIncrementsIsFound() {
+    Part put = new Part("t/0", "v", 0, Histories.etag(2));
+    List<Operation> writes =
+        List.of(
+            Histories.increment("t/0", 1, 0, 10),
+            Histories.put(put, 20, 30),
+            Histories.increment("t/0", 3, 40, 50),
+            Histories.increment("t/0", 4, 60, 70));
+    Part one = new Part("t/0", "v", 1, null);
+    Part both = new Part("t/0", "v", 2, null);
+    assertThat(sessions(writes, Histories.page(both, 4, 80))).isEmpty();
+    assertThat(sessions(writes, Histories.page(one, 3, 80))).isEmpty();
+    assertThat(sessions(writes, Histories.page(one, 4, 80))).containsExactly("token");
+    assertThat(recent(writes, Histories.page(both, 0, 80))).isEmpty();
+    assertThat(recent(writes, Histories.page(one, 0, 65))).isEmpty();
+    assertThat(recent(writes, Histories.page(one, 0, 80))).containsExactly("recent");
+    assertThat(recent(writes, Histories.markedStale(Histories.page(one, 0, 80)))).isEmpty();
+    // Only counted.
+    List<Operation> counted =
+        List.of(Histories.increment("t/0", 1, 0, 10), Histories.increment("t/0", 2, 20, 30));
+    Part first = new Part("t/0", null, 1, null);
+    assertThat(sessions(counted, Histories.page(first, 1, 80))).isEmpty();
+    assertThat(sessions(counted, Histories.page(first, 2, 80))).containsExactly("token");
+    assertThat(recent(counted, Histories.page(first, 0, 80))).containsExactly("recent");
+    // A delete may have come in between.
+    List<Operation> deleted = new ArrayList<>(counted);
+    deleted.add(Histories.delete("t/0", 3, 25, 28));
+    deleted.add(Histories.page(first, 2, 80));
+    assertThat(SessionChecker.check(deleted)).isEqualTo(new Verdict.Accepted(3));
+    FinalState end = end("t/0", 1, 1);
+    assertThat(of(Judgement.of(deleted, end), Judgement.PAGES))
+        .isInstanceOf(Verdict.Undecided.class);
+  }
+
+  private static List<String> sessions(List<Operation> writes, Operation page) {
+    return rules(SessionChecker.check(Stream.concat(writes.stream(), Stream.of(page)).toList()));
+  }
+
+  private static List<String> recent(List<Operation> writes, Operation page) {
+    return rules(RecencyChecker.check(Stream.concat(writes.stream(), Stream.of(page)).toList()));
+  }
+
+  private static List<String> rules(Verdict verdict) {
+    return verdict instanceof Verdict.Convicted(List<Verdict.Violation> violations)
+        ? violations.stream().map(Verdict.Violation::rule).toList()
+        : List.of();
   }
 
   /** What was refused, or never asked, breaks no promise, and proves none. */
