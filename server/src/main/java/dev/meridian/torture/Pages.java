@@ -123,8 +123,8 @@ final class Pages {
   }
 
   /**
-   * The last acknowledged increment that a token covers, of a page that shows fewer than those; null
-   * if none is missing.
+   * The last acknowledged increment that a token covers, of a page that shows fewer than those;
+   * null if none is missing.
    *
    * @param page of {@link #counted}
    */
@@ -153,7 +153,8 @@ final class Pages {
     return Tokens.version(base)
         .map(
             version -> {
-              long bound = version.region() >= region ? version.timestamp() : version.timestamp() - 1;
+              long bound =
+                  version.region() >= region ? version.timestamp() : version.timestamp() - 1;
               return Timeline.countUntil(versions, bound);
             })
         .orElse(versions.length);

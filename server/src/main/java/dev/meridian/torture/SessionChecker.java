@@ -65,8 +65,7 @@ public final class SessionChecker {
     for (Operation page : pages.counted) {
       Operation missing = pages.missing(page, Tokens.parse(page.sent()));
       if (missing != null) {
-        checker.convict(
-            "token", "A page misses increments that its token covers.", missing, page);
+        checker.convict("token", "A page misses increments that its token covers.", missing, page);
       }
     }
     return checker.violations.isEmpty()

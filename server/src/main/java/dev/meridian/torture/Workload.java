@@ -270,8 +270,8 @@ public final class Workload {
 
   /**
    * Reads all documents from every node, strongly, and all attributes, as visitors who have seen
-   * all; those that cannot be read are asked for again, and so are attributes of which nodes differ:
-   * what nobody was told of is in no cookie, and may be late on a node.
+   * all; those that cannot be read are asked for again, and so are attributes of which nodes
+   * differ: what nobody was told of is in no cookie, and may be late on a node.
    *
    * @param patience for all of it; what nodes then still say is taken
    * @throws IllegalStateException if a node does not answer for one in that time

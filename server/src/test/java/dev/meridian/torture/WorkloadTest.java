@@ -112,8 +112,7 @@ class WorkloadTest {
       case OLD_PAGE -> List.of("read-through: session guarantees", "write-through: recent");
       case LOST_INCREMENT, DOUBLE_INCREMENT ->
           List.of("write-behind: linearizable", "write-behind: nothing lost");
-      case LOST_ATTRIBUTE, OLD_ATTRIBUTE, LATE_ATTRIBUTE ->
-          List.of("sessions: session guarantees");
+      case LOST_ATTRIBUTE, OLD_ATTRIBUTE, LATE_ATTRIBUTE -> List.of("sessions: session guarantees");
     };
   }
 
