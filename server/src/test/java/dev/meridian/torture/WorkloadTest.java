@@ -75,7 +75,7 @@ class WorkloadTest {
   @Test
   void historyOfARealNodeIsAccepted() throws Exception {
     History history = new History();
-    List<Judgement> judgements = judgements(base(node), "r1", 4_000, history);
+    List<Judgement> judgements = judgements(base(node), "r1", 1_500, history);
     List<Operation> operations = history.operations();
     assertThat(judgements)
         .as(() -> new TortureReport(42, List.of(), operations, CacheUse.NONE, judgements).text())
@@ -125,7 +125,7 @@ class WorkloadTest {
     try (LyingProxy proxy = new LyingProxy(base(node), lie)) {
       // A lie is found when it was told at the right moment: one run may have none.
       for (int run = 0; run < 20 && !found(lie, convicted, rules) || run == 0; run++) {
-        judgements(proxy.address(), "l" + lie.ordinal() + "r" + run, 800, new History()).stream()
+        judgements(proxy.address(), "l" + lie.ordinal() + "r" + run, 600, new History()).stream()
             .forEach(
                 judgement -> {
                   if (judgement.verdict()
