@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -60,12 +61,26 @@ class WorkloadTest {
   }
 
   /** What there is to judge of a run of so many operations. */
-  private static List<Judgement> judgements(URI at, String run, long most, History history)
-      throws Exception {
+  private static List<Judgement> judgements(
+      URI at, String run, long most, Map<Level, Integer> levels, History history) throws Exception {
     String key = Files.readString(folder.resolve("data/operator.key")).strip();
     Workload.Options options =
-        Workload.Options.of(List.of(at), key, List.of(CachePolicy.values()), run, run.hashCode())
-            .sized(10, 16, 3_000, most, Duration.ofSeconds(60));
+        new Workload.Options(
+            List.of(at),
+            key,
+            List.of(CachePolicy.values()),
+            run,
+            run.hashCode(),
+            10,
+            3,
+            16,
+            3_000,
+            most,
+            Duration.ofSeconds(60),
+            Duration.ofSeconds(5),
+            3,
+            Workload.Options.DEFAULT_KINDS,
+            levels);
     Workload workload = new Workload(options, history);
     workload.run();
     FinalState end = workload.readFinal(Duration.ofSeconds(30));
@@ -75,7 +90,8 @@ class WorkloadTest {
   @Test
   void historyOfARealNodeIsAccepted() throws Exception {
     History history = new History();
-    List<Judgement> judgements = judgements(base(node), "r1", 1_500, history);
+    List<Judgement> judgements =
+        judgements(base(node), "r1", 1_500, Workload.Options.DEFAULT_LEVELS, history);
     List<Operation> operations = history.operations();
     assertThat(judgements)
         .as(() -> new TortureReport(42, List.of(), operations, CacheUse.NONE, judgements).text())
@@ -122,10 +138,16 @@ class WorkloadTest {
   void everyLieOfANodeIsFound(Lie lie) throws Exception {
     Set<String> convicted = new TreeSet<>();
     Set<String> rules = new TreeSet<>();
+    // Few reads are eventual, and one of them must be lied to at the right moment.
+    Map<Level, Integer> levels =
+        lie == Lie.OLD_FOR_OTHERS
+            ? Map.of(Level.STRONG, 2, Level.SESSION, 2, Level.EVENTUAL, 14, Level.PAGE, 2)
+            : Workload.Options.DEFAULT_LEVELS;
     try (LyingProxy proxy = new LyingProxy(base(node), lie)) {
       // A lie is found when it was told at the right moment: one run may have none.
       for (int run = 0; run < 20 && !found(lie, convicted, rules) || run == 0; run++) {
-        judgements(proxy.address(), "l" + lie.ordinal() + "r" + run, 600, new History()).stream()
+        judgements(proxy.address(), "l" + lie.ordinal() + "r" + run, 600, levels, new History())
+            .stream()
             .forEach(
                 judgement -> {
                   if (judgement.verdict()
