@@ -148,8 +148,8 @@ public final class Torture {
     }
     List<Operation> operations = history.operations();
     CacheUse use = meter.use();
-    List<Judgement> judgements = new ArrayList<>(Judgement.of(operations, end));
-    judgements.add(use.judge(policies));
+    List<Judgement> judgements = new ArrayList<>(Judgement.of(operations, end, options));
+    use.judge(policies).ifPresent(judgements::add);
     return new TortureReport(seed, schedule, operations, use, judgements);
   }
 

@@ -2,6 +2,7 @@ package dev.meridian.torture;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * How far a run used the caches of its nodes. What nodes counted after they were last asked, before
@@ -19,17 +20,18 @@ public record CacheUse(
   /** Of a run without caches. */
   public static final CacheUse NONE = new CacheUse(0, 0, 0, 0, 0, 0);
 
-  /** The name of the checker. */
-  static final String CHECKER = "in use";
-
-  /** The name of what is checked. */
-  static final String SUBJECT = "caches";
+  /** The name of what is checked: nodes do not count by policy. */
+  static final String SUBJECT = "caches of all policies together";
 
   /**
-   * Whether what the policies promise was put to the test: what was never used has proved nothing.
+   * Whether caches were put to the test: what was never used has proved nothing. Nothing is judged
+   * where no policy has any.
    */
-  public Judgement judge(List<CachePolicy> policies) {
+  public Optional<Judgement> judge(List<CachePolicy> policies) {
     List<String> unused = new ArrayList<>();
+    if (policies.stream().noneMatch(policy -> policy.isCached() || policy.flushes())) {
+      return Optional.empty();
+    }
     if (policies.stream().anyMatch(CachePolicy::isCached)) {
       if (hits == 0) {
         unused.add("no read was answered by a near cache");
@@ -46,11 +48,12 @@ public record CacheUse(
         unused.add("nothing was flushed");
       }
     }
-    return new Judgement(
-        SUBJECT,
-        CHECKER,
-        unused.isEmpty()
-            ? new Verdict.Accepted(hits + pageHits + flushed)
-            : new Verdict.Undecided(String.join(", ", unused) + ": this run is no proof"));
+    return Optional.of(
+        new Judgement(
+            SUBJECT,
+            Judgement.IN_USE,
+            unused.isEmpty()
+                ? new Verdict.Accepted(hits + pageHits + flushed)
+                : new Verdict.Undecided(String.join(", ", unused) + ": this run is no proof")));
   }
 }

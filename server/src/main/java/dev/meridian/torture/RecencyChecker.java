@@ -59,7 +59,10 @@ public final class RecencyChecker {
 
   private RecencyChecker() {}
 
-  /** Checks a history of documents that promise it. */
+  /**
+   * Checks a history of documents that promise it. Undecided if no read had anything to show, or
+   * all answers said that they may be old.
+   */
   public static Verdict check(List<Operation> history) {
     Evidence evidence = new Evidence(history);
     Map<String, Acknowledged> documents = new HashMap<>();
@@ -68,14 +71,15 @@ public final class RecencyChecker {
     }
     List<Violation> violations = new ArrayList<>();
     long checked = 0;
-    for (Operation read : Timeline.withPages(history, evidence)) {
+    Pages pages = new Pages(history, evidence);
+    for (Operation read : pages.history) {
       Part part = read.part();
       Acknowledged acknowledged = documents.get(part.document());
       if (!read.hasRead() || read.stale() || acknowledged == null) {
         continue;
       }
-      checked++;
       String floor = acknowledged.before(read.invoked());
+      checked += floor == null ? 0 : 1;
       if (floor != null
           && acknowledged.timeline.isOlder(read, part.etag(), floor)
           && violations.size() < Verdict.MAX_VIOLATIONS) {
@@ -87,6 +91,23 @@ public final class RecencyChecker {
                 write == null ? List.of(read) : List.of(write, read)));
       }
     }
-    return violations.isEmpty() ? new Verdict.Accepted(checked) : new Verdict.Convicted(violations);
+    for (Operation page : pages.counted) {
+      Operation missing = page.stale() ? null : pages.missingBefore(page);
+      checked += page.stale() ? 0 : 1;
+      if (missing != null && violations.size() < Verdict.MAX_VIOLATIONS) {
+        violations.add(
+            new Violation(
+                RULE,
+                "A page misses increments that were acknowledged before it was asked for.",
+                List.of(missing, page)));
+      }
+    }
+    if (!violations.isEmpty()) {
+      return new Verdict.Convicted(violations);
+    }
+    return checked > 0
+        ? new Verdict.Accepted(checked)
+        : new Verdict.Undecided(
+            "no read that promises it began after an acknowledged write: this run is no proof");
   }
 }

@@ -1,6 +1,5 @@
 package dev.meridian.torture;
 
-import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Version;
 import dev.meridian.torture.Operation.Level;
 import dev.meridian.torture.Operation.Outcome;
@@ -55,15 +54,22 @@ public final class SessionChecker {
     SessionChecker checker = new SessionChecker(history);
     checker.provenance(history);
     Map<Integer, List<Operation>> sessions = new TreeMap<>();
-    for (Operation operation : Timeline.withPages(history, checker.evidence)) {
+    Pages pages = new Pages(history, checker.evidence);
+    for (Operation operation : pages.history) {
       sessions.computeIfAbsent(operation.client(), _ -> new ArrayList<>()).add(operation);
     }
     for (List<Operation> session : sessions.values()) {
       session.sort(Comparator.comparingLong(Operation::invoked));
       checker.session(session);
     }
+    for (Operation page : pages.counted) {
+      Operation missing = pages.missing(page, Tokens.parse(page.sent()));
+      if (missing != null) {
+        checker.convict("token", "A page misses increments that its token covers.", missing, page);
+      }
+    }
     return checker.violations.isEmpty()
-        ? new Verdict.Accepted(history.size())
+        ? new Verdict.Accepted(history.size() - (pages.read - pages.judged))
         : new Verdict.Convicted(checker.violations);
   }
 
@@ -215,10 +221,6 @@ public final class SessionChecker {
   }
 
   private static int region(String etag) {
-    try {
-      return Version.parse(etag).region();
-    } catch (InvalidInputException e) {
-      return -1;
-    }
+    return Tokens.version(etag).map(Version::region).orElse(-1);
   }
 }

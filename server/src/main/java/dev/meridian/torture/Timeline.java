@@ -2,8 +2,6 @@ package dev.meridian.torture;
 
 import dev.meridian.torture.Operation.Kind;
 import dev.meridian.torture.Operation.Outcome;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -76,38 +74,5 @@ final class Timeline {
       }
     }
     return low;
-  }
-
-  /**
-   * A history whose reads of pages have versions: of what a page showed, the one at which somebody
-   * else read or put it. A read is left out if nobody did, or if the same may have been there
-   * twice. Not for documents that are written behind, as one value has several versions there.
-   */
-  static List<Operation> withPages(List<Operation> history, Evidence evidence) {
-    Map<String, Map<Evidence.Content, String>> known = new TreeMap<>();
-    List<Operation> resolved = new ArrayList<>(history.size());
-    for (Operation operation : history) {
-      Operation.Part part = operation.part();
-      if (operation.level() != Operation.Level.PAGE || !operation.hasRead() || isNothing(part)) {
-        resolved.add(operation);
-        continue;
-      }
-      Evidence.OfDocument document = evidence.of(part.document());
-      String etag =
-          known
-              .computeIfAbsent(part.document(), _ -> document.versionsOfContents())
-              .get(new Evidence.Content(part.value(), part.count()));
-      boolean once = part.value() != null || document.writes.stream().noneMatch(Evidence::deletes);
-      if (etag != null && once) {
-        resolved.add(
-            operation.withPart(
-                new Operation.Part(part.document(), part.value(), part.count(), etag)));
-      }
-    }
-    return resolved;
-  }
-
-  private static boolean isNothing(Operation.Part part) {
-    return part.value() == null && part.count() == 0;
   }
 }

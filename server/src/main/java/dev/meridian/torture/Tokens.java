@@ -1,7 +1,9 @@
 package dev.meridian.torture;
 
+import dev.meridian.document.InvalidInputException;
 import dev.meridian.document.Version;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +30,15 @@ final class Tokens {
       }
     }
     return timestamps;
+  }
+
+  /** The version that an ETag stands for; nothing if it is none of Meridian's. */
+  static Optional<Version> version(String etag) {
+    try {
+      return Optional.of(Version.parse(etag));
+    } catch (InvalidInputException e) {
+      return Optional.empty();
+    }
   }
 
   /** A token that has seen what both have. */

@@ -65,9 +65,10 @@ public record TortureReport(
     String bad(String text);
   }
 
-  /** Whether every checker accepted. */
+  /** Whether every checker accepted, and there was one. */
   public boolean accepted() {
-    return judgements.stream().map(Judgement::verdict).allMatch(Verdict::accepted);
+    return !judgements.isEmpty()
+        && judgements.stream().map(Judgement::verdict).allMatch(Verdict::accepted);
   }
 
   /**

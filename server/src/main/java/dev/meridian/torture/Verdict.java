@@ -27,9 +27,10 @@ public sealed interface Verdict {
   }
 
   /**
-   * A limit was reached before the end; nothing wrong was found until then.
+   * A limit was reached before the end, or there was nothing that could prove it; nothing wrong was
+   * found until then.
    *
-   * @param why which limit, on what
+   * @param why which limit, on what, or what there was none of
    */
   record Undecided(String why) implements Verdict {}
 

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  *       refused; a count is at most the increments that were sent.
  *   <li>{@code attribute-kept}, {@code nodes-agree}: at the end all nodes show the last
  *       acknowledged value, or one of which its client was told nothing, and every acknowledged
- *       increment.
+ *       increment; after a while ({@link Workload#readFinal}) they show the same.
  * </ul>
  *
  * <p>Time is linear, but for the sorting. Any thread may use it.

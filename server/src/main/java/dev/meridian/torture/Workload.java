@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -269,32 +270,57 @@ public final class Workload {
 
   /**
    * Reads all documents from every node, strongly, and all attributes, as visitors who have seen
-   * all; those that cannot be read are asked for again.
+   * all; those that cannot be read are asked for again, and so are attributes of which nodes
+   * differ: what nobody was told of is in no cookie, and may be late on a node.
    *
-   * @param patience for all of it
+   * @param patience for all of it; what nodes then still say is taken
    * @throws IllegalStateException if a node does not answer for one in that time
    */
   public FinalState readFinal(Duration patience) throws InterruptedException {
+    return readFinal(options.nodes(), patience);
+  }
+
+  /** The same of nodes that were perhaps not asked before. */
+  FinalState readFinal(List<URI> from, Duration patience) throws InterruptedException {
     long end = System.nanoTime() + patience.toNanos();
     Map<String, Map<String, Part>> nodes = new LinkedHashMap<>();
     try (DataApi api = new DataApi(options.key(), options.timeout())) {
-      for (URI node : options.nodes()) {
+      for (URI node : from) {
         Map<String, Part> parts = new LinkedHashMap<>();
         for (String document : documents()) {
           parts.put(
               document, patiently(() -> api.read(node, document, Level.STRONG, ""), node, end));
         }
         for (int visitor = 0; visitor < options.visitors(); visitor++) {
-          CookieJar jar = jars.get(visitor);
           for (String path : Visitor.attributes(options, visitor)) {
-            parts.put(
-                path, patiently(() -> api.look(node, path, jar.sent(), jar.all()), node, end));
+            parts.put(path, look(api, node, visitor, path, end));
           }
         }
         nodes.put(node.toString(), parts);
       }
+      for (int visitor = 0; visitor < options.visitors(); visitor++) {
+        for (String path : Visitor.attributes(options, visitor)) {
+          while (differ(nodes, path) && System.nanoTime() - end < 0) {
+            Thread.sleep(50);
+            for (URI node : from) {
+              Part part = look(api, node, visitor, path, end);
+              Objects.requireNonNull(nodes.get(node.toString())).put(path, part);
+            }
+          }
+        }
+      }
     }
     return new FinalState(nodes);
+  }
+
+  private static boolean differ(Map<String, Map<String, Part>> nodes, String path) {
+    return nodes.values().stream().map(parts -> parts.get(path)).distinct().count() > 1;
+  }
+
+  private Part look(DataApi api, URI node, int visitor, String path, long end)
+      throws InterruptedException {
+    CookieJar jar = jars.get(visitor);
+    return patiently(() -> api.look(node, path, jar.sent(), jar.all()), node, end);
   }
 
   private static Part patiently(Supplier<DataApi.Answer> read, URI node, long end)
@@ -304,7 +330,7 @@ public final class Workload {
       if (answer.outcome() == Operation.Outcome.OK) {
         return answer.parts().getFirst();
       }
-      if (System.nanoTime() > end) {
+      if (System.nanoTime() - end > 0) {
         throw new IllegalStateException(node + " does not answer at the end: " + answer.note());
       }
       Thread.sleep(50);

@@ -6,9 +6,13 @@ import dev.meridian.torture.Operation.Kind;
 import dev.meridian.torture.Operation.Level;
 import dev.meridian.torture.Operation.Part;
 import dev.meridian.torture.Simulation.Bug;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.LongRange;
@@ -22,6 +26,16 @@ import org.junit.jupiter.params.provider.EnumSource;
 class CheckersTest {
   private static final Simulation.Size SMALL = new Simulation.Size(8, 1_200, 4);
   private static final int SEEDS = 15;
+
+  private static final Consumer<Verdict> DIFFER =
+      verdict ->
+          assertThat(verdict)
+              .isInstanceOfSatisfying(
+                  Verdict.Convicted.class,
+                  convicted ->
+                      assertThat(convicted.violations())
+                          .extracting(Verdict.Violation::rule)
+                          .containsOnly("nodes-agree"));
 
   private static List<Judgement> judge(Simulation simulation) {
     List<Operation> history = simulation.run();
@@ -98,6 +112,10 @@ class CheckersTest {
             .map(o -> o.isRead() && o.level() != Level.STRONG ? Histories.markedStale(o) : o)
             .toList();
     assertThat(RecencyChecker.check(honest).accepted()).isTrue();
+    // If all do, nothing is shown.
+    List<Operation> allMarked =
+        history.stream().map(o -> o.isRead() ? Histories.markedStale(o) : o).toList();
+    assertThat(RecencyChecker.check(allMarked)).isInstanceOf(Verdict.Undecided.class);
   }
 
   @Test
@@ -118,6 +136,24 @@ class CheckersTest {
     assertThat(linear(inT(first), inT(second), inT(both))).isFalse();
   }
 
+  /** Nodes are asked one after another, and a flush gives what they have another version. */
+  @Test
+  void flushWhileNodesAreAskedAtTheEndIsAccepted() {
+    List<Operation> behind = List.of(Histories.increment(Histories.BEHIND, 1, 0, 10));
+    assertThat(FinalChecker.check(behind, end(Histories.BEHIND, 1, 2)).accepted()).isTrue();
+    assertThat(FinalChecker.check(behind, end(Histories.BEHIND, 2, 2))).satisfies(DIFFER);
+    List<Operation> plain = List.of(Histories.increment(Histories.DOCUMENT, 1, 0, 10));
+    assertThat(FinalChecker.check(plain, end(Histories.DOCUMENT, 1, 1)).accepted()).isTrue();
+    assertThat(FinalChecker.check(plain, end(Histories.DOCUMENT, 1, 2))).satisfies(DIFFER);
+  }
+
+  /** One node has counted one, the other so many. */
+  private static FinalState end(String document, long count, int version) {
+    Part one = new Part(document, null, 1, Histories.etag(1));
+    Part other = new Part(document, null, count, Histories.etag(version));
+    return new FinalState(Map.of("x", Map.of(document, one), "y", Map.of(document, other)));
+  }
+
   private static Operation inT(Operation operation) {
     Part part = operation.part();
     return operation.withPart(
@@ -130,12 +166,91 @@ class CheckersTest {
 
   @Test
   void unusedCachesAreNoProof() {
-    assertThat(CacheUse.NONE.judge(List.of(CachePolicy.OFF)).verdict().accepted()).isTrue();
-    assertThat(CacheUse.NONE.judge(CachePolicy.ALL).verdict())
+    assertThat(CacheUse.NONE.judge(List.of(CachePolicy.OFF))).isEmpty();
+    assertThat(CacheUse.NONE.judge(CachePolicy.ALL).orElseThrow().verdict())
         .isInstanceOfSatisfying(
             Verdict.Undecided.class,
             undecided -> assertThat(undecided.why()).contains("near cache", "put off", "no proof"));
-    assertThat(new CacheUse(1, 0, 1, 0, 1, 1).judge(CachePolicy.ALL).verdict().accepted()).isTrue();
+    assertThat(new CacheUse(1, 0, 1, 0, 1, 1).judge(CachePolicy.ALL))
+        .hasValueSatisfying(judgement -> assertThat(judgement.verdict().accepted()).isTrue());
+    assertThat(new TortureReport(1, List.of(), List.of(), CacheUse.NONE, List.of()).accepted())
+        .isFalse();
+  }
+
+  /** Nobody else saw what a page shows, yet it shows less than it must. */
+  @Test
+  void pageThatMissesIncrementsIsFound() {
+    Part put = new Part("t/0", "v", 0, Histories.etag(2));
+    List<Operation> writes =
+        List.of(
+            Histories.increment("t/0", 1, 0, 10),
+            Histories.put(put, 20, 30),
+            Histories.increment("t/0", 3, 40, 50),
+            Histories.increment("t/0", 4, 60, 70));
+    Part one = new Part("t/0", "v", 1, null);
+    Part both = new Part("t/0", "v", 2, null);
+    assertThat(sessions(writes, Histories.page(both, 4, 80))).isEmpty();
+    assertThat(sessions(writes, Histories.page(one, 3, 80))).isEmpty();
+    assertThat(sessions(writes, Histories.page(one, 4, 80))).containsExactly("token");
+    assertThat(recent(writes, Histories.page(both, 0, 80))).isEmpty();
+    assertThat(recent(writes, Histories.page(one, 0, 65))).isEmpty();
+    assertThat(recent(writes, Histories.page(one, 0, 80))).containsExactly("recent");
+    assertThat(recent(writes, Histories.markedStale(Histories.page(one, 0, 80)))).isEmpty();
+    // Only counted.
+    List<Operation> counted =
+        List.of(Histories.increment("t/0", 1, 0, 10), Histories.increment("t/0", 2, 20, 30));
+    Part first = new Part("t/0", null, 1, null);
+    assertThat(sessions(counted, Histories.page(first, 1, 80))).isEmpty();
+    assertThat(sessions(counted, Histories.page(first, 2, 80))).containsExactly("token");
+    assertThat(recent(counted, Histories.page(first, 0, 80))).containsExactly("recent");
+    // A delete may have come in between.
+    List<Operation> deleted = new ArrayList<>(counted);
+    deleted.add(Histories.delete("t/0", 3, 25, 28));
+    deleted.add(Histories.page(first, 2, 80));
+    assertThat(SessionChecker.check(deleted)).isEqualTo(new Verdict.Accepted(3));
+    FinalState end = end("t/0", 1, 1);
+    assertThat(of(Judgement.of(deleted, end), Judgement.PAGES))
+        .isInstanceOf(Verdict.Undecided.class);
+  }
+
+  private static List<String> sessions(List<Operation> writes, Operation page) {
+    return rules(SessionChecker.check(Stream.concat(writes.stream(), Stream.of(page)).toList()));
+  }
+
+  private static List<String> recent(List<Operation> writes, Operation page) {
+    return rules(RecencyChecker.check(Stream.concat(writes.stream(), Stream.of(page)).toList()));
+  }
+
+  private static List<String> rules(Verdict verdict) {
+    return verdict instanceof Verdict.Convicted(List<Verdict.Violation> violations)
+        ? violations.stream().map(Verdict.Violation::rule).toList()
+        : List.of();
+  }
+
+  /** What was refused, or never asked, breaks no promise, and proves none. */
+  @Test
+  void partsOfARunThatWereNotUsedAreNoProof() {
+    List<CachePolicy> policies = List.of(CachePolicy.READ_THROUGH, CachePolicy.WRITE_THROUGH);
+    Workload.Options options =
+        Workload.Options.of(List.of(URI.create("http://127.0.0.1:1")), null, policies, "r", 1);
+    Simulation simulation = new Simulation(1, Bug.NONE, SMALL, CachePolicy.READ_THROUGH);
+    List<Operation> history = simulation.run();
+    assertThat(unused(history, simulation.end(), options))
+        .containsExactly("write-through", "sessions");
+    List<Operation> strong =
+        history.stream().filter(o -> !o.isRead() || o.level() == Level.STRONG).toList();
+    assertThat(unused(strong, simulation.end(), options)).contains("read-through");
+    List<Operation> reads = history.stream().filter(o -> !o.hasWritten()).toList();
+    assertThat(unused(reads, simulation.end(), options)).contains("read-through");
+  }
+
+  private static List<String> unused(
+      List<Operation> history, FinalState end, Workload.Options options) {
+    return Judgement.of(history, end, options).stream()
+        .filter(judgement -> judgement.checker().equals(Judgement.IN_USE))
+        .filter(judgement -> judgement.verdict() instanceof Verdict.Undecided)
+        .map(Judgement::subject)
+        .toList();
   }
 
   private static Verdict of(List<Judgement> judgements, String checker) {

@@ -36,6 +36,33 @@ final class Histories {
         Kind.READ, Level.STRONG, new Part(document, null, count, etag(version)), from, to);
   }
 
+  static Operation put(Part part, long from, long to) {
+    return operation(Kind.PUT, null, part, from, to);
+  }
+
+  static Operation delete(String document, int version, long from, long to) {
+    return operation(Kind.DELETE, null, new Part(document, null, 0, etag(version)), from, to);
+  }
+
+  /** A page that was asked for by who had seen that version. */
+  static Operation page(Part shown, int token, long from) {
+    Operation page = operation(Kind.READ, Level.PAGE, shown, from, from + 5);
+    return new Operation(
+        page.id(),
+        page.client(),
+        page.node(),
+        page.kind(),
+        page.level(),
+        page.parts(),
+        null,
+        "0-" + Long.toHexString(1000 + token),
+        "",
+        page.invoked(),
+        page.responded(),
+        Outcome.OK,
+        "");
+  }
+
   private static Operation operation(
       Kind kind, @Nullable Level level, Part part, long from, long to) {
     return new Operation(

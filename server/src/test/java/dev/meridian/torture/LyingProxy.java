@@ -19,6 +19,8 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Stands before a real node and breaks one promise now and then: a planted bug for a whole run. */
 final class LyingProxy implements AutoCloseable {
@@ -38,7 +40,9 @@ final class LyingProxy implements AutoCloseable {
     /** An attribute of a session is acknowledged, and another was set. */
     LOST_ATTRIBUTE,
     /** Visitors see an attribute as it was when it was first read. */
-    OLD_ATTRIBUTE;
+    OLD_ATTRIBUTE,
+    /** The first look at an attribute finds nothing; later ones are true. */
+    LATE_ATTRIBUTE;
   }
 
   private static final int ONE_IN = 2;
@@ -52,6 +56,7 @@ final class LyingProxy implements AutoCloseable {
   private final HttpServer server;
   private final HttpClient http = HttpClient.newHttpClient();
   private final Map<String, Kept> first = new ConcurrentHashMap<>();
+  private final Set<String> looked = ConcurrentHashMap.newKeySet();
   private final AtomicInteger chances = new AtomicInteger();
 
   LyingProxy(URI node, Lie lie) throws IOException {
@@ -91,10 +96,16 @@ final class LyingProxy implements AutoCloseable {
         body = "{\"m\":1}".getBytes(StandardCharsets.UTF_8);
       }
       boolean lost = lie == Lie.LOST_ATTRIBUTE && method.equals("PUT") && attribute && now();
-      String to = lost ? "/session/z" : exchange.getRequestURI().toString();
+      boolean late =
+          lie == Lie.LATE_ATTRIBUTE
+              && method.equals("GET")
+              && attribute
+              && looked.add(visitor(exchange) + path);
+      String to = lost || late ? "/session/z" : exchange.getRequestURI().toString();
       Kept answer = ask(exchange, method, to, body);
       if (old && answer.status == 200) {
-        Kept before = first.putIfAbsent(path, answer);
+        String whose = attribute ? visitor(exchange) + path : path;
+        Kept before = first.putIfAbsent(whose, answer);
         answer = before != null && now() ? before : answer;
       }
       if (lie == Lie.DOUBLE_INCREMENT
@@ -116,6 +127,16 @@ final class LyingProxy implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** The cookies of a visitor, but for what they have seen, which changes with each write. */
+  private static String visitor(HttpExchange exchange) {
+    String cookies = exchange.getRequestHeaders().getFirst("Cookie");
+    return cookies == null
+        ? ""
+        : Stream.of(cookies.split("; ", -1))
+            .filter(cookie -> !cookie.split("=", 2)[0].endsWith("-seen"))
+            .collect(Collectors.joining("; "));
   }
 
   private static boolean isIncrement(String method, String path) {
