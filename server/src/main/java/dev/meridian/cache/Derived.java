@@ -141,6 +141,7 @@ public final class Derived<V> {
     Making making = made.making();
     long now = nowNanos();
     return making.generation == level.generation()
+        && making.policy == store.policy()
         && (level.covered().covers(seen) || making.asOf.covers(seen))
         && level.isFresh(now)
         && !making.isOver(store.readMillis(), now)
@@ -161,13 +162,14 @@ public final class Derived<V> {
    * @param token what the reader has seen
    */
   public Making begin(SessionToken token) {
+    int policy = store.policy();
     int generation = store.level().generation();
     SessionToken seen = store.seenBy(token);
     // Not the store's: what is read may come from the near cache.
     long asOfNanos = store.refresh().asOfNanos();
     // Reads see what their reader has seen, as soon as it is visible at all.
     SessionToken asOf = store.settled().covers(seen) ? seen : SessionToken.NONE;
-    return new Making(this, asOf, asOfNanos, generation);
+    return new Making(this, asOf, asOfNanos, generation, policy);
   }
 
   /**
@@ -194,6 +196,7 @@ public final class Derived<V> {
    */
   public boolean serves(Making making, Reader reader, boolean marked) {
     return making.asOf.covers(reader.seen())
+        && (marked || making.policy == store.policy())
         && (marked || !making.isThrough() || servesThrough(making, reader))
         && (marked || reader.sinceNanos() - making.asOfNanos <= Level.MAX_AGE.toNanos())
         && !making.isOver(store.readMillis(), nowNanos());
@@ -214,6 +217,7 @@ public final class Derived<V> {
     if (making.isRefused()
         || making.isChanged()
         || making.generation != store.level().generation()
+        || making.policy != store.policy()
         || weight > bound.getMaximum() / 4) {
       return false;
     }
@@ -221,7 +225,7 @@ public final class Derived<V> {
     making.keep(made);
     cache.put(key, made);
     // Whoever sweeps may have been there before it was.
-    if (making.isChanged()) {
+    if (making.isChanged() || making.policy != store.policy()) {
       values.remove(key, made);
       return false;
     }

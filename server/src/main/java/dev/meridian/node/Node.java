@@ -408,8 +408,8 @@ public final class Node implements AutoCloseable {
   }
 
   private void siteChanged(Site now) {
+    cache.siteChanged(now); // first: pages are made by the new site already
     cluster.defineIndexes(indexes(now));
-    cache.siteChanged(now);
     names.ifPresent(
         server -> {
           serveNames(server, now);
