@@ -111,15 +111,29 @@ public final class CachedStore implements Store {
       Predicate<DocumentPath> cacheable,
       MeterRegistry meters,
       LongSupplier nanos) {
+    this(store, maxBytes, cacheable, meters, nanos, System::currentTimeMillis, ReadLease.WAIT);
+  }
+
+  /**
+   * With both clocks of its own.
+   *
+   * @param wait how long a reader of what is written through waits until it is sure of it
+   */
+  CachedStore(
+      Store store,
+      long maxBytes,
+      Predicate<DocumentPath> cacheable,
+      MeterRegistry meters,
+      LongSupplier nanos,
+      LongSupplier wallMillis,
+      Duration wait) {
     this.store = store;
     this.cacheable = cacheable;
     this.nanos = nanos;
     this.cache = new NearCache(maxBytes, this::generation);
     this.follower = new Follower(store, nanos, this::concerns, this::apply, this::lost);
     this.metrics = new CacheMetrics(meters);
-    this.lease =
-        new ReadLease(
-            ReadLease.LENGTH, ReadLease.WAIT, this::fence, nanos, System::currentTimeMillis);
+    this.lease = new ReadLease(ReadLease.LENGTH, wait, this::fence, nanos, wallMillis);
     metrics.show(this::status);
     metrics.show(doubts);
     follower.start();
@@ -177,7 +191,12 @@ public final class CachedStore implements Store {
 
   /** Who else is to show what is written through. Once, before anything is. */
   public void join(Peers peers) {
-    others = new WriteThrough(peers);
+    join(new WriteThrough(peers));
+  }
+
+  /** With times of its own. */
+  void join(WriteThrough through) {
+    others = through;
   }
 
   boolean isThrough(DocumentPath path) {
@@ -248,7 +267,7 @@ public final class CachedStore implements Store {
   private void awaitAll(Version version) {
     long since = System.nanoTime();
     Set<String> unheard = others.await(version, since);
-    Duration left = WriteThrough.LONGEST.minusNanos(System.nanoTime() - since);
+    Duration left = others.longest().minusNanos(System.nanoTime() - since);
     boolean here;
     try {
       here = shows(version, left.isNegative() ? Duration.ZERO : left);

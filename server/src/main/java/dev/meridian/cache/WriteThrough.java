@@ -409,6 +409,11 @@ final class WriteThrough implements AutoCloseable {
     }
   }
 
+  /** The longest that a write waits. */
+  Duration longest() {
+    return longest;
+  }
+
   /** How many writes wait. */
   int waiting() {
     lock.lock();
