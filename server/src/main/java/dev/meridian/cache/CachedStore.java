@@ -250,8 +250,8 @@ public final class CachedStore implements Store {
 
   /**
    * Waits until every reader here is shown all changes up to a version. Does not ask the primary:
-   * it has told all nodes what is committed when it was asked who asked it, and who asks it for more
-   * is waited for by all writes.
+   * it has told all nodes what is committed when it was asked who asked it, and who asks it for
+   * more is waited for by all writes.
    *
    * @return false if that takes longer than {@code limit}
    */

@@ -91,8 +91,8 @@ public interface Store extends AutoCloseable {
 
   /**
    * How many reads of this thread were answered here with what may be older than their collection
-   * allows, though this replica is not {@link #stale} by itself. Whoever finds the number changed by
-   * a read asks {@link #stale(long)} how old its answer may be, on the same thread.
+   * allows, though this replica is not {@link #stale} by itself. Whoever finds the number changed
+   * by a read asks {@link #stale(long)} how old its answer may be, on the same thread.
    */
   default long doubts() {
     return 0;

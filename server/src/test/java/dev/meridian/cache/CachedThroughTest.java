@@ -77,8 +77,7 @@ class CachedThroughTest {
     valve = new Valve(store);
     // Nothing here ends because a busy machine is slow.
     Duration ever = Duration.ofSeconds(50);
-    cached =
-        new CachedStore(valve, 8 << 20, _ -> true, meters, nanos::get, millis::get, ever);
+    cached = new CachedStore(valve, 8 << 20, _ -> true, meters, nanos::get, millis::get, ever);
     cached.join(new WriteThrough(peers, ever, ever));
     cached.writeThrough(path -> path.segments().getFirst().equals("t"));
     until(() -> valve.feeds.get() == 1);

@@ -282,9 +282,7 @@ class WriteThroughTest {
     nodes.others = Set.of("b");
     nodes.silent.add("c");
     long longest = WriteThrough.LONGEST.toNanos();
-    assertThat(writes.await(version(8), since + longest))
-        .as("it may show it")
-        .containsExactly("c");
+    assertThat(writes.await(version(8), since + longest)).as("it may show it").containsExactly("c");
     assertThat(writes.await(version(8), since + longest + 1)).isEmpty();
   }
 

@@ -485,7 +485,9 @@ class PageCacheTest {
   void aPageThatMayBeOldSaysSoAndIsForNoCacheOutside() throws Exception {
     page("news.html", "---\ncacheControl: {max-age: 1 min}\n---\nnews");
     page("own.html", "{{ session.name }}");
-    page("sent.html", "{% if not document('cities', 'none') %}{{ redirect('/news', 303) }}{% endif %}");
+    page(
+        "sent.html",
+        "{% if not document('cities', 'none') %}{{ redirect('/news', 303) }}{% endif %}");
     page("missing.html", "{% if not document('cities', 'none') %}{{ notFound() }}{% endif %}");
     server.age = Duration.ofSeconds(77);
     for (int i = 0; i < 2; i++) {
