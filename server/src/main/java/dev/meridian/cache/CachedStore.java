@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
@@ -61,8 +62,8 @@ public final class CachedStore implements Store {
   /** How often a reader waits for a look that turns out to be too old for it. */
   private static final int MAX_JOINS = 2;
 
-  /** How long a node waits for what it is to show before it asks for it. */
-  private static final Duration HURRY = Duration.ofMillis(20);
+  /** Doubts of one thread within that time are told together: no request takes longer. */
+  private static final Duration TOGETHER = Duration.ofMinutes(1);
 
   /** Where nothing is: what counts is when it is read. */
   private static final DocumentPath FENCE = DocumentPath.parse("_meridian/fence");
@@ -81,6 +82,21 @@ public final class CachedStore implements Store {
   private volatile WriteThrough others = new WriteThrough(Peers.NONE);
   private final ReadLease lease;
   private final AtomicLong doubts = new AtomicLong();
+  private final ThreadLocal<Doubts> mine = ThreadLocal.withInitial(Doubts::new);
+
+  /** The reads of one thread that were in doubt. */
+  private static final class Doubts {
+    long count;
+
+    /** When the last was. */
+    long lastNanos;
+
+    /** All that was acknowledged before that was shown by the last, and by those shortly before. */
+    long asOfNanos;
+  }
+
+  /** Counts the times that {@link #through} changed. */
+  private final AtomicInteger policies = new AtomicInteger();
 
   /** What is made of documents; it follows the same feed. */
   private final List<Derived<?>> derived = new CopyOnWriteArrayList<>();
@@ -95,15 +111,29 @@ public final class CachedStore implements Store {
       Predicate<DocumentPath> cacheable,
       MeterRegistry meters,
       LongSupplier nanos) {
+    this(store, maxBytes, cacheable, meters, nanos, System::currentTimeMillis, ReadLease.WAIT);
+  }
+
+  /**
+   * With both clocks of its own.
+   *
+   * @param wait how long a reader of what is written through waits until it is sure of it
+   */
+  CachedStore(
+      Store store,
+      long maxBytes,
+      Predicate<DocumentPath> cacheable,
+      MeterRegistry meters,
+      LongSupplier nanos,
+      LongSupplier wallMillis,
+      Duration wait) {
     this.store = store;
     this.cacheable = cacheable;
     this.nanos = nanos;
     this.cache = new NearCache(maxBytes, this::generation);
     this.follower = new Follower(store, nanos, this::concerns, this::apply, this::lost);
     this.metrics = new CacheMetrics(meters);
-    this.lease =
-        new ReadLease(
-            ReadLease.LENGTH, ReadLease.WAIT, this::fence, nanos, System::currentTimeMillis);
+    this.lease = new ReadLease(ReadLease.LENGTH, wait, this::fence, nanos, wallMillis);
     metrics.show(this::status);
     metrics.show(doubts);
     follower.start();
@@ -149,11 +179,24 @@ public final class CachedStore implements Store {
    */
   public void writeThrough(@Nullable Predicate<DocumentPath> which) {
     through = which;
+    // In this order: what is begun from here on knows of it, and nothing else is kept or found.
+    policies.incrementAndGet();
+    derived.forEach(Derived::clear);
+  }
+
+  /** What was made under another policy than that may not know that it was written through. */
+  int policy() {
+    return policies.get();
   }
 
   /** Who else is to show what is written through. Once, before anything is. */
   public void join(Peers peers) {
-    others = new WriteThrough(peers);
+    join(new WriteThrough(peers));
+  }
+
+  /** With times of its own. */
+  void join(WriteThrough through) {
+    others = through;
   }
 
   boolean isThrough(DocumentPath path) {
@@ -188,22 +231,33 @@ public final class CachedStore implements Store {
   /** Before documents are read that are written through. */
   private void begin() {
     if (!holds()) {
-      doubts.incrementAndGet();
+      doubt();
     }
   }
 
+  private void doubt() {
+    doubts.incrementAndGet();
+    Duration own = age();
+    Duration unsure = lease.age();
+    long now = nanos.getAsLong();
+    long asOf = now - (own.compareTo(unsure) > 0 ? own : unsure).toNanos();
+    Doubts here = mine.get();
+    boolean together = here.count > 0 && now - here.lastNanos < TOGETHER.toNanos();
+    here.asOfNanos = together && here.asOfNanos - asOf < 0 ? here.asOfNanos : asOf;
+    here.lastNanos = now;
+    here.count++;
+  }
+
   /**
-   * Waits until every reader here is shown all changes up to a version.
+   * Waits until every reader here is shown all changes up to a version. Does not ask the primary:
+   * it has told all nodes what is committed when it was asked who asked it, and who asks it for
+   * more is waited for by all writes.
    *
    * @return false if that takes longer than {@code limit}
    */
   public boolean shows(Version version, Duration limit) throws InterruptedException {
-    long until = System.nanoTime() + limit.toNanos();
-    if (!follower.await(version, limit.compareTo(HURRY) < 0 ? limit : HURRY)) {
-      lease.renew();
-      if (!follower.await(version, Duration.ofNanos(until - System.nanoTime()))) {
-        return false;
-      }
+    if (!follower.await(version, limit)) {
+      return false;
     }
     show(version);
     return true;
@@ -213,7 +267,7 @@ public final class CachedStore implements Store {
   private void awaitAll(Version version) {
     long since = System.nanoTime();
     Set<String> unheard = others.await(version, since);
-    Duration left = WriteThrough.LONGEST.minusNanos(System.nanoTime() - since);
+    Duration left = others.longest().minusNanos(System.nanoTime() - since);
     boolean here;
     try {
       here = shows(version, left.isNegative() ? Duration.ZERO : left);
@@ -557,16 +611,17 @@ public final class CachedStore implements Store {
 
   @Override
   public long doubts() {
-    return doubts.get();
+    return mine.get().count;
   }
 
   @Override
   public Optional<Duration> stale(long before) {
-    if (doubts.get() == before) {
+    Doubts here = mine.get();
+    if (here.count == before) {
       return stale();
     }
     Duration own = age();
-    Duration unsure = lease.age();
+    Duration unsure = Duration.ofNanos(nanos.getAsLong() - here.asOfNanos);
     return Optional.of(own.compareTo(unsure) > 0 ? own : unsure);
   }
 

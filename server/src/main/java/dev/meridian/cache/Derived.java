@@ -202,6 +202,7 @@ public final class Derived<V> {
     Making making = made.making();
     long now = nowNanos();
     return making.generation == level.generation()
+        && making.policy == store.policy()
         && (level.covered().covers(seen) || making.asOf.covers(seen))
         && level.isFresh(now)
         && !making.isOver(store.readMillis(), now)
@@ -222,13 +223,14 @@ public final class Derived<V> {
    * @param token what the reader has seen
    */
   public Making begin(SessionToken token) {
+    int policy = store.policy();
     int generation = store.level().generation();
     SessionToken seen = store.seenBy(token);
     // Not the store's: what is read may come from the near cache.
     long asOfNanos = store.refresh().asOfNanos();
     // Reads see what their reader has seen, as soon as it is visible at all.
     SessionToken asOf = store.settled().covers(seen) ? seen : SessionToken.NONE;
-    return new Making(this, asOf, asOfNanos, generation);
+    return new Making(this, asOf, asOfNanos, generation, policy);
   }
 
   /**
@@ -255,6 +257,7 @@ public final class Derived<V> {
    */
   public boolean serves(Making making, Reader reader, boolean marked) {
     return making.asOf.covers(reader.seen())
+        && (marked || making.policy == store.policy())
         && (marked || !making.isThrough() || servesThrough(making, reader))
         && (marked || reader.sinceNanos() - making.asOfNanos <= Level.MAX_AGE.toNanos())
         && !making.isOver(store.readMillis(), nowNanos());
@@ -286,6 +289,7 @@ public final class Derived<V> {
     if (making.isRefused()
         || (making.isChanged() && old.isZero())
         || making.generation != store.level().generation()
+        || making.policy != store.policy()
         || weight > bound.getMaximum() / 4) {
       return false;
     }
@@ -294,8 +298,9 @@ public final class Derived<V> {
     making.keep(made);
     Made<V> _ = values.merge(key, made, Derived::newer);
     // Whoever sweeps may have been there before it was.
-    if (making.isChanged()) {
-      if (old.isZero()) {
+    boolean foreign = making.policy != store.policy();
+    if (making.isChanged() || foreign) {
+      if (foreign || old.isZero()) {
         values.remove(key, made);
       } else {
         forget(making);

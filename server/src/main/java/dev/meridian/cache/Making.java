@@ -26,6 +26,9 @@ public final class Making implements AutoCloseable {
   /** The {@link Level#generation} in which it began. */
   final int generation;
 
+  /** The {@link CachedStore#policy} under which it began. */
+  final int policy;
+
   private long expiresAtMillis = Document.NEVER;
   private long untilNanos;
   private boolean limited;
@@ -41,11 +44,12 @@ public final class Making implements AutoCloseable {
   /** What it became, once that is kept. */
   private volatile Derived.@Nullable Made<?> made;
 
-  Making(Derived<?> home, SessionToken asOf, long asOfNanos, int generation) {
+  Making(Derived<?> home, SessionToken asOf, long asOfNanos, int generation, int policy) {
     this.home = home;
     this.asOf = asOf;
     this.asOfNanos = asOfNanos;
     this.generation = generation;
+    this.policy = policy;
   }
 
   /** Whether it was made of what is written through. */

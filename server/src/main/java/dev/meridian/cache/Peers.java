@@ -51,7 +51,8 @@ public interface Peers {
   /**
    * Who asked.
    *
-   * @param known who asked longer ago than that may be missing
+   * @param known who asked longer ago than that may be missing, and of those that asked before it
+   *     is not known when they asked last
    * @param ages how long ago each of the others asked last; this node is not among them
    */
   record Readers(Duration known, Map<String, Duration> ages) {

@@ -49,11 +49,13 @@ final class ReadLease {
   private final Runnable fence;
   private final LongSupplier nanos;
   private final LongSupplier wallMillis;
-  private final Moment begun;
   private final AtomicReference<@Nullable Asking> asking = new AtomicReference<>();
 
   /** Everything that was acknowledged before that is shown here. */
   private volatile @Nullable Moment asOf;
+
+  /** When it was asked first; null until then. */
+  private volatile @Nullable Moment first;
 
   /** When asking failed last. */
   private volatile @Nullable Moment failed;
@@ -73,7 +75,6 @@ final class ReadLease {
     this.fence = fence;
     this.nanos = nanos;
     this.wallMillis = wallMillis;
-    this.begun = now();
   }
 
   private Moment now() {
@@ -94,10 +95,19 @@ final class ReadLease {
     return known == null ? 0 : 1 - (double) ageNanos(known) / lengthNanos;
   }
 
-  /** For how long it is not known that everything is shown here. */
+  /**
+   * For how long it is not known that everything is shown here: since it was last, or else since
+   * that was asked first. What is older than that is for the store to say.
+   */
   Duration age() {
     Moment known = asOf;
-    return Duration.ofNanos(ageNanos(known == null ? begun : known));
+    Moment since = known == null ? first : known;
+    if (since == null) {
+      return Duration.ZERO;
+    }
+    // Where a clock was set back, the other one has to do.
+    long wall = TimeUnit.MILLISECONDS.toNanos(wallMillis.getAsLong() - since.millis);
+    return Duration.ofNanos(Math.max(0, Math.max(wall, nanos.getAsLong() - since.nanos)));
   }
 
   /**
@@ -133,20 +143,20 @@ final class ReadLease {
         : refused == null || ageNanos(refused) > AGAIN_AFTER.toNanos() ? ask() : null;
   }
 
-  /** Asks, unless that is under way; does not wait. */
-  void renew() {
-    if (asking.get() == null) {
-      var unused = ask();
-    }
-  }
-
   private Asking ask() {
     Asking own = new Asking(now(), new CountDownLatch(1));
     Asking other = asking.compareAndExchange(null, own);
     if (other != null) {
       return other;
     }
-    Thread.ofVirtual().name("read-lease").start(() -> ask(own));
+    if (first == null) {
+      first = own.since;
+    }
+    try {
+      Thread.ofVirtual().name("read-lease").start(() -> ask(own));
+    } catch (RuntimeException | Error e) {
+      failed(own, e);
+    }
     return own;
   }
 
@@ -155,13 +165,26 @@ final class ReadLease {
       fence.run();
       asOf = own.since;
       failed = null;
+      over(own);
     } catch (StoreException e) {
-      failed = now();
       LOG.debug("Whether everything is shown here is not known", e);
-    } finally {
-      asking.set(null);
-      own.done.countDown();
+      failed = now();
+      over(own);
+    } catch (RuntimeException | Error e) {
+      failed(own, e);
     }
+  }
+
+  /** Whatever it was: nobody asks while this seems to. */
+  private void failed(Asking own, Throwable e) {
+    failed = now();
+    over(own);
+    LOG.warn("The primary cannot be asked whether everything is shown here", e);
+  }
+
+  private void over(Asking own) {
+    asking.set(null);
+    own.done.countDown();
   }
 
   /** Who comes while the primary is silent does not wait as long again. */

@@ -31,8 +31,10 @@ final class WriteThrough implements AutoCloseable {
    * cannot show anything without asking it after t. That list is also why nobody need know who is a
    * member: a node that joins, or has just been removed, is on it.
    *
-   * A primary knows who asked it, not who asked the one before: from those it may not know, that
-   * is those that are known here, one waits as if they had asked when it became primary.
+   * A primary knows who asked it, not who asked the one before: everyone may have, until it became
+   * primary. So while that is less than LONGEST ago, each write waits for the rest of it, as there
+   * may be nodes that neither it nor this node knows (one that has just been removed, or joined). A
+   * node that never knew of any other is alone, and does not wait.
    */
 
   /** How much slower than another a clock may go, and a bit. */
@@ -65,6 +67,9 @@ final class WriteThrough implements AutoCloseable {
   private long readersNanos;
   private boolean closed;
 
+  /** Whether there never was another node, as far as is known. */
+  private boolean alone = true;
+
   /** Another node. */
   private static final class Node {
     final String id;
@@ -79,6 +84,9 @@ final class WriteThrough implements AutoCloseable {
 
     /** Whether it did not answer last. */
     boolean silent;
+
+    /** Whether it said last that it does not show what it was asked for. */
+    boolean lags;
 
     /** When it was known as a node of the site last. */
     long knownNanos;
@@ -116,12 +124,13 @@ final class WriteThrough implements AutoCloseable {
    * @throws Unavailable if the wait is interrupted or this is closed, as unknown: the write is done
    */
   Set<String> await(Version version, long sinceNanos) {
+    Set<String> known = others(); // not under the lock, whatever it does
     lock.lock();
     try {
       waiting++;
       try {
         long question = ++questions;
-        know(sinceNanos);
+        know(known, sinceNanos);
         want(version);
         askReaders();
         while (true) {
@@ -188,23 +197,41 @@ final class WriteThrough implements AutoCloseable {
     }
     for (String id : all) {
       Node node = nodes.get(id);
-      if (node != null && !node.silent) {
+      if (node != null && !node.silent && !node.lags) {
         return Long.MAX_VALUE; // it will say so
       }
       Duration age = known.ages().getOrDefault(id, known.known());
-      left = Math.max(left, longest.minus(age).toNanos() - (now - readersNanos));
+      left = Math.max(left, left(age, known.known(), now));
     }
-    return left;
+    return alone && all.isEmpty() && known.ages().isEmpty()
+        ? left
+        : Math.max(left, left(known.known(), known.known(), now));
+  }
+
+  /** What is left for one that asked so long ago, of a primary that knows no longer than that. */
+  private long left(Duration age, Duration known, long now) {
+    Duration sure = age.compareTo(known) < 0 ? age : known;
+    return longest.minus(sure).toNanos() - (now - readersNanos);
+  }
+
+  /** Who is there; null if that is not known. */
+  private @Nullable Set<String> others() {
+    try {
+      return peers.others();
+    } catch (RuntimeException e) {
+      LOG.debug("Which nodes there are is not known now", e);
+      return null;
+    }
   }
 
   /** Notes who is there; who went stays for as long as it may show something. */
-  private void know(long nowNanos) {
-    Set<String> others;
-    try {
-      others = peers.others();
-    } catch (RuntimeException e) {
-      LOG.debug("Which nodes there are is not known now", e);
+  private void know(@Nullable Set<String> others, long nowNanos) {
+    if (others == null) {
+      alone = false;
       return;
+    }
+    if (!others.isEmpty()) {
+      alone = false;
     }
     for (String id : others) {
       nodes.computeIfAbsent(id, Node::new).knownNanos = nowNanos;
@@ -226,9 +253,19 @@ final class WriteThrough implements AutoCloseable {
         node.wanted = version;
       }
       if (!node.asked && !node.shows(version)) {
-        node.asked = true;
-        Thread.ofVirtual().name("write-through").start(() -> ask(node));
+        node.asked = start(() -> ask(node));
       }
+    }
+  }
+
+  /** Whether that runs now; if not, the next write tries again, and this one waits meanwhile. */
+  private static boolean start(Runnable work) {
+    try {
+      Thread.ofVirtual().name("write-through").start(work);
+      return true;
+    } catch (RuntimeException | Error e) {
+      LOG.warn("Other nodes cannot be asked now", e);
+      return false;
     }
   }
 
@@ -241,8 +278,11 @@ final class WriteThrough implements AutoCloseable {
       try {
         shows = peers.shows(node.id, version, call);
         answers = true;
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException e) {
         LOG.debug("{} does not say what it shows", node.id, e);
+      } catch (RuntimeException | Error e) {
+        // Whatever it is: nobody asks the node while this seems to.
+        LOG.warn("{} cannot be asked what it shows", node.id, e);
       }
       if (answers && !shows) {
         pause();
@@ -270,6 +310,7 @@ final class WriteThrough implements AutoCloseable {
       if (shows && !node.shows(version)) {
         node.shown = version;
       }
+      node.lags = answers && !shows;
       if (node.silent == answers) {
         node.silent = !answers;
         if (answers) {
@@ -297,8 +338,7 @@ final class WriteThrough implements AutoCloseable {
 
   private void askReaders() {
     if (!asking) {
-      asking = true;
-      Thread.ofVirtual().name("write-through").start(this::askPrimary);
+      asking = start(this::askPrimary);
     }
   }
 
@@ -313,6 +353,7 @@ final class WriteThrough implements AutoCloseable {
         pause();
       } catch (RuntimeException | Error e) {
         LOG.warn("It is not known which nodes asked the primary", e);
+        pause();
       }
       if (answer != null) {
         answered(question, answer);
@@ -366,6 +407,11 @@ final class WriteThrough implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** The longest that a write waits. */
+  Duration longest() {
+    return longest;
   }
 
   /** How many writes wait. */

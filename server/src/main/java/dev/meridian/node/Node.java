@@ -162,7 +162,7 @@ public final class Node implements AutoCloseable {
                 throw new SiteException(
                     List.of(new Problem("site.yaml", 1, 1, "accounts: " + why + ".")));
               });
-      this.seeding = opened(Seeding.start(store, site.current(), cluster.isFounder()));
+      this.seeding = opened(Seeding.start(cache.store(), site.current(), cluster.isFounder()));
       this.certificates = certificates();
       this.web = startWeb();
       this.signing = Signing.in(options.data().resolve("dnssec"), isSitesHome());
@@ -408,8 +408,8 @@ public final class Node implements AutoCloseable {
   }
 
   private void siteChanged(Site now) {
+    cache.siteChanged(now); // first: pages are made by the new site already
     cluster.defineIndexes(indexes(now));
-    cache.siteChanged(now);
     names.ifPresent(
         server -> {
           serveNames(server, now);

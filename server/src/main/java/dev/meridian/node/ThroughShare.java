@@ -49,15 +49,16 @@ final class ThroughShare implements Peers, AutoCloseable {
 
   @Override
   public Set<String> others() {
-    return cluster.peers().keySet();
+    return cluster.peers();
   }
 
   @Override
   public boolean shows(String node, Version version, Duration wait) throws IOException {
-    InetSocketAddress at = cluster.peers().get(node);
-    if (at == null) {
-      throw new IOException("'" + node + "' is no node of the cluster any more.");
-    }
+    InetSocketAddress at =
+        cluster
+            .peer(node)
+            .orElseThrow(
+                () -> new IOException("'" + node + "' is no node of the cluster any more."));
     ShowsRequest request =
         ShowsRequest.newBuilder()
             .setTimestamp(version.timestamp())

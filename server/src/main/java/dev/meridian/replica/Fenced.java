@@ -9,7 +9,8 @@ import java.util.Map;
  *
  * @param primary the node that tells; it may ask itself at any time
  * @param office for how long it has been primary: what others were told before, it does not know
- * @param ages how long ago each other node asked last; who is not there did not ask this primary
+ * @param ages how long ago each other node asked last, at most {@code office}; who is not there did
+ *     not ask this primary
  */
 public record Fenced(String primary, Duration office, Map<String, Duration> ages) {
   /** Copies. */

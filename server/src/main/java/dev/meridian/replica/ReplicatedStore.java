@@ -558,6 +558,10 @@ public final class ReplicatedStore implements Store {
 
   private Fenced fencedHere(Duration deadline) {
     long term = raft.term();
+    if (!raft.isReady()) {
+      throw notDone("Another member was primary meanwhile.");
+    }
+    // It is primary in that term or a later one: never before it was, else its office is too long.
     fences.primaryIn(term);
     Fenced known = fences.known(host.identity().node());
     // In this order: no other was primary when that was looked up, nor between.
@@ -997,8 +1001,9 @@ public final class ReplicatedStore implements Store {
     @Override
     public void look() {
       raft.note(freshness);
+      long term = raft.term(); // first: it may be primary in a later one, never in one to come
       if (raft.isReady()) {
-        fences.primaryIn(raft.term());
+        fences.primaryIn(term);
       }
     }
 

@@ -42,7 +42,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -692,13 +691,20 @@ public final class Cluster implements AutoCloseable {
         .toList();
   }
 
-  /** Where the other nodes are that have a copy of the data, by their ids; quick. */
-  public Map<String, InetSocketAddress> peers() {
+  /** The ids of the other nodes that have a copy of the data; quick. */
+  public Set<String> peers() {
     Membership members = store().members().without(self());
-    Map<String, InetSocketAddress> peers = new HashMap<>();
-    members.replicas().forEach((node, address) -> peers.put(node, Member.address(address)));
-    members.spares().forEach((node, address) -> peers.put(node, Member.address(address)));
+    Set<String> peers = new HashSet<>(members.replicas().keySet());
+    peers.addAll(members.spares().keySet());
     return peers;
+  }
+
+  /** Where one of the {@link #peers} is; empty if it is none. May wait for a name server. */
+  public Optional<InetSocketAddress> peer(String node) {
+    Membership members = store().members().without(self());
+    String address = members.replicas().get(node);
+    return Optional.ofNullable(address == null ? members.spares().get(node) : address)
+        .map(Member::address);
   }
 
   /** The site that the cluster serves, as far as this node knows; or empty. */

@@ -90,18 +90,19 @@ public interface Store extends AutoCloseable {
   }
 
   /**
-   * How many reads were answered here with what may be older than their collection allows, though
-   * this replica is not {@link #stale} by itself. Whoever finds the number changed by a read asks
-   * {@link #stale(long)} how old its answer may be.
+   * How many reads of this thread were answered here with what may be older than their collection
+   * allows, though this replica is not {@link #stale} by itself. Whoever finds the number changed
+   * by a read asks {@link #stale(long)} how old its answer may be, on the same thread.
    */
   default long doubts() {
     return 0;
   }
 
   /**
-   * How old an answer may be, when that must be said: also where a read since then was in doubt.
+   * How old an answer may be, when that must be said: also where a read of this thread since then
+   * was in doubt.
    *
-   * @param doubts what {@link #doubts} was before the read
+   * @param doubts what {@link #doubts} was before the read, on this thread
    */
   default Optional<Duration> stale(long doubts) {
     return stale();

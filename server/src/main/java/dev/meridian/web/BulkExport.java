@@ -61,11 +61,13 @@ final class BulkExport {
     List<DocumentPath> unflushed = store.unflushed();
     Position end = store.position();
     var response = context.response();
+    long doubts = store.doubts();
     try (ChangeFeed feed = store.changes(new ChangeQuery(new ChangeScope.Everything(), from))) {
       response.header(HeaderValues.create(HeaderNames.CONTENT_TYPE, BulkImport.MEDIA_TYPE));
       response.header(Names.NO_STORE);
       response.header(Names.NOSNIFF);
       response.header(HeaderValues.create(Names.REQUEST_ID, context.id()));
+      Gatekeeper.stale(store, ReadOptions.SESSION, doubts).ifPresent(response::header);
       context.answering();
       if (context.isHead()) {
         response.send();

@@ -132,7 +132,7 @@ public final class Pages implements HttpService, ErrorPages {
       // One address for one page: relative links and caches depend on it.
       String query = request.prologue().query().rawValue();
       redirect(
-          response,
+          context,
           raw.substring(0, raw.length() - 1) + (query.isEmpty() ? "" : "?" + query),
           Status.PERMANENT_REDIRECT_308);
       return true;
@@ -140,7 +140,7 @@ public final class Pages implements HttpService, ErrorPages {
     try {
       answer(context, request, response, set, match, path);
     } catch (TemplateFunctions.Redirect e) {
-      redirect(response, e.location(), e.status());
+      redirect(context, e.location(), e.status());
     } catch (PageFailure e) {
       fail(context, request, set, e);
     }
@@ -212,8 +212,16 @@ public final class Pages implements HttpService, ErrorPages {
             });
       }
       if (page == null) {
-        page =
-            makeOrFind(context, request, response, set, match, path, data, query, options, visit);
+        long doubts = store.doubts();
+        Optional<Header> before = Gatekeeper.stale(store, options, doubts);
+        try {
+          page =
+              makeOrFind(context, request, response, set, match, path, data, query, options, visit);
+        } catch (ProblemException | TemplateFunctions.Redirect | PageFailure e) {
+          // What led to it, or was not there, may be old as well.
+          before.or(() -> Gatekeeper.stale(store, options, doubts)).ifPresent(context::tell);
+          throw e;
+        }
       }
       Duration age = visit.age();
       if (page != null && age != null) {
@@ -442,11 +450,12 @@ public final class Pages implements HttpService, ErrorPages {
     return token.equals(SessionToken.NONE) ? ReadOptions.SESSION : ReadOptions.session(token);
   }
 
-  private static void redirect(ServerResponse response, String location, Status status) {
+  private static void redirect(RequestContext context, String location, Status status) {
+    var response = context.response();
     response.status(status);
     response.header(HeaderValues.create(HeaderNames.LOCATION, location));
     response.header(Names.NO_CACHE);
-    response.send();
+    context.send();
   }
 
   private void fail(
@@ -548,8 +557,9 @@ public final class Pages implements HttpService, ErrorPages {
             : status >= 500 ? "It is not your fault. Please try again later." : problem.detail();
     PageSet set = templates.current();
     if (set.has(own)) {
+      RequestContext context = RequestContext.current();
+      long doubts = store.doubts();
       try {
-        RequestContext context = RequestContext.current();
         Map<String, Object> variables =
             variables(
                 context,
@@ -575,6 +585,8 @@ public final class Pages implements HttpService, ErrorPages {
         }
       } catch (RuntimeException e) {
         log.warn("The error page pages/{} could not be made.", own, e);
+      } finally {
+        Gatekeeper.stale(store, ReadOptions.SESSION, doubts).ifPresent(context::tell);
       }
     }
     return Optional.of(PlainPages.error(status, title, detail));

@@ -12,10 +12,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -39,8 +40,30 @@ class ThroughProtocolTest {
   private final AtomicLong wrong = new AtomicLong();
   private final AtomicBoolean over = new AtomicBoolean();
 
-  /** When nodes asked the primary last. */
-  private final Map<String, Long> asked = new ConcurrentHashMap<>();
+  /** One that may be primary, and when nodes asked it last. */
+  private static final class Primary {
+    private final Map<String, Long> asked = new HashMap<>();
+    private long officeNanos = System.nanoTime();
+
+    synchronized void begin() {
+      officeNanos = System.nanoTime();
+    }
+
+    synchronized void asked(String node) {
+      asked.put(node, System.nanoTime());
+    }
+
+    synchronized Peers.Readers readers() {
+      long now = System.nanoTime();
+      Map<String, Duration> ages = new HashMap<>();
+      asked.forEach((id, at) -> ages.put(id, Duration.ofNanos(now - at)));
+      return new Peers.Readers(Duration.ofNanos(now - officeNanos), ages);
+    }
+  }
+
+  private record Term(long number, Primary primary) {}
+
+  private final AtomicReference<Term> term = new AtomicReference<>(new Term(0, new Primary()));
 
   /** A node that applies what is committed, some time later. */
   private final class Node {
@@ -67,8 +90,12 @@ class ThroughProtocolTest {
       if (cut) {
         throw new Unavailable(Unavailable.Outcome.NOT_DONE, "cut", null);
       }
-      asked.put(id, System.nanoTime());
+      Term now = term.get();
+      now.primary.asked(id);
       long index = committed.get();
+      if (term.get() != now) {
+        throw new Unavailable(Unavailable.Outcome.NOT_DONE, "another is primary", null);
+      }
       while (applied.get() < index) {
         if (cut || over.get()) {
           throw new Unavailable(Unavailable.Outcome.NOT_DONE, "cut", null);
@@ -150,17 +177,41 @@ class ThroughProtocolTest {
 
     @Override
     public Readers readers(Duration wait) {
-      Map<String, Duration> ages = new HashMap<>();
-      long now = System.nanoTime();
-      asked.forEach((id, at) -> ages.put(id, Duration.ofNanos(now - at)));
-      return new Readers(Duration.ofHours(1), ages);
+      Term now = term.get();
+      Readers readers = now.primary.readers();
+      if (term.get() != now) {
+        throw new Unavailable(Unavailable.Outcome.NOT_DONE, "another is primary", null);
+      }
+      return readers;
     }
   }
 
-  private void run(long seed, boolean wait) throws InterruptedException {
+  /** Three are primary in turn. */
+  private void elect(long seed) {
+    Random random = new Random(seed);
+    List<Primary> primaries = List.of(term.get().primary, new Primary(), new Primary());
+    while (!over.get()) {
+      sleep(20 + random.nextInt(300));
+      Term before = term.get();
+      // Nobody is primary for a moment.
+      term.set(new Term(before.number + 1, new Primary()));
+      Primary next = primaries.get(random.nextInt(primaries.size()));
+      next.begin();
+      term.set(new Term(before.number + 2, next));
+    }
+  }
+
+  /**
+   * Until so much is written and that is enough, or for a long time.
+   *
+   * @param enough whether it is
+   */
+  private void run(long seed, boolean wait, BooleanSupplier enough) throws InterruptedException {
+    long until = System.nanoTime() + Duration.ofSeconds(80).toNanos();
     // The third is one that only the primary knows.
     List<Node> nodes = List.of(new Node("b", seed), new Node("c", seed + 1), new Node("d", seed));
     List<Thread> threads = new ArrayList<>();
+    threads.add(Thread.ofVirtual().start(() -> elect(seed)));
     for (Node node : nodes) {
       for (Runnable part : List.<Runnable>of(node::apply, node::trouble, node::read)) {
         threads.add(Thread.ofVirtual().start(part));
@@ -175,7 +226,8 @@ class ThroughProtocolTest {
           Thread.ofVirtual()
               .start(
                   () -> {
-                    while (left.decrementAndGet() >= 0) {
+                    while (left.decrementAndGet() >= 0
+                        || (!enough.getAsBoolean() && System.nanoTime() < until)) {
                       long version = committed.incrementAndGet();
                       if (writes != null) {
                         var unused = writes.await(new Version(version, 1), System.nanoTime());
@@ -201,15 +253,15 @@ class ThroughProtocolTest {
   @Test
   void whoReadsAfterAWriteWasAcknowledgedSeesIt() throws InterruptedException {
     long seed = System.nanoTime();
-    run(seed, true);
+    run(seed, true, () -> held.get() > 0);
     assertThat(wrong).as("seed %d", seed).hasValue(0);
-    assertThat(acknowledged).hasValue(WRITES);
-    assertThat(held.get()).as("most reads are answered").isPositive();
+    assertThat(acknowledged).hasValueGreaterThanOrEqualTo(WRITES);
+    assertThat(held.get()).as("reads that were answered").isPositive();
   }
 
   @Test
   void withoutTheWaitTheyWouldNot() throws InterruptedException {
-    run(1, false);
+    run(1, false, () -> wrong.get() > 0);
     assertThat(wrong.get()).isPositive();
   }
 }

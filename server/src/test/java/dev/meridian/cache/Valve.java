@@ -30,6 +30,10 @@ final class Valve implements Store {
   volatile Store store;
   volatile Hook hook = (_, _) -> {};
   final AtomicInteger gets = new AtomicInteger();
+
+  /** Beside these, the questions whether everything is shown. */
+  final AtomicInteger fences = new AtomicInteger();
+
   final AtomicInteger feeds = new AtomicInteger();
 
   private final Object lock = new Object();
@@ -80,7 +84,7 @@ final class Valve implements Store {
 
   @Override
   public Optional<Document> get(DocumentPath path, ReadOptions options) {
-    gets.incrementAndGet();
+    (path.isReserved() && path.id().equals("fence") ? fences : gets).incrementAndGet();
     Optional<Document> found = store.get(path, options);
     try {
       hook.found(path, found);

@@ -486,6 +486,10 @@ class PageCacheTest {
   void aPageThatMayBeOldSaysSoAndIsForNoCacheOutside() throws Exception {
     page("news.html", "---\ncacheControl: {max-age: 1 min}\n---\nnews");
     page("own.html", "{{ session.name }}");
+    page(
+        "sent.html",
+        "{% if not document('cities', 'none') %}{{ redirect('/news', 303) }}{% endif %}");
+    page("missing.html", "{% if not document('cities', 'none') %}{{ notFound() }}{% endif %}");
     server.age = Duration.ofSeconds(77);
     for (int i = 0; i < 2; i++) {
       for (String path : List.of("/cities/k", "/news")) {
@@ -499,6 +503,12 @@ class PageCacheTest {
       }
       assertThat(header(server.get("/own", HTML), "Meridian-Stale")).isEqualTo("77");
     }
+    HttpResponse<String> sent = server.get("/sent", HTML);
+    assertThat(sent.statusCode()).isEqualTo(303);
+    assertThat(header(sent, "Meridian-Stale")).isEqualTo("77");
+    HttpResponse<String> missing = server.get("/missing", HTML);
+    assertThat(missing.statusCode()).isEqualTo(404);
+    assertThat(header(missing, "Meridian-Stale")).isEqualTo("77");
     assertThat(server.kept.status().entries()).isZero();
     server.age = Duration.ZERO;
     HttpResponse<String> fresh = server.get("/news", HTML);
