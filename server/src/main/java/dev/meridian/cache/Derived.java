@@ -171,7 +171,9 @@ public final class Derived<V> {
     }
     Making making = made.making();
     long now = nowNanos();
-    if (making.generation != level.generation() || making.isOver(store.readMillis(), now)) {
+    if (making.generation != level.generation()
+        || making.isThrough()
+        || making.isOver(store.readMillis(), now)) {
       return null;
     }
     boolean changed = making.isChanged();
@@ -280,10 +282,13 @@ public final class Derived<V> {
    * The same for a value that may be used for a while when it is old. So that what changes all the
    * time is there at all, it is kept although something changed while it was made.
    *
-   * @param old so long after a change it is found by {@link #old}
+   * @param maxOld so long after a change it is found by {@link #old}; not if all nodes are to show
+   *     what was written to its places
    * @return whether others find it now, as one that is fresh
    */
-  public boolean keep(String key, V value, Making making, Duration old) {
+  public boolean keep(String key, V value, Making making, Duration maxOld) {
+    // What all nodes are to show is for nobody when it is old.
+    Duration old = making.isThrough() ? Duration.ZERO : maxOld;
     long weight =
         BYTES + 2L * key.length() + bytes.applyAsLong(value) + PLACE_BYTES * making.size();
     if (making.isRefused()
@@ -291,6 +296,8 @@ public final class Derived<V> {
         || making.generation != store.level().generation()
         || making.policy != store.policy()
         || weight > bound.getMaximum() / 4) {
+      // It comes after what is there, which must not be had again.
+      dropOld(key);
       return false;
     }
     Made<V> made =

@@ -64,6 +64,12 @@ public final class PageCache implements AutoCloseable {
   /** Most characters of keys for which that is known. */
   private static final long ALONE_CHARS = 1 << 20;
 
+  /**
+   * A page that is older than this part of the time for which it may be had is made in the request,
+   * where enough others are made beside theirs.
+   */
+  private static final int LATE = 10;
+
   /** Most parameters that a kept page may look at. */
   static final int MAX_PARAMETERS = 16;
 
@@ -128,6 +134,9 @@ public final class PageCache implements AutoCloseable {
 
     /** Set before that; null if there is nothing that others could have. */
     private @Nullable Made made;
+
+    /** Another request found meanwhile that there is no such page any more. */
+    private volatile boolean gone;
   }
 
   /**
@@ -375,19 +384,30 @@ public final class PageCache implements AutoCloseable {
       if (!beside.tryAcquire()) {
         return null;
       }
-      Flight own = new Flight();
+      owing = true;
       PageAnswer page = null;
-      if (era.flights.putIfAbsent(key, own) == null) {
-        flight = own;
-        flightKey = key;
-        // It may have been done after the look.
-        page = look(begin, parameters());
-        owing = page == null;
-      }
-      if (!owing) {
-        beside.release();
+      try {
+        Flight own = new Flight();
+        if (era.flights.putIfAbsent(key, own) == null) {
+          flight = own;
+          flightKey = key;
+          // It may have been done after the look.
+          page = look(begin, parameters());
+        }
+      } finally {
+        if (flight == null || page != null) {
+          owing = false;
+          beside.release();
+        }
       }
       return page;
+    }
+
+    /** Whether it has been old for long, and there is no room to have it made beside. */
+    private boolean isLate(Derived.Old<PageAnswer> old, String key) {
+      return beside.availablePermits() == 0
+          && !era.flights.containsKey(key)
+          && old.age().compareTo(old.value().whileMade().dividedBy(LATE)) > 0;
     }
 
     /** Since when something may have changed of the page that was found; null if nothing has. */
@@ -430,6 +450,11 @@ public final class PageCache implements AutoCloseable {
     void gone() {
       String begin = start;
       if (begin != null) {
+        String key = flightKey(begin, parameters());
+        Flight other = era.flights.get(key);
+        if (other != null) {
+          other.gone = true;
+        }
         pages.dropOld(key(begin, parameters()));
       }
     }
@@ -458,7 +483,7 @@ public final class PageCache implements AutoCloseable {
         boolean alone = era.alone.getIfPresent(key) != null;
         if (joins == 0 && !alone) {
           Derived.Old<PageAnswer> old = lookOld(PageAnswer::whileMade);
-          if (old != null && old.replaceable()) {
+          if (old != null && old.replaceable() && !isLate(old, key)) {
             page = owe(begin, key);
             if (page == null) {
               age = old.age();
@@ -545,8 +570,13 @@ public final class PageCache implements AutoCloseable {
       }
       Set<String> all = new TreeSet<>(parameters());
       all.addAll(looked);
-      if (all.size() > MAX_PARAMETERS) {
+      Flight mine = flight;
+      if (all.size() > MAX_PARAMETERS || (mine != null && mine.gone)) {
         made.refuse();
+      }
+      if (made.isRefused() || page.isPersonal()) {
+        // It is not put where an old one may be, which must not be had again.
+        pages.dropOld(key(begin, parameters()));
       }
       if (!made.isRefused()) {
         List<String> names = List.copyOf(all);

@@ -239,7 +239,22 @@ public final class Pages implements HttpService, ErrorPages {
   private static boolean isContent(RequestContext context, ReadOptions options) {
     return options.token().equals(SessionToken.NONE)
         && !Gatekeeper.saysWhoReads(context.request())
-        && isAnonymous(context);
+        && isAnonymous(context)
+        && !reloads(context.request());
+  }
+
+  /** Whether the visitor wants nothing that was kept, as browsers say when one reloads. */
+  private static boolean reloads(ServerRequest request) {
+    if (!request.headers().contains(HeaderNames.CACHE_CONTROL)) {
+      return request.headers().contains(HeaderNames.PRAGMA);
+    }
+    for (String line : request.headers().get(HeaderNames.CACHE_CONTROL).allValues()) {
+      String lower = line.toLowerCase(java.util.Locale.ROOT);
+      if (lower.contains("no-cache") || lower.contains("no-store") || lower.contains("max-age=0")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Makes a page for others, on a thread of its own, in as much time as a request has. */

@@ -161,6 +161,21 @@ class DerivedTest {
     await(() -> derived.size() == 0 && derived.watched() == 0);
   }
 
+  /** What is made after it was not for others: nobody is to have the one before again. */
+  @Test
+  void whatIsOldGoesWhenTheNewIsTooLargeToKeep() throws Exception {
+    Version one = put("a/1", "{\"n\":1}");
+    keepOld("k", one, Duration.ofHours(1));
+    Version two = put("a/1", "{\"n\":2}");
+    settle();
+    assertThat(derived.old("k")).isNotNull();
+    try (Making making = derived.begin(token(two))) {
+      String large = "x".repeat((int) derived.maxBytes());
+      assertThat(derived.keep("k", large, making, Duration.ofHours(1))).isFalse();
+    }
+    assertThat(derived.old("k")).isNull();
+  }
+
   @Test
   void whatIsOldIsNeverOverAndNeverOfAGenerationBefore() throws Exception {
     Version ends = put(cached, "a/1", "{}", new Expiry.At(millis.get() + 1000));
