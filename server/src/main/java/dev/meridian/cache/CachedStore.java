@@ -424,7 +424,7 @@ public final class CachedStore implements Store {
       Load own = new Load(seen, !store.settled().covers(seen));
       Load other = cache.begin(path, own);
       if (other == null) {
-        return lead(path, read, own);
+        return lead(path, read, seen, own);
       }
       if (!other.asksNoMoreThan(seen)) {
         break;
@@ -440,9 +440,15 @@ public final class CachedStore implements Store {
     return shown(timed(path, read));
   }
 
-  private Optional<Document> lead(DocumentPath path, ReadOptions read, Load load) {
+  private Optional<Document> lead(
+      DocumentPath path, ReadOptions read, SessionToken seen, Load load) {
     Entry loaded = null;
     try {
+      // Another load may have ended between this reader's first look and its own load.
+      loaded = find(path, seen);
+      if (loaded != null) {
+        return document(loaded);
+      }
       // Before the look: what is true then is true of what it finds.
       int generation = generation();
       long asOfNanos = follower.asOfNanos();

@@ -172,6 +172,7 @@ public final class Derived<V> {
     Making making = made.making();
     long now = nowNanos();
     if (making.generation != level.generation()
+        || making.policy != store.policy()
         || making.isThrough()
         || making.isOver(store.readMillis(), now)) {
       return null;
