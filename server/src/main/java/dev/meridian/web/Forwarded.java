@@ -31,7 +31,8 @@ final class Forwarded {
   private static final Pattern V6 =
       Pattern.compile("\\[([0-9A-Fa-f:.]{2,45})]" + PORT + "|([0-9A-Fa-f:.]{2,45})");
   private static final Pattern PAIR =
-      Pattern.compile("[ \\t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)="
+      Pattern.compile(
+          "[ \\t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)="
               // Possessive, so that no text takes more of the stack the longer it is.
               + "([^\";, \\t]+|\"(?:[^\"\\\\]|\\\\.)*+\")[ \\t]*");
   private static final Pattern NO_PAIR = Pattern.compile("[ \\t]*(?=;|$)");

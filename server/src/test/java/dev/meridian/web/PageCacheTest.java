@@ -582,8 +582,7 @@ class PageCacheTest {
                 new String[] {"Meridian-Consistency", "session"},
                 new String[] {"Authorization", "Bearer x"},
                 new String[] {"Cookie", SessionSettings.DEFAULT.cookie() + "=x"})) {
-          knowing.add(
-              threads.submit(() -> bodyAtLast("Accept", "text/html", known[0], known[1])));
+          knowing.add(threads.submit(() -> bodyAtLast("Accept", "text/html", known[0], known[1])));
         }
         Future<String> visitor =
             threads.submit(
