@@ -2,6 +2,7 @@ package dev.meridian.site;
 
 import dev.meridian.geo.Prefix;
 import java.net.InetAddress;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -25,9 +26,20 @@ public record NewSessionLimit(int perSecond, List<Prefix> exempt) {
     exempt = List.copyOf(exempt);
   }
 
-  /** Whether there is no limit for this address. */
-  public boolean isExempt(InetAddress address) {
-    return isExempt(exempt, address);
+  /**
+   * Whether there is no limit for this address. That loopback has none unless it is said does not
+   * hold for proxies there: they count as who asks when they do not say who did.
+   */
+  public boolean isExempt(InetAddress address, TrustedProxies proxies) {
+    List<Prefix> said = exempt;
+    if (proxies.trusts(address)) {
+      said = new ArrayList<>(exempt);
+      // One of each: who names the same network gets it.
+      for (Prefix loopback : ResponseLimit.LOOPBACK) {
+        said.remove(loopback);
+      }
+    }
+    return isExempt(said, address);
   }
 
   static boolean isExempt(List<Prefix> exempt, InetAddress address) {

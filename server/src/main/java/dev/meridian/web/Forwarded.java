@@ -24,12 +24,19 @@ final class Forwarded {
   /** Most proxies on the way of a request; what stands before them is not looked at. */
   static final int MAX_HOPS = 32;
 
-  private static final Pattern V4 =
-      Pattern.compile("([0-9]{1,3}(?:\\.[0-9]{1,3}){3})(:[0-9]{1,5})?");
+  /** A port, or the made-up name of one. */
+  private static final String PORT = "(?::(?:[0-9]{1,5}|_[0-9A-Za-z._-]+))?";
+
+  private static final Pattern V4 = Pattern.compile("([0-9]{1,3}(?:\\.[0-9]{1,3}){3})" + PORT);
   private static final Pattern V6 =
-      Pattern.compile("\\[([0-9A-Fa-f:.]{2,45})](:[0-9]{1,5})?|([0-9A-Fa-f:.]{2,45})");
+      Pattern.compile("\\[([0-9A-Fa-f:.]{2,45})]" + PORT + "|([0-9A-Fa-f:.]{2,45})");
   private static final Pattern PAIR =
-      Pattern.compile("[ \\t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=([^\";, \\t]+|\"[^\"\\\\]*\")[ \\t]*");
+      Pattern.compile(
+          "[ \\t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)="
+              // Possessive, so that no text takes more of the stack the longer it is.
+              + "([^\";, \\t]+|\"(?:[^\"\\\\]|\\\\.)*+\")[ \\t]*");
+  private static final Pattern NO_PAIR = Pattern.compile("[ \\t]*(?=;|$)");
+  private static final Pattern ESCAPED = Pattern.compile("\\\\(.)");
 
   private Forwarded() {}
 
@@ -96,7 +103,7 @@ final class Forwarded {
           return elements;
         }
         if (i >= 0 && line.charAt(i) == '"') {
-          quoted = !quoted;
+          quoted ^= !isEscaped(line, i);
         } else if (i < 0 || (line.charAt(i) == ',' && !quoted)) {
           String element = line.substring(i + 1, end).strip();
           if (!element.isEmpty()) {
@@ -109,6 +116,15 @@ final class Forwarded {
     return elements;
   }
 
+  /** Whether an odd number of backslashes stands before it. */
+  private static boolean isEscaped(String line, int at) {
+    int i = at;
+    while (i > 0 && line.charAt(i - 1) == '\\') {
+      i--;
+    }
+    return (at - i) % 2 == 1;
+  }
+
   /** An element of {@code Forwarded}; without an address if it is none. */
   private static Hop hop(String element) {
     InetAddress address = null;
@@ -117,26 +133,30 @@ final class Forwarded {
     boolean schemed = false;
     int at = 0;
     Matcher pair = PAIR.matcher(element);
+    Matcher none = NO_PAIR.matcher(element);
     while (true) {
-      if (!pair.region(at, element.length()).lookingAt()) {
+      if (none.region(at, element.length()).lookingAt()) {
+        at = none.end();
+      } else if (pair.region(at, element.length()).lookingAt()) {
+        String name = pair.group(1).toLowerCase(Locale.ROOT);
+        String value = pair.group(2);
+        if (value.startsWith("\"")) {
+          value = ESCAPED.matcher(value.substring(1, value.length() - 1)).replaceAll("$1");
+        }
+        if ((name.equals("for") && named) || (name.equals("proto") && schemed)) {
+          return new Hop(null, null);
+        }
+        if (name.equals("for")) {
+          named = true;
+          address = address(value);
+        } else if (name.equals("proto")) {
+          schemed = true;
+          scheme = scheme(value);
+        }
+        at = pair.end();
+      } else {
         return new Hop(null, null);
       }
-      String name = pair.group(1).toLowerCase(Locale.ROOT);
-      String value = pair.group(2);
-      if (value.startsWith("\"")) {
-        value = value.substring(1, value.length() - 1);
-      }
-      if ((name.equals("for") && named) || (name.equals("proto") && schemed)) {
-        return new Hop(null, null);
-      }
-      if (name.equals("for")) {
-        named = true;
-        address = address(value);
-      } else if (name.equals("proto")) {
-        schemed = true;
-        scheme = scheme(value);
-      }
-      at = pair.end();
       if (at == element.length()) {
         return new Hop(address, scheme);
       }
@@ -160,7 +180,7 @@ final class Forwarded {
     if (v4.matches()) {
       literal = v4.group(1);
     } else if (v6.matches()) {
-      literal = v6.group(1) != null ? v6.group(1) : v6.group(3);
+      literal = v6.group(1) != null ? v6.group(1) : v6.group(2);
       if (literal.indexOf(':') < 0) {
         return null;
       }

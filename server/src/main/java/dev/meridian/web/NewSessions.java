@@ -2,6 +2,7 @@ package dev.meridian.web;
 
 import dev.meridian.site.NewSessionLimit;
 import dev.meridian.site.SessionSettings;
+import dev.meridian.site.TrustedProxies;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import io.helidon.http.Status;
@@ -33,7 +34,7 @@ final class NewSessions {
     if (limit == null || address == null) {
       return;
     }
-    long wait = take(limit, address);
+    long wait = take(limit, context.site().trustedProxies(), address);
     if (wait > 0) {
       throw new ProblemException(
           Problem.of(
@@ -53,8 +54,8 @@ final class NewSessions {
   }
 
   /** Counts one, or says in how many nanoseconds there will be room for it. */
-  long take(NewSessionLimit limit, InetAddress address) {
-    return limit.isExempt(address)
+  long take(NewSessionLimit limit, TrustedProxies proxies, InetAddress address) {
+    return limit.isExempt(address, proxies)
         ? 0
         : networks.take(
             NewSessionLimit.network(address),

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * does not say that it ends. For one thread.
  */
 final class PlainClient implements AutoCloseable {
-  private static final int TIMEOUT_MILLIS = 30_000;
+  /** Longer than the time that a request has, 30 s, so that the answer that says so is seen. */
+  private static final int TIMEOUT_MILLIS = 45_000;
 
   private final InetSocketAddress to;
   private @Nullable Socket socket;

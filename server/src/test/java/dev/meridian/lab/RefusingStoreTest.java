@@ -1,6 +1,5 @@
 package dev.meridian.lab;
 
-import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -21,6 +20,7 @@ import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.LongSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,6 +39,7 @@ class RefusingStoreTest {
   private static final int CLIENTS = 32;
   private static final int COUNTERS = 8;
   private static final long STEP = 400;
+  private static final long WARM = 5 * STEP;
 
   /** Of the collection, and how much more may live on the heap of a node under load. */
   private static final long PENDING_BYTES = 1 << 20;
@@ -107,7 +108,7 @@ class RefusingStoreTest {
             refused(answer, counter);
           }
         } catch (IOException e) {
-          // Also when there is no answer in half a minute, which is the time that a request has.
+          // Also when there is no answer long after the time that a request has is over.
           note(
               e
                   + " after "
@@ -185,8 +186,25 @@ class RefusingStoreTest {
     return Long.parseLong(total.group(1));
   }
 
+  private interface Asked<T> {
+    @Nullable T ask() throws InterruptedException;
+  }
+
+  /** What is known at last: a node that is busy, or new, may not say it at once. */
+  private static <T> T atLast(String what, Asked<T> asked) throws InterruptedException {
+    long until = System.nanoTime() + Duration.ofSeconds(90).toNanos();
+    while (true) {
+      T known = asked.ask();
+      if (known != null) {
+        return known;
+      }
+      assertThat(System.nanoTime()).as(what).isLessThan(until);
+      Thread.sleep(20);
+    }
+  }
+
   private static long pending(Lab lab, Lab.Node node) throws InterruptedException {
-    JsonNode status = requireNonNull(lab.status(node), "the node tells how it is");
+    JsonNode status = atLast("the node tells how it is", () -> lab.status(node));
     return status.at("/shards/0/pending/bytes").asLong(-1);
   }
 
@@ -209,7 +227,8 @@ class RefusingStoreTest {
         int client = i;
         clients.add(Thread.ofVirtual().start(() -> count(node, client)));
       }
-      awaitMore("writes are taken", this::allAcknowledged, STEP);
+      // What a node needs once, it has then.
+      awaitMore("writes are taken", this::allAcknowledged, WARM);
       before = liveBytes(node);
       breaks.act();
       try {
@@ -226,7 +245,10 @@ class RefusingStoreTest {
     } finally {
       over.set(true);
       for (Thread client : clients) {
-        client.join();
+        // What it asks last is answered, or given up, well before.
+        if (!client.join(Duration.ofSeconds(100))) {
+          note("a client goes on");
+        }
       }
     }
     assertThat(wrong).as(tail(node)).isEmpty();
@@ -286,7 +308,7 @@ class RefusingStoreTest {
   void whileTheMajorityIsGone() throws Exception {
     try (Lab lab = new Lab(folder.resolve("lab"), site(), 210)) {
       lab.start(3);
-      Lab.Node primary = requireNonNull(lab.primary());
+      Lab.Node primary = atLast("there is a primary", lab::primary);
       List<Lab.Node> others = lab.nodes().stream().filter(node -> node != primary).toList();
       refuse(
           lab,

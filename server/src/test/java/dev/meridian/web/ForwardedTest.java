@@ -53,6 +53,7 @@ class ForwardedTest {
         ", ,203.0.113.9,, # 203.0.113.9",
         "<script>, 203.0.113.9 # 203.0.113.9",
         "\", 203.0.113.9 # 203.0.113.9",
+        "203.0.113.9:_x # 203.0.113.9",
         "unknown # 10.0.0.1",
         "203.0.113.9, unknown # 10.0.0.1",
         "203.0.113.9, unknown, 10.9.9.9 # 10.9.9.9",
@@ -84,6 +85,16 @@ class ForwardedTest {
         "for=203.0.113.9, for=\"[2001:db8::1]:17\";proto=https # 203.0.113.9 # https",
         "for=\"[2001:4860::1]\" ; host=\"a,b\" # 2001:4860::1 # -",
         "for=\"open, for=203.0.113.9;proto=http # 203.0.113.9 # http",
+        "for=203.0.113.9;host=\"a\\\"b\";proto=https # 203.0.113.9 # https",
+        "for=6.6.6.6, for=203.0.113.9;host=\"a\\\", for=b\" # 203.0.113.9 # -",
+        "for=6.6.6.6, for=203.0.113.9;host=\"a\\\\\";proto=http # 203.0.113.9 # http",
+        "for=\"20\\3.0.113.9\";proto=\"\\h\\ttp\" # 203.0.113.9 # http",
+        "for=\"203.0.113.9:_x\" # 203.0.113.9 # -",
+        "for=\"[2001:4860::1]:_a.b-c\" # 2001:4860::1 # -",
+        "for=\"203.0.113.9:_\" # 10.0.0.1 # -",
+        "for=203.0.113.9; # 203.0.113.9 # -",
+        "; ;for=203.0.113.9 ;; proto=https ; # 203.0.113.9 # https",
+        "; # 10.0.0.1 # -",
         "for=unknown;proto=https # 10.0.0.1 # https",
         "for=203.0.113.9, for=_secret, for=10.2.2.2 # 10.2.2.2 # -",
         "for=203.0.113.9;for=6.6.6.6 # 10.0.0.1 # -",
@@ -136,6 +147,8 @@ class ForwardedTest {
     assertOrigin(of(Header.X_FORWARDED_FOR, List.of(many)), "10.1.1.1", null);
     String few = VISITOR + ", 10.1.1.1".repeat(Forwarded.MAX_HOPS - 1);
     assertOrigin(of(Header.X_FORWARDED_FOR, List.of(few)), VISITOR, null);
+    String escaped = "for=" + VISITOR + ";host=\"" + "\\\"".repeat(100_000) + "\"";
+    assertOrigin(of(Header.FORWARDED, List.of(escaped)), VISITOR, null);
     String forged = "6.6.6.6, ".repeat(1000) + VISITOR;
     assertOrigin(of(Header.X_FORWARDED_FOR, List.of(forged)), VISITOR, null);
   }

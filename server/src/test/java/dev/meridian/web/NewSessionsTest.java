@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.meridian.geo.Prefix;
 import dev.meridian.site.NewSessionLimit;
+import dev.meridian.site.TrustedProxies;
 import java.net.InetAddress;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -18,7 +19,7 @@ class NewSessionsTest {
   private final NewSessions sessions = new NewSessions(now::get);
 
   private long take(String address) {
-    return sessions.take(ONE, InetAddress.ofLiteral(address));
+    return sessions.take(ONE, TrustedProxies.NONE, InetAddress.ofLiteral(address));
   }
 
   private void exhaust(String address) {
@@ -55,6 +56,22 @@ class NewSessionsTest {
     for (int i = 0; i < 3 * NewSessionLimit.AT_ONCE; i++) {
       assertThat(take("127.0.0.1")).isZero();
     }
+  }
+
+  @Test
+  void aProxyOnLoopbackHasALimitUnlessTheSiteSaysOtherwise() {
+    Prefix loopback = Prefix.parse("127.0.0.0/8").orElseThrow();
+    TrustedProxies proxies =
+        new TrustedProxies(
+            List.of(Prefix.parse("127.0.0.1/32").orElseThrow()), TrustedProxies.NONE.header());
+    NewSessionLimit said = new NewSessionLimit(1, List.of(loopback, loopback));
+    InetAddress proxy = InetAddress.ofLiteral("127.0.0.1");
+    for (int i = 0; i < NewSessionLimit.AT_ONCE; i++) {
+      assertThat(sessions.take(ONE, proxies, proxy)).isZero();
+    }
+    assertThat(sessions.take(ONE, proxies, proxy)).isPositive();
+    assertThat(sessions.take(said, proxies, proxy)).as("said by the site").isZero();
+    assertThat(sessions.take(ONE, proxies, InetAddress.ofLiteral("127.0.0.2"))).isZero();
   }
 
   @Test

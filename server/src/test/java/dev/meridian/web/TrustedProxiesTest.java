@@ -137,8 +137,12 @@ class TrustedProxiesTest {
       assertThat(answer).contains("HTTP/1.1 429", "too-many-sessions");
       assertThat(begin(server, "X-Forwarded-For: " + VISITOR + ", 198.51.100.7"))
           .contains("Set-Cookie");
-      assertThat(begin(server, "X-Forwarded-For: 198.51.100.7, " + VISITOR + ":7"))
-          .contains("HTTP/1.1 429");
+      // By now there may be room for one more, but not for as many as a network has at once.
+      answer = "";
+      for (int i = 0; i < 10 && !answer.contains("HTTP/1.1 429"); i++) {
+        answer = begin(server, "X-Forwarded-For: 198.51.100.7, " + VISITOR + ":7");
+      }
+      assertThat(answer).contains("HTTP/1.1 429");
     }
   }
 }
