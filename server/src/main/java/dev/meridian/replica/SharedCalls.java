@@ -17,9 +17,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Calls of another node that requests share, so that many cost little more than one. One alone
- * waits for nobody. Those that come while a call is under way go together with the next one: that
- * begins when the last one began a quarter of a call's usual time ago, so nobody waits for all of
- * another's call, and when a call ends. Every call is made after the requests in it came. Any
+ * waits for nobody, and neither do two. Those that come while two calls or more are under way go
+ * together with the next one: it begins when the last one began a quarter of a call's usual time
+ * ago, so nobody waits for all of another's call. While one takes far longer than usual, as its
+ * receiver may be gone, no third is begun. Every call is made after the requests in it came. Any
  * thread may use it.
  *
  * @param <Q> a request

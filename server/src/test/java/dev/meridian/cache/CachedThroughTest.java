@@ -253,9 +253,10 @@ class CachedThroughTest {
     try (Making making = derived.begin(SessionToken.NONE)) {
       making.reads(path("t/1"));
       assertThat(read("t/1", ReadOptions.SESSION)).isEqualTo("1");
-      assertThat(derived.keep("k", "page", making)).isTrue();
+      assertThat(derived.keep("k", "page", making, Duration.ofHours(1))).isTrue();
     }
     assertThat(derived.find("k", SessionToken.NONE)).isEqualTo("page");
+    assertThat(derived.old("k")).as("nobody is content with less").isNull();
     valve.hook =
         (path, _) -> {
           if (path.isReserved()) {

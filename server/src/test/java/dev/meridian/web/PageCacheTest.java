@@ -591,6 +591,9 @@ class PageCacheTest {
                 new String[] {"Meridian-Session", ""},
                 new String[] {"Meridian-Consistency", "session"},
                 new String[] {"Authorization", "Bearer x"},
+                new String[] {"Cache-Control", "max-age=0"},
+                new String[] {"Cache-Control", "No-Cache"},
+                new String[] {"Pragma", "no-cache"},
                 new String[] {"Cookie", SessionSettings.DEFAULT.cookie() + "=x"})) {
           knowing.add(threads.submit(() -> bodyAtLast("Accept", "text/html", known[0], known[1])));
         }
