@@ -79,7 +79,7 @@ public final class PeerClient implements AutoCloseable {
 
   /**
    * Calls a method of the node at {@code to}; the answer, or a {@link PeerException}, comes later,
-   * on a thread that must not be blocked.
+   * on a thread that must not be blocked, as it may be the one that reads connections.
    */
   public CompletableFuture<byte[]> callLater(
       InetSocketAddress to, String method, byte[] request, Duration deadline) {
@@ -151,8 +151,8 @@ public final class PeerClient implements AutoCloseable {
 
   private Link open(InetSocketAddress to) {
     return new Link(
-        security
-            .apply(NettyChannelBuilder.forAddress(to.getHostString(), to.getPort()))
+        CallThreads.of(
+                security.apply(NettyChannelBuilder.forAddress(to.getHostString(), to.getPort())))
             .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_TIMEOUT_MILLIS)
             // A peer that vanished without a word is noticed, and its calls end.
             .keepAliveTime(10, TimeUnit.SECONDS)

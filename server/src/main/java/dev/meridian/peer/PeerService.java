@@ -6,6 +6,8 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -22,7 +24,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What a node does for its peers, beside Raft and on the same port: methods by name, bytes in and
- * bytes out. Handlers run on virtual threads and may block; so many run at once and no more.
+ * bytes out. Handlers run on virtual threads and may block; so many run at once and no more. What
+ * can be answered without a wait, the thread that read the call may answer at once.
  */
 public final class PeerService extends HandlerRegistry {
   private static final Logger LOG = LoggerFactory.getLogger(PeerService.class);
@@ -51,6 +54,13 @@ public final class PeerService extends HandlerRegistry {
     byte[] answer(byte[] request) throws Exception;
   }
 
+  /** Answers one call on the thread that read it, or leaves it to a {@link Handler}. */
+  @FunctionalInterface
+  public interface Prompt {
+    /** The answer to {@code request}; null where that takes a wait, or it cannot tell. */
+    byte @Nullable [] answer(byte[] request);
+  }
+
   private final Map<String, ServerMethodDefinition<byte[], byte[]>> methods =
       new ConcurrentHashMap<>();
   private volatile long lastCall = System.nanoTime() - LATELY.toNanos();
@@ -67,12 +77,21 @@ public final class PeerService extends HandlerRegistry {
    * @param name unique in a node, of letters, digits, dots and slashes
    */
   public void offer(String name, Handler handler) {
+    offer(name, _ -> null, handler);
+  }
+
+  /**
+   * The same, of a method that often needs no wait.
+   *
+   * @param prompt is asked first, on a thread that must not be blocked
+   */
+  public void offer(String name, Prompt prompt, Handler handler) {
     methods.put(
         PREFIX + name,
         ServerMethodDefinition.create(
             method(name),
             ServerCalls.asyncUnaryCall(
-                (request, answer) -> handle(name, handler, request, answer))));
+                (request, answer) -> handle(name, prompt, handler, request, answer))));
   }
 
   /**
@@ -122,7 +141,8 @@ public final class PeerService extends HandlerRegistry {
             MAX_CALLS, Math.max(0, until - System.nanoTime()), TimeUnit.NANOSECONDS);
   }
 
-  private void handle(String name, Handler handler, byte[] request, StreamObserver<byte[]> answer) {
+  private void handle(
+      String name, Prompt prompt, Handler handler, byte[] request, StreamObserver<byte[]> answer) {
     lastCall = System.nanoTime();
     if (!takesIn()) {
       answer.onError(Status.RESOURCE_EXHAUSTED.withDescription(BUSY).asRuntimeException());
@@ -133,24 +153,46 @@ public final class PeerService extends HandlerRegistry {
     call.setOnCloseHandler(unsent::release);
     call.setOnCancelHandler(unsent::release);
     String caller = PeerAuthentication.NODE.get();
-    Thread.ofVirtual()
-        .name("peer-" + name)
-        .start(
-            () -> {
-              try {
-                answer.onNext(
-                    caller == null
-                        ? handler.answer(request)
-                        : ScopedValue.where(CALLER, caller).call(() -> handler.answer(request)));
-                answer.onCompleted();
-              } catch (Exception | Error e) {
-                LOG.debug("A peer's call of {} failed", name, e);
-                answer.onError(
-                    Status.INTERNAL.withDescription(String.valueOf(e.getMessage())).asException());
-              } finally {
-                room.release();
-              }
-            });
+    if (!answered(name, () -> as(caller, () -> prompt.answer(request)), answer)) {
+      Thread.ofVirtual()
+          .name("peer-" + name)
+          .start(
+              () ->
+                  answered(
+                      name,
+                      () -> as(caller, () -> Objects.requireNonNull(handler.answer(request))),
+                      answer));
+    }
+  }
+
+  private static byte @Nullable [] as(@Nullable String caller, Callable<byte @Nullable []> work)
+      throws Exception {
+    return caller == null
+        ? work.call()
+        : ScopedValue.where(CALLER, caller).<byte @Nullable [], Exception>call(work::call);
+  }
+
+  /** Answers a call, and makes room for another; false if there is no answer yet. */
+  private boolean answered(
+      String name, Callable<byte @Nullable []> work, StreamObserver<byte[]> answer) {
+    boolean done = true;
+    try {
+      byte[] given = work.call();
+      if (given == null) {
+        done = false;
+      } else {
+        answer.onNext(given);
+        answer.onCompleted();
+      }
+    } catch (Exception | Error e) {
+      LOG.debug("A peer's call of {} failed", name, e);
+      answer.onError(Status.INTERNAL.withDescription(String.valueOf(e.getMessage())).asException());
+    } finally {
+      if (done) {
+        room.release();
+      }
+    }
+    return done;
   }
 
   private boolean takesIn() {
@@ -168,6 +210,11 @@ public final class PeerService extends HandlerRegistry {
   public @Nullable ServerMethodDefinition<?, ?> lookupMethod(
       String name, @Nullable String authority) {
     return methods.get(name);
+  }
+
+  /** Whether a method of that full name would be one of these. */
+  static boolean offers(String fullName) {
+    return fullName.startsWith(PREFIX);
   }
 
   static String fullName(String name) {

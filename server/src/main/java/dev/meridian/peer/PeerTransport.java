@@ -74,7 +74,7 @@ public interface PeerTransport {
   }
 
   private static NettyServerBuilder offer(NettyServerBuilder builder, PeerService service) {
-    return builder
+    return CallThreads.of(builder)
         .fallbackHandlerRegistry(service)
         // Clients ask after 10 s of silence whether the connection still lives.
         .permitKeepAliveTime(5, TimeUnit.SECONDS);

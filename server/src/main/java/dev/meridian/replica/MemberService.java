@@ -30,6 +30,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.UUID;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.jspecify.annotations.Nullable;
@@ -54,6 +55,9 @@ final class MemberService implements AutoCloseable {
 
     /** The newest entry that is committed, once it is sure that this is the primary still. */
     long fence(boolean hurry);
+
+    /** The same, if that is sure without a wait. Does not wait. */
+    OptionalLong promptFence(boolean hurry);
 
     /** Which nodes asked for fences lately, once it is sure that this is the primary still. */
     Fenced fenced();
@@ -93,7 +97,7 @@ final class MemberService implements AutoCloseable {
     this.sent = sent;
     this.fences = fences;
     service.offer(group + "/writes", this::writes);
-    service.offer(group + "/fence", this::fence);
+    service.offer(group + "/fence", this::promptFence, this::fence);
     service.offer(group + "/fenced", _ -> fenced());
     service.offer(group + "/snapshot", this::snapshot);
     service.offer(group + "/snapshot/read", this::readSnapshot);
@@ -114,6 +118,23 @@ final class MemberService implements AutoCloseable {
 
   private NotPrimary no() {
     return NotPrimary.newBuilder().setMessage(member.notPrimary()).build();
+  }
+
+  private byte @Nullable [] promptFence(byte[] request) {
+    boolean hurry;
+    try {
+      hurry = FenceRequest.parseFrom(request).getHurry();
+    } catch (InvalidProtocolBufferException e) {
+      return null; // the other one says so
+    }
+    if (!member.isPrimary()) {
+      return null;
+    }
+    fences.asked(caller()); // before it is known what the fence covers, as below
+    OptionalLong index = member.promptFence(hurry);
+    return index.isPresent()
+        ? FenceReply.newBuilder().setIndex(index.getAsLong()).build().toByteArray()
+        : null;
   }
 
   private byte[] fence(byte[] request) throws InvalidProtocolBufferException {

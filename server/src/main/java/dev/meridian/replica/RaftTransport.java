@@ -4,6 +4,7 @@ import dev.meridian.peer.PeerTransport;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.apache.ratis.conf.Parameters;
 import org.apache.ratis.grpc.GrpcConfigKeys;
 import org.apache.ratis.grpc.GrpcFactory;
@@ -75,7 +76,8 @@ public final class RaftTransport implements RpcType {
    *       while.
    *   <li>Ratis' signal that there is something to send is lost when it comes just before the
    *       appender waits for it, and the entry then goes out with the next heartbeat. Here it
-   *       stays.
+   *       stays. And Ratis signals after each answer and whenever some member has come to know
+   *       more; here that wakes nobody who has nothing to send.
    *   <li>While it has no stream and nothing to send, Ratis loops without a pause until a heartbeat
    *       is due. Here it waits for something to send.
    * </ul>
@@ -84,7 +86,7 @@ public final class RaftTransport implements RpcType {
     private static final long NONE = -1;
     private static final int MAX_PATIENCE_MILLIS = 250;
 
-    private final AwaitForSignal signal = new StayingSignal(this);
+    private final AwaitForSignal signal = new StayingSignal(this, this::hasSomethingToDo);
 
     /** Also how often it looks: heartbeats are much rarer where the election timeout is long. */
     private final int patienceMillis;
@@ -155,6 +157,11 @@ public final class RaftTransport implements RpcType {
       return signal;
     }
 
+    /** Whether it would send something if it looked, or end. */
+    private boolean hasSomethingToDo() {
+      return hasAppendEntries() || getHeartbeatWaitTimeMs() <= 0 || !isRunning();
+    }
+
     @Override
     public long getWaitTimeMs() {
       long wait = super.getWaitTimeMs();
@@ -166,12 +173,17 @@ public final class RaftTransport implements RpcType {
     }
   }
 
-  /** A signal that ends the next wait when nobody waits for it. */
+  /**
+   * A signal that ends the next wait when nobody waits for it. It is one only when there is
+   * something to do.
+   */
   private static final class StayingSignal extends AwaitForSignal {
     private final Semaphore signalled = new Semaphore(0);
+    private final BooleanSupplier needed;
 
-    StayingSignal(Object name) {
+    StayingSignal(Object name, BooleanSupplier needed) {
       super(name);
+      this.needed = needed;
     }
 
     @Override
@@ -188,7 +200,7 @@ public final class RaftTransport implements RpcType {
 
     @Override
     public void signal() {
-      if (signalled.availablePermits() == 0) {
+      if (signalled.availablePermits() == 0 && needed.getAsBoolean()) {
         signalled.release();
       }
     }

@@ -37,6 +37,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -453,16 +454,22 @@ public final class ReplicatedStore implements Store {
    * @throws Unavailable if that is not known within the deadline, or this is not the primary
    */
   private long strongIndex(Duration deadline) {
-    double lease = raft.lease();
-    if (lease <= 0) {
+    if (!leases()) {
       if (!raft.isReady()) {
         throw notDone(raft.notReady());
       }
       commitNothing(deadline);
-    } else if (lease < RENEW_AT) {
-      renewLease();
     }
     return raft.committedIndex();
+  }
+
+  /** Whether the lease says that this is the primary. Sees to it that it goes on saying so. */
+  private boolean leases() {
+    double lease = raft.lease();
+    if (lease > 0 && lease < RENEW_AT) {
+      renewLease();
+    }
+    return lease > 0;
   }
 
   /** Has an entry committed meanwhile, where no write does it: so readers need not wait for one. */
@@ -1168,6 +1175,18 @@ public final class ReplicatedStore implements Store {
     @Override
     public long fence(boolean hurry) {
       long index = strongIndex(options.readDeadline());
+      if (hurry) {
+        raft.announce();
+      }
+      return index;
+    }
+
+    @Override
+    public OptionalLong promptFence(boolean hurry) {
+      if (!leases()) {
+        return OptionalLong.empty();
+      }
+      OptionalLong index = OptionalLong.of(raft.committedIndex());
       if (hurry) {
         raft.announce();
       }

@@ -6,6 +6,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -47,6 +48,9 @@ final class SharedCalls<Q, A> {
   /** The longest time between two. */
   private static final long MAX_PACE_NANOS = 10_000_000;
 
+  /** How late it may be noticed that a request's time is over. */
+  private static final long TICK_NANOS = 50_000_000;
+
   /** How much of a call's time goes into what one usually takes: a moving average. */
   private static final int SMOOTH = 8;
 
@@ -68,12 +72,19 @@ final class SharedCalls<Q, A> {
   private static final class Waiting<Q, A> {
     final Q request;
     final int bytes;
+
+    /** Until when it waits for its turn, and for its answer ({@link System#nanoTime}). */
+    final long turnNanos;
+
+    final long dueNanos;
     final CompletableFuture<A> answer = new CompletableFuture<>();
     private final AtomicBoolean claimed = new AtomicBoolean();
 
-    Waiting(Q request, int bytes) {
+    Waiting(Q request, int bytes, long turnNanos, long dueNanos) {
       this.request = request;
       this.bytes = bytes;
+      this.turnNanos = turnNanos;
+      this.dueNanos = dueNanos;
     }
 
     /** One of two does: the call that takes it, or the caller that gives it up. */
@@ -105,6 +116,9 @@ final class SharedCalls<Q, A> {
 
   /** Whether the next call is sent when its time has come. */
   private boolean planned;
+
+  /** Whether it is looked again whose time is over. */
+  private boolean watched;
 
   /**
    * Begins with none.
@@ -141,7 +155,10 @@ final class SharedCalls<Q, A> {
    * @throws TimeoutException if there is no answer in time, or this thread was interrupted
    */
   A ask(Q request, int bytes, Duration limit) throws NotSent, PeerException, TimeoutException {
-    Waiting<Q, A> waiting = new Waiting<>(request, bytes);
+    long now = System.nanoTime();
+    long due = now + limit.toNanos();
+    Waiting<Q, A> waiting =
+        new Waiting<>(request, bytes, now + Math.min(turn.toNanos(), limit.toNanos()), due);
     lock.lock();
     try {
       if (queue.size() >= MAX_WAITING
@@ -150,28 +167,63 @@ final class SharedCalls<Q, A> {
       }
       queue.add(waiting);
       queuedBytes += bytes;
+      watch();
     } finally {
       lock.unlock();
     }
     send();
-    long until = System.nanoTime() + limit.toNanos();
     try {
-      return waiting.answer.get(Math.min(turn.toNanos(), limit.toNanos()), TimeUnit.NANOSECONDS);
-    } catch (TimeoutException e) {
-      if (giveUp(waiting)) {
-        throw new NotSent("earlier requests to it are not answered");
+      // Without a timer of its own, which would cost more than the rest of the wait.
+      return waiting.answer.get();
+    } catch (InterruptedException e) {
+      throw interrupted(waiting);
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case NotSent problem -> throw problem;
+        case TimeoutException problem -> throw problem;
+        case null, default -> throw problem(e.getCause());
       }
-    } catch (InterruptedException e) {
-      throw interrupted(waiting);
-    } catch (ExecutionException e) {
-      throw problem(e.getCause());
     }
+  }
+
+  /** Has those told whose time is over. Called with {@link #lock} held. */
+  private void watch() {
+    if (!watched) {
+      watched = true;
+      CompletableFuture.delayedExecutor(TICK_NANOS, TimeUnit.NANOSECONDS).execute(this::expire);
+    }
+  }
+
+  private void expire() {
+    List<Waiting<Q, A>> unsent = new ArrayList<>();
+    List<Waiting<Q, A>> unanswered = new ArrayList<>();
+    lock.lock();
     try {
-      return waiting.answer.get(Math.max(0, until - System.nanoTime()), TimeUnit.NANOSECONDS);
-    } catch (InterruptedException e) {
-      throw interrupted(waiting);
-    } catch (ExecutionException e) {
-      throw problem(e.getCause());
+      watched = false;
+      long now = System.nanoTime();
+      for (Waiting<Q, A> waiting : queue) {
+        if (now - waiting.turnNanos >= 0 && waiting.claim()) {
+          unsent.add(waiting);
+          queuedBytes -= waiting.bytes;
+        }
+      }
+      queue.removeAll(Set.copyOf(unsent));
+      for (Begun<Q, A> begun : underWay) {
+        begun.requests.stream()
+            .filter(waiting -> now - waiting.dueNanos >= 0)
+            .forEach(unanswered::add);
+      }
+      if (!queue.isEmpty() || !underWay.isEmpty()) {
+        watch();
+      }
+    } finally {
+      lock.unlock();
+    }
+    for (Waiting<Q, A> waiting : unsent) {
+      waiting.answer.completeExceptionally(new NotSent("earlier requests to it are not answered"));
+    }
+    for (Waiting<Q, A> waiting : unanswered) {
+      waiting.answer.completeExceptionally(new TimeoutException("it did not answer in time"));
     }
   }
 

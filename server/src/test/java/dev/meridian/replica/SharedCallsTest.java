@@ -49,7 +49,7 @@ class SharedCallsTest {
     FutureTask<String> task = new FutureTask<>(() -> calls.ask(request, bytes, LONG));
     Thread asker = Thread.ofVirtual().start(task);
     // In the order in which the test asks.
-    while (asker.getState() != Thread.State.TIMED_WAITING && asker.isAlive()) {
+    while (asker.getState() != Thread.State.WAITING && asker.isAlive()) {
       Thread.sleep(1);
     }
     return task;
