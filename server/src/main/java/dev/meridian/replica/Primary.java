@@ -70,7 +70,6 @@ final class Primary {
   /** How much longer than its writes a call may take. */
   private static final Duration LAST_WORD = Duration.ofMillis(500);
 
-  private static final int FENCE_CALLS = 1;
   private static final Duration FENCE_WAIT = Duration.ofSeconds(5);
 
   /** A write on its way, and until when its caller waits ({@link System#nanoTime}). */
@@ -175,6 +174,7 @@ final class Primary {
   }
 
   private SharedCalls<Forwarded, WriteReply> writesTo(String address) {
+    InetSocketAddress to = NetUtils.createSocketAddr(address); // may ask a name server
     return new SharedCalls<>(
         TURN,
         WRITE_CALLS,
@@ -195,7 +195,7 @@ final class Primary {
           // A little longer, so that the primary's own word on what became of them arrives.
           return client
               .callLater(
-                  NetUtils.createSocketAddr(address),
+                  to,
                   group + "/writes",
                   all.build().toByteArray(),
                   Duration.ofMillis(longest).plus(LAST_WORD))
@@ -205,15 +205,13 @@ final class Primary {
 
   /** One fence does for all that wait for it when it is asked for. */
   private SharedCalls<Boolean, FenceReply> fencesAt(String address) {
-    return new SharedCalls<>(
+    InetSocketAddress to = NetUtils.createSocketAddr(address);
+    return SharedCalls.gathered(
         TURN,
-        FENCE_CALLS,
-        Integer.MAX_VALUE,
-        Long.MAX_VALUE,
         hurried ->
             client
                 .callLater(
-                    NetUtils.createSocketAddr(address),
+                    to,
                     group + "/fence",
                     FenceRequest.newBuilder()
                         .setHurry(hurried.contains(true))

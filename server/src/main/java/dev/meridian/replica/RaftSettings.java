@@ -70,8 +70,6 @@ final class RaftSettings {
     // An entry that tells the commit index, and its fsync, after every entry: nothing here needs
     // it.
     RaftServerConfigKeys.Log.setLogMetadataEnabled(p, false);
-    // What a follower is sent it appends on the thread that has it, not by way of two others.
-    RaftServerConfigKeys.Log.setAppendEntriesComposeEnabled(p, false);
     RaftServerConfigKeys.Log.setPurgeUptoSnapshotIndex(p, true);
     RaftServerConfigKeys.Log.setPurgeGap(p, 1);
     // Members that were away for a while catch up from these, without a snapshot.

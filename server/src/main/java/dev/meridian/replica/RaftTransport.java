@@ -157,9 +157,16 @@ public final class RaftTransport implements RpcType {
       return signal;
     }
 
-    /** Whether it would send something if it looked, or end. */
+    /**
+     * Whether it would send something if it looked, or end. The log is asked last, as it has a lock
+     * that may be held while a disk is waited for; who asks for a heartbeat does not come so far.
+     */
     private boolean hasSomethingToDo() {
-      return hasAppendEntries() || getHeartbeatWaitTimeMs() <= 0 || !isRunning();
+      try {
+        return getHeartbeatWaitTimeMs() <= 0 || !isRunning() || hasAppendEntries();
+      } catch (IllegalStateException e) {
+        return true; // the log is being closed
+      }
     }
 
     @Override

@@ -117,6 +117,12 @@ final class SharedCalls<Q, A> {
   /** Whether the next call is sent when its time has come. */
   private boolean planned;
 
+  /** Waits for more where that pays; null if it never does. */
+  private final @Nullable Gathering gathering;
+
+  /** How many waited when it was looked last whether more come. */
+  private int seen;
+
   /** Whether it is looked again whose time is over. */
   private boolean watched;
 
@@ -129,11 +135,30 @@ final class SharedCalls<Q, A> {
    * @param mostBytes of requests that share a call; a larger one goes alone
    */
   SharedCalls(Duration turn, int atOnce, int most, long mostBytes, Call<Q, A> call) {
+    this(turn, atOnce, most, mostBytes, null, call);
+  }
+
+  private SharedCalls(
+      Duration turn,
+      int atOnce,
+      int most,
+      long mostBytes,
+      @Nullable Gathering gathering,
+      Call<Q, A> call) {
+    this.gathering = gathering;
     this.turn = turn;
     this.atOnce = atOnce;
     this.most = most;
     this.mostBytes = mostBytes;
     this.call = call;
+  }
+
+  /**
+   * The same, of calls that cost about as much with any number of requests: one at a time, and when
+   * the last one served several requests, the next waits for those who may be back in a moment.
+   */
+  static <Q, A> SharedCalls<Q, A> gathered(Duration turn, Call<Q, A> call) {
+    return new SharedCalls<>(turn, 1, Integer.MAX_VALUE, Long.MAX_VALUE, new Gathering(), call);
   }
 
   /** For tests: what a call usually takes from now on. */
@@ -165,9 +190,9 @@ final class SharedCalls<Q, A> {
           || (!queue.isEmpty() && queuedBytes + bytes > MAX_WAITING_BYTES)) {
         throw new NotSent("too many requests to it wait");
       }
+      watch();
       queue.add(waiting);
       queuedBytes += bytes;
-      watch();
     } finally {
       lock.unlock();
     }
@@ -189,9 +214,15 @@ final class SharedCalls<Q, A> {
   /** Has those told whose time is over. Called with {@link #lock} held. */
   private void watch() {
     if (!watched) {
+      later(TICK_NANOS, this::expire);
       watched = true;
-      CompletableFuture.delayedExecutor(TICK_NANOS, TimeUnit.NANOSECONDS).execute(this::expire);
     }
+  }
+
+  /** Runs a task then, on a thread that waits for no other task. */
+  private static void later(long nanos, Runnable task) {
+    CompletableFuture.delayedExecutor(nanos, TimeUnit.NANOSECONDS, Thread::startVirtualThread)
+        .execute(task);
   }
 
   private void expire() {
@@ -210,7 +241,7 @@ final class SharedCalls<Q, A> {
       queue.removeAll(Set.copyOf(unsent));
       for (Begun<Q, A> begun : underWay) {
         begun.requests.stream()
-            .filter(waiting -> now - waiting.dueNanos >= 0)
+            .filter(waiting -> now - waiting.dueNanos >= 0 && !waiting.answer.isDone())
             .forEach(unanswered::add);
       }
       if (!queue.isEmpty() || !underWay.isEmpty()) {
@@ -260,26 +291,68 @@ final class SharedCalls<Q, A> {
 
   private void send() {
     for (Begun<Q, A> next; (next = take()) != null; ) {
-      Begun<Q, A> begun = next;
-      CompletableFuture<List<A>> answers;
-      try {
-        answers = call.of(begun.requests.stream().map(waiting -> waiting.request).toList());
-      } catch (RuntimeException | Error e) {
-        answers = CompletableFuture.failedFuture(e);
-      }
-      var unused =
-          answers.whenComplete(
-              (given, error) -> {
-                settle(begun.requests, given, error);
-                lock.lock();
-                try {
-                  underWay.remove(begun);
-                  usualNanos += (System.nanoTime() - begun.sinceNanos - usualNanos) / SMOOTH;
-                } finally {
-                  lock.unlock();
-                }
-                send();
-              });
+      begin(next);
+    }
+  }
+
+  private void begin(Begun<Q, A> begun) {
+    CompletableFuture<List<A>> answers;
+    try {
+      answers = call.of(begun.requests.stream().map(waiting -> waiting.request).toList());
+    } catch (RuntimeException | Error e) {
+      answers = CompletableFuture.failedFuture(e);
+    }
+    var unused =
+        answers.whenComplete(
+            (given, error) -> {
+              settle(begun.requests, given, error);
+              ended(begun, error != null);
+            });
+  }
+
+  /**
+   * A call is over, and the next may begin. Does not wait: it may be on a thread that reads
+   * connections; and a call that fails as it begins is over within the one that began it.
+   */
+  private void ended(Begun<Q, A> begun, boolean failed) {
+    if (failed || !lock.tryLock()) {
+      Thread.startVirtualThread(
+          () -> {
+            lock.lock();
+            try {
+              over(begun);
+            } finally {
+              lock.unlock();
+            }
+            send();
+          });
+      return;
+    }
+    Begun<Q, A> next;
+    boolean more;
+    try {
+      over(begun);
+      next = taken();
+      more = next != null && !queue.isEmpty() && underWay.size() < atOnce;
+    } finally {
+      lock.unlock();
+    }
+    if (next != null) {
+      begin(next);
+    }
+    if (more) {
+      Thread.startVirtualThread(this::send);
+    }
+  }
+
+  /** Called with {@link #lock} held. */
+  private void over(Begun<Q, A> begun) {
+    underWay.remove(begun);
+    long now = System.nanoTime();
+    long took = now - begun.sinceNanos;
+    usualNanos += (took - usualNanos) / SMOOTH;
+    if (gathering != null) {
+      gathering.answered(begun.requests.size(), queue.size(), took, now);
     }
   }
 
@@ -287,32 +360,37 @@ final class SharedCalls<Q, A> {
   private @Nullable Begun<Q, A> take() {
     lock.lock();
     try {
-      if (isEarly()) {
-        return null;
-      }
-      List<Waiting<Q, A>> taken = new ArrayList<>();
-      long bytes = 0;
-      for (Waiting<Q, A> next; underWay.size() < atOnce && (next = queue.peek()) != null; ) {
-        if (!taken.isEmpty() && (taken.size() == most || bytes + next.bytes > mostBytes)) {
-          break;
-        }
-        queue.remove();
-        queuedBytes -= next.bytes;
-        if (next.claim()) {
-          taken.add(next);
-          bytes += next.bytes;
-        }
-      }
-      if (taken.isEmpty()) {
-        return null;
-      }
-      lastNanos = System.nanoTime();
-      Begun<Q, A> begun = new Begun<>(taken, lastNanos);
-      underWay.add(begun);
-      return begun;
+      return taken();
     } finally {
       lock.unlock();
     }
+  }
+
+  /** The same. Called with {@link #lock} held. */
+  private @Nullable Begun<Q, A> taken() {
+    if (isEarly()) {
+      return null;
+    }
+    List<Waiting<Q, A>> taken = new ArrayList<>();
+    long bytes = 0;
+    for (Waiting<Q, A> next; underWay.size() < atOnce && (next = queue.peek()) != null; ) {
+      if (!taken.isEmpty() && (taken.size() == most || bytes + next.bytes > mostBytes)) {
+        break;
+      }
+      queue.remove();
+      queuedBytes -= next.bytes;
+      if (next.claim()) {
+        taken.add(next);
+        bytes += next.bytes;
+      }
+    }
+    if (taken.isEmpty()) {
+      return null;
+    }
+    lastNanos = System.nanoTime();
+    Begun<Q, A> begun = new Begun<>(taken, lastNanos);
+    underWay.add(begun);
+    return begun;
   }
 
   /**
@@ -320,6 +398,9 @@ final class SharedCalls<Q, A> {
    * hangs. Called with {@link #lock} held.
    */
   private boolean isEarly() {
+    if (gathering != null && underWay.isEmpty()) {
+      return gathers(gathering);
+    }
     if (queue.isEmpty() || underWay.size() < PROMPT || underWay.size() >= atOnce) {
       return false;
     }
@@ -333,9 +414,30 @@ final class SharedCalls<Q, A> {
       return false;
     }
     if (!planned) {
+      later(left, this::sendPlanned);
       planned = true;
-      CompletableFuture.delayedExecutor(left, TimeUnit.NANOSECONDS).execute(this::sendPlanned);
     }
+    return true;
+  }
+
+  /** Whether the next call waits for more. Called with {@link #lock} held. */
+  private boolean gathers(Gathering company) {
+    int waiting = queue.size();
+    if (waiting >= company.everybody()) {
+      seen = 0;
+      return false;
+    }
+    if (planned) {
+      return true; // it is looked again then
+    }
+    long pause = company.pause(waiting, waiting - seen, System.nanoTime());
+    if (pause <= 0) {
+      seen = 0;
+      return false;
+    }
+    seen = waiting;
+    later(pause, this::sendPlanned);
+    planned = true;
     return true;
   }
 

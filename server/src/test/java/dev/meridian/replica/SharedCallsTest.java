@@ -3,6 +3,7 @@ package dev.meridian.replica;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.meridian.peer.PeerException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +13,9 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class SharedCallsTest {
@@ -32,16 +35,13 @@ class SharedCallsTest {
   }
 
   private SharedCalls<String, String> calls(Duration turn, int atOnce, int most, long mostBytes) {
-    return new SharedCalls<>(
-        turn,
-        atOnce,
-        most,
-        mostBytes,
-        requests -> {
-          Made call = new Made(requests, new CompletableFuture<>());
-          made.add(call);
-          return call.answers;
-        });
+    return new SharedCalls<>(turn, atOnce, most, mostBytes, this::make);
+  }
+
+  private CompletableFuture<List<String>> make(List<String> requests) {
+    Made call = new Made(requests, new CompletableFuture<>());
+    made.add(call);
+    return call.answers;
   }
 
   private static Future<String> ask(SharedCalls<String, String> calls, String request, int bytes)
@@ -205,5 +205,71 @@ class SharedCallsTest {
     Future<String> next = ask(calls, "d", 1);
     made.take().answer();
     assertThat(next.get()).isEqualTo("re d");
+  }
+
+  @Test
+  void whoComesAloneAfterManyIsNotLeftWaiting() throws Exception {
+    SharedCalls<String, String> calls = SharedCalls.gathered(LONG, this::make);
+    List<Future<String>> asked = new ArrayList<>();
+    for (int i = 0; i < 6; i++) {
+      asked.add(ask(calls, "r" + i, 1));
+    }
+    made.take().answer(); // the first, alone
+    Made shared = made.take();
+    assertThat(shared.requests).hasSize(5);
+    Thread.sleep(100); // so that it would be worth while to wait for those five
+    shared.answer();
+    for (Future<String> one : asked) {
+      assertThat(one.get()).startsWith("re ");
+    }
+    Future<String> alone = ask(calls, "alone", 1);
+    Made last = made.take();
+    assertThat(last.requests).containsExactly("alone");
+    last.answer();
+    assertThat(alone.get()).isEqualTo("re alone");
+  }
+
+  @Test
+  void everybodyIsAnsweredOnceWhateverBecomesOfTheCalls() throws Exception {
+    for (SharedCalls<String, String> calls :
+        List.of(calls(LONG, 8, 20, 1000), SharedCalls.gathered(LONG, this::make))) {
+      int askers = 40;
+      int each = 50;
+      AtomicInteger answered = new AtomicInteger();
+      AtomicInteger failed = new AtomicInteger();
+      List<Thread> all = new ArrayList<>();
+      for (int a = 0; a < askers; a++) {
+        String name = "a" + a + "-";
+        all.add(
+            Thread.startVirtualThread(
+                () -> {
+                  for (int i = 0; i < each; i++) {
+                    try {
+                      if (calls.ask(name + i, 1, LONG).equals("re " + name + i)) {
+                        answered.incrementAndGet();
+                      }
+                    } catch (IllegalStateException e) {
+                      failed.incrementAndGet();
+                    } catch (SharedCalls.NotSent | PeerException | TimeoutException e) {
+                      return; // and it is missed below
+                    }
+                  }
+                }));
+      }
+      int made = 0;
+      while (answered.get() + failed.get() < askers * each
+          && all.stream().anyMatch(Thread::isAlive)) {
+        Made call = this.made.poll(10, TimeUnit.MILLISECONDS);
+        if (call != null && ++made % 7 == 0) {
+          call.answers.completeExceptionally(new IllegalArgumentException("no"));
+        } else if (call != null) {
+          Thread.startVirtualThread(call::answer);
+        }
+      }
+      assertThat(answered.get() + failed.get()).isEqualTo(askers * each);
+      assertThat(answered.get()).isPositive();
+      assertThat(failed.get()).isPositive();
+      assertThat(made).isLessThan(askers * each / 2);
+    }
   }
 }
