@@ -26,7 +26,7 @@ import java.util.stream.Stream;
 public final class Bench {
   private static final String HELP =
       """
-      Usage: ./meridian bench [--only NAME,...] [--runs N] [--seconds S] [--no-save]
+      Usage: ./meridian bench [--only NAME,...] [--runs N] [--seconds S] [--etcd-tls] [--no-save]
 
       Runs Meridian and its peers in turns on this machine, on loopback and on the disk of the
       temporary folder, and writes the medians to benchmarks/RESULTS.md. Peers that are not installed
@@ -41,6 +41,7 @@ public final class Bench {
         --seconds S      length of a run (default 5)
         --kills N        kills of the cluster's primary (default 20)
         --minutes N      how long "steady" writes to each contender (default 10)
+        --etcd-tls       etcd's members talk over TLS, as Meridian's nodes do (default: plain text)
         --no-save        print only
       """;
   private static final List<String> NAMES =
@@ -80,6 +81,7 @@ public final class Bench {
     int seconds = 5;
     int kills = 20;
     int minutes = 10;
+    boolean etcdTls = false;
     boolean save = true;
     for (int i = 1; i < args.length; i++) {
       switch (args[i]) {
@@ -91,6 +93,7 @@ public final class Bench {
         case "--seconds" -> seconds = Integer.parseInt(value(args, ++i));
         case "--kills" -> kills = Integer.parseInt(value(args, ++i));
         case "--minutes" -> minutes = Integer.parseInt(value(args, ++i));
+        case "--etcd-tls" -> etcdTls = true;
         case "--no-save" -> save = false;
         case "-h", "--help" -> {
           System.out.print(HELP);
@@ -127,7 +130,7 @@ public final class Bench {
       }
       only.retainAll(ClusterBench.PARTS);
       if (!only.isEmpty()) {
-        bench.cluster(only, kills, minutes);
+        bench.cluster(only, kills, minutes, etcdTls);
       }
       System.out.println();
       System.out.print(bench.report.plain());
@@ -546,14 +549,14 @@ public final class Bench {
 
   // --- Cluster -----------------------------------------------------------------------------------
 
-  private void cluster(Set<String> parts, int kills, int minutes) {
+  private void cluster(Set<String> parts, int kills, int minutes, boolean etcdTls) {
     List<Trio> trios = new ArrayList<>();
     Path folder = scratch.resolve("cluster");
     try {
       Path site = site();
       trios.add(new MeridianTrio(home, folder, site));
       if (Tools.installed("etcd")) {
-        trios.add(new EtcdTrio(folder));
+        trios.add(new EtcdTrio(folder, etcdTls));
       } else {
         report.skip("a cluster beside etcd (not installed)");
       }

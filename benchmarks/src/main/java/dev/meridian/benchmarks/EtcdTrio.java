@@ -45,13 +45,19 @@ final class EtcdTrio implements Trio {
   private static final byte[] SERIALIZABLE = {7 << 3, 1};
 
   private final Path scratch;
+  private final boolean tls;
   private final Contender[] nodes = new Contender[NODES];
   private final List<List<ManagedChannel>> channels = new ArrayList<>();
   private final AtomicInteger next = new AtomicInteger();
 
-  /** Starts a cluster; nodes are at 127.0.0.24 to .26. */
-  EtcdTrio(Path scratch) {
+  /**
+   * Starts a cluster; nodes are at 127.0.0.24 to .26.
+   *
+   * @param tls whether its members talk over TLS, with certificates that each makes itself
+   */
+  EtcdTrio(Path scratch, boolean tls) {
     this.scratch = scratch;
+    this.tls = tls;
     for (int i = 0; i < NODES; i++) {
       nodes[i] = launch(i, "new");
       List<ManagedChannel> own = new ArrayList<>();
@@ -67,7 +73,7 @@ final class EtcdTrio implements Trio {
 
   @Override
   public String name() {
-    return "etcd";
+    return tls ? "etcd (TLS)" : "etcd";
   }
 
   private static String host(int node) {
@@ -75,13 +81,14 @@ final class EtcdTrio implements Trio {
   }
 
   private Contender launch(int node, String state) {
+    String peers = tls ? "https://" : "http://";
     StringBuilder all = new StringBuilder();
     for (int i = 0; i < NODES; i++) {
-      all.append(i == 0 ? "" : ",").append("n").append(i).append("=http://").append(host(i));
+      all.append(i == 0 ? "" : ",").append("n").append(i).append("=").append(peers).append(host(i));
       all.append(':').append(PEER);
     }
     String client = "http://" + host(node) + ":" + CLIENT;
-    String peer = "http://" + host(node) + ":" + PEER;
+    String peer = peers + host(node) + ":" + PEER;
     return Contender.start(
         "etcd",
         CLIENT,
@@ -104,6 +111,7 @@ final class EtcdTrio implements Trio {
             all.toString(),
             "--initial-cluster-state",
             state,
+            "--peer-auto-tls=" + tls,
             "--logger",
             "zap"),
         Map.of());
