@@ -5,6 +5,7 @@ import java.util.concurrent.Executors;
 import org.apache.ratis.thirdparty.io.grpc.Metadata;
 import org.apache.ratis.thirdparty.io.grpc.ServerCall;
 import org.apache.ratis.thirdparty.io.grpc.ServerCallExecutorSupplier;
+import org.apache.ratis.thirdparty.io.grpc.internal.SerializingExecutor;
 import org.apache.ratis.thirdparty.io.grpc.netty.NettyChannelBuilder;
 import org.apache.ratis.thirdparty.io.grpc.netty.NettyServerBuilder;
 import org.apache.ratis.thirdparty.io.netty.util.concurrent.FastThreadLocalThread;
@@ -19,17 +20,20 @@ import org.apache.ratis.thirdparty.io.netty.util.concurrent.FastThreadLocalThrea
  * <p>Ratis' calls and answers keep threads of their own: it waits for its disk on them.
  */
 final class CallThreads {
-  private static final Executor SAME = Runnable::run;
-
   /** For Ratis' calls; as many as gRPC would have. Its threads end when they have nothing to do. */
   private static final Executor RATIS = pool("raft-call-");
 
-  private static final Executor OTHERS = pool("peer-answer-");
+  private static final Executor OTHERS = pool("peer-call-");
 
-  /** Netty's own threads read connections, and nothing else here is such a thread. */
+  /**
+   * Hands messages over where they were read. Netty's own threads read connections, and nothing
+   * else here is such a thread. On them gRPC also asks for work that takes long, such as the
+   * signatures of a handshake: that is not a call's, and goes elsewhere.
+   */
   private static final Executor READER =
       task -> {
-        if (Thread.currentThread() instanceof FastThreadLocalThread) {
+        if (task instanceof SerializingExecutor
+            && Thread.currentThread() instanceof FastThreadLocalThread) {
           task.run();
         } else {
           OTHERS.execute(task);
@@ -49,14 +53,14 @@ final class CallThreads {
 
   /** Sees to a server's calls. */
   static NettyServerBuilder of(NettyServerBuilder builder) {
-    return builder.directExecutor().callExecutor(new OfMethods());
+    return builder.executor(READER).callExecutor(new OfMethods());
   }
 
-  /** Its method has type parameters, which a lambda cannot have. */
+  /** Where a call is handled. Its method has type parameters, which a lambda cannot have. */
   private static final class OfMethods implements ServerCallExecutorSupplier {
     @Override
     public <Q, A> Executor getExecutor(ServerCall<Q, A> call, Metadata headers) {
-      return PeerService.offers(call.getMethodDescriptor().getFullMethodName()) ? SAME : RATIS;
+      return PeerService.offers(call.getMethodDescriptor().getFullMethodName()) ? READER : RATIS;
     }
   }
 }

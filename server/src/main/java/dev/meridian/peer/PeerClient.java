@@ -140,7 +140,10 @@ public final class PeerClient implements AutoCloseable {
   }
 
   private Link link(InetSocketAddress to) throws PeerException {
-    Link link = links.computeIfAbsent(to, this::open);
+    // By name: two names that led to one address once are two nodes.
+    Link link =
+        links.computeIfAbsent(
+            InetSocketAddress.createUnresolved(to.getHostString(), to.getPort()), this::open);
     if (closed) {
       link.channel.shutdownNow();
       throw new PeerException(

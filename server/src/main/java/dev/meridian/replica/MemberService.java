@@ -56,8 +56,8 @@ final class MemberService implements AutoCloseable {
     /** The newest entry that is committed, once it is sure that this is the primary still. */
     long fence(boolean hurry);
 
-    /** The same, if that is sure without a wait. Does not wait. */
-    OptionalLong promptFence(boolean hurry);
+    /** The same of one that is in no hurry, if that is sure without a wait. Does not wait. */
+    OptionalLong promptFence();
 
     /** Which nodes asked for fences lately, once it is sure that this is the primary still. */
     Fenced fenced();
@@ -121,17 +121,15 @@ final class MemberService implements AutoCloseable {
   }
 
   private byte @Nullable [] promptFence(byte[] request) {
-    boolean hurry;
     try {
-      hurry = FenceRequest.parseFrom(request).getHurry();
+      if (FenceRequest.parseFrom(request).getHurry()) {
+        return null;
+      }
     } catch (InvalidProtocolBufferException e) {
       return null; // the other one says so
     }
-    if (!member.isPrimary()) {
-      return null;
-    }
     fences.asked(caller()); // before it is known what the fence covers, as below
-    OptionalLong index = member.promptFence(hurry);
+    OptionalLong index = member.promptFence();
     return index.isPresent()
         ? FenceReply.newBuilder().setIndex(index.getAsLong()).build().toByteArray()
         : null;

@@ -88,6 +88,13 @@ final class Primary {
     this.group = group;
   }
 
+  /** Without asking a name server, which may take long. The client does when it connects. */
+  private static InetSocketAddress unresolved(String address) {
+    int colon = address.lastIndexOf(':');
+    return InetSocketAddress.createUnresolved(
+        address.substring(0, colon), Integer.parseInt(address.substring(colon + 1)));
+  }
+
   private static InetSocketAddress address(RaftPeer peer) {
     return NetUtils.createSocketAddr(peer.getAddress());
   }
@@ -174,7 +181,7 @@ final class Primary {
   }
 
   private SharedCalls<Forwarded, WriteReply> writesTo(String address) {
-    InetSocketAddress to = NetUtils.createSocketAddr(address); // may ask a name server
+    InetSocketAddress to = unresolved(address);
     return new SharedCalls<>(
         TURN,
         WRITE_CALLS,
@@ -199,13 +206,15 @@ final class Primary {
                   group + "/writes",
                   all.build().toByteArray(),
                   Duration.ofMillis(longest).plus(LAST_WORD))
-              .thenApply(answer -> parse(answer, WritesReply.parser()).getRepliesList());
+              .thenApplyAsync(
+                  answer -> parse(answer, WritesReply.parser()).getRepliesList(),
+                  Thread::startVirtualThread);
         });
   }
 
   /** One fence does for all that wait for it when it is asked for. */
   private SharedCalls<Boolean, FenceReply> fencesAt(String address) {
-    InetSocketAddress to = NetUtils.createSocketAddr(address);
+    InetSocketAddress to = unresolved(address);
     return SharedCalls.gathered(
         TURN,
         hurried ->

@@ -278,6 +278,11 @@ final class RaftReplica implements AutoCloseable {
     return machine;
   }
 
+  /** Whether what this is asked needs no wait for Ratis to have begun. */
+  boolean isFound() {
+    return division != null;
+  }
+
   /** Whether this is the primary, with every earlier entry applied. */
   boolean isReady() {
     return division().getInfo().isLeaderReady();

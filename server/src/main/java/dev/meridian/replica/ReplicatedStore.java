@@ -1182,15 +1182,10 @@ public final class ReplicatedStore implements Store {
     }
 
     @Override
-    public OptionalLong promptFence(boolean hurry) {
-      if (!leases()) {
-        return OptionalLong.empty();
-      }
-      OptionalLong index = OptionalLong.of(raft.committedIndex());
-      if (hurry) {
-        raft.announce();
-      }
-      return index;
+    public OptionalLong promptFence() {
+      return raft.isFound() && isPrimary() && leases()
+          ? OptionalLong.of(raft.committedIndex())
+          : OptionalLong.empty();
     }
 
     @Override

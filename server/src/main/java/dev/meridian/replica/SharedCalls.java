@@ -108,6 +108,9 @@ final class SharedCalls<Q, A> {
 
   private long queuedBytes;
 
+  /** Requests in the queue; read without the lock. */
+  private volatile int queued;
+
   /** In the order in which they began. */
   private final List<Begun<Q, A>> underWay = new ArrayList<>();
 
@@ -193,6 +196,7 @@ final class SharedCalls<Q, A> {
       watch();
       queue.add(waiting);
       queuedBytes += bytes;
+      queued = queue.size();
     } finally {
       lock.unlock();
     }
@@ -239,6 +243,7 @@ final class SharedCalls<Q, A> {
         }
       }
       queue.removeAll(Set.copyOf(unsent));
+      queued = queue.size();
       for (Begun<Q, A> begun : underWay) {
         begun.requests.stream()
             .filter(waiting -> now - waiting.dueNanos >= 0 && !waiting.answer.isDone())
@@ -274,6 +279,7 @@ final class SharedCalls<Q, A> {
     try {
       if (queue.remove(waiting)) {
         queuedBytes -= waiting.bytes;
+        queued = queue.size();
       }
     } finally {
       lock.unlock();
@@ -305,8 +311,9 @@ final class SharedCalls<Q, A> {
     var unused =
         answers.whenComplete(
             (given, error) -> {
+              int others = queued; // before those who are answered come again
               settle(begun.requests, given, error);
-              ended(begun, error != null);
+              ended(begun, error != null, others);
             });
   }
 
@@ -314,13 +321,13 @@ final class SharedCalls<Q, A> {
    * A call is over, and the next may begin. Does not wait: it may be on a thread that reads
    * connections; and a call that fails as it begins is over within the one that began it.
    */
-  private void ended(Begun<Q, A> begun, boolean failed) {
-    if (failed || !lock.tryLock()) {
+  private void ended(Begun<Q, A> begun, boolean failed, int others) {
+    if (failed || gathering == null || !lock.tryLock()) {
       Thread.startVirtualThread(
           () -> {
             lock.lock();
             try {
-              over(begun);
+              over(begun, failed, others);
             } finally {
               lock.unlock();
             }
@@ -329,30 +336,28 @@ final class SharedCalls<Q, A> {
       return;
     }
     Begun<Q, A> next;
-    boolean more;
     try {
-      over(begun);
+      over(begun, false, others);
       next = taken();
-      more = next != null && !queue.isEmpty() && underWay.size() < atOnce;
     } finally {
       lock.unlock();
     }
     if (next != null) {
-      begin(next);
-    }
-    if (more) {
-      Thread.startVirtualThread(this::send);
+      begin(next); // the only one: they go one at a time
     }
   }
 
   /** Called with {@link #lock} held. */
-  private void over(Begun<Q, A> begun) {
+  private void over(Begun<Q, A> begun, boolean failed, int others) {
     underWay.remove(begun);
+    if (failed) {
+      return; // it says nothing of the next
+    }
     long now = System.nanoTime();
     long took = now - begun.sinceNanos;
     usualNanos += (took - usualNanos) / SMOOTH;
     if (gathering != null) {
-      gathering.answered(begun.requests.size(), queue.size(), took, now);
+      gathering.answered(begun.requests.size(), others, took, now);
     }
   }
 
@@ -384,6 +389,7 @@ final class SharedCalls<Q, A> {
         bytes += next.bytes;
       }
     }
+    queued = queue.size();
     if (taken.isEmpty()) {
       return null;
     }
@@ -423,7 +429,7 @@ final class SharedCalls<Q, A> {
   /** Whether the next call waits for more. Called with {@link #lock} held. */
   private boolean gathers(Gathering company) {
     int waiting = queue.size();
-    if (waiting >= company.everybody()) {
+    if (waiting == 0 || waiting >= company.everybody()) {
       seen = 0;
       return false;
     }

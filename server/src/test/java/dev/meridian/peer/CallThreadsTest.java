@@ -5,7 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.ratis.thirdparty.io.grpc.CallOptions;
 import org.apache.ratis.thirdparty.io.grpc.ManagedChannel;
@@ -190,6 +194,41 @@ class CallThreadsTest {
       }
     } finally {
       channel.shutdownNow();
+    }
+  }
+
+  @Test
+  void handshakesAreNotDoneByTheThreadsThatReadConnections() throws Exception {
+    Queue<String> checkers = new ConcurrentLinkedQueue<>();
+    TestCluster cluster = TestCluster.create();
+    InstantSource watched =
+        () -> {
+          checkers.add(Thread.currentThread().getName());
+          return Instant.now();
+        };
+    PeerTls tls = new PeerTls(cluster.node("n1"), cluster.trusted(), watched);
+    service.offer("echo", request -> request);
+    Server secured =
+        CallThreads.of(NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0)))
+            .sslContext(tls.serverContext())
+            .fallbackHandlerRegistry(service)
+            .build()
+            .start();
+    checkers.clear();
+    try (PeerClient to = PeerClient.secured(builder -> builder.sslContext(tls.clientContext()))) {
+      byte[] answer =
+          to.call(
+              new InetSocketAddress("127.0.0.1", secured.getPort()),
+              "echo",
+              new byte[] {1},
+              Duration.ofSeconds(SECONDS));
+      assertThat(answer).containsExactly(1);
+      // Each side has looked at the other's certificate.
+      assertThat(checkers)
+          .hasSizeGreaterThanOrEqualTo(2)
+          .allSatisfy(name -> assertThat(name).doesNotStartWith(READER));
+    } finally {
+      secured.shutdownNow();
     }
   }
 }
