@@ -344,7 +344,11 @@ final class DataApi implements AutoCloseable {
 
   private static String told(HttpResponse<byte[]> response) {
     String type = member(response, "type");
-    return response.statusCode() + " " + type.substring(type.lastIndexOf(':') + 1);
+    String detail = member(response, "detail");
+    return response.statusCode()
+        + " "
+        + type.substring(type.lastIndexOf(':') + 1)
+        + (detail.isEmpty() ? "" : ": " + detail);
   }
 
   /** A text member of a problem document; empty when there is none. */

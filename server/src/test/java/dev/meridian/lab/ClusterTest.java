@@ -24,6 +24,7 @@ import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
@@ -33,7 +34,9 @@ class ClusterTest {
   private static final long SEED =
       Long.getLong("seed", ThreadLocalRandom.current().nextLong(1, 1_000_000));
 
-  @TempDir Path folder;
+  /** Kept when a promise was broken, with the nodes' logs. */
+  @TempDir(cleanup = CleanupMode.ON_SUCCESS)
+  Path folder;
 
   private final HttpClient http = HttpClient.newHttpClient();
 
