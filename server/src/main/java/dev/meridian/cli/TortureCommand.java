@@ -39,6 +39,7 @@ import picocli.CommandLine.Option;
       "%nExamples:",
       "  ./meridian torture --minutes 30 --seed 7",
       "  ./meridian torture --minutes 5 --cache write-behind",
+      "  ./meridian torture --minutes 5 --previous /opt/meridian-1.2",
       "  ./meridian torture --minutes 2 --report report.md --folder /tmp/t"
     })
 final class TortureCommand implements Callable<Integer> {
@@ -93,6 +94,15 @@ final class TortureCommand implements Callable<Integer> {
   @Nullable Path folder;
 
   @Option(
+      names = "--previous",
+      paramLabel = "FOLDER",
+      description = {
+        "Where another build is installed, with its meridian.jar. The cluster begins with it; then each node"
+            + " that is started runs it or this one: a rolling upgrade, and back, under all faults."
+      })
+  @Nullable Path previous;
+
+  @Option(
       names = "--first",
       paramLabel = "N",
       defaultValue = "40",
@@ -112,6 +122,10 @@ final class TortureCommand implements Callable<Integer> {
       throw new CliException(
           ExitCode.USAGE, "--minutes is up to 1440, --rate 1 to 100000, --nodes at least 2");
     }
+    if (previous != null && !Files.isRegularFile(previous.resolve("meridian.jar"))) {
+      throw new CliException(
+          ExitCode.USAGE, "--previous is a folder with a meridian.jar, and " + previous + " is not");
+    }
     List<CachePolicy> policies = policies(cache);
     long from = seed == null ? ThreadLocalRandom.current().nextInt(1, 1_000_000) : seed;
     Path at = folder == null ? Files.createTempDirectory("meridian-torture") : folder;
@@ -123,9 +137,10 @@ final class TortureCommand implements Callable<Integer> {
       Runtime.getRuntime()
           .addShutdownHook(Thread.ofPlatform().unstarted(() -> LabCommand.end(lab)));
       console.note("seed " + from + "; data and logs are in " + at);
+      lab.build(previous);
       lab.start(nodes);
       TortureReport result =
-          new Torture(lab, from, policies, console::note)
+          new Torture(lab, from, policies, previous, console::note)
               .run(
                   Duration.ofMillis((long) (minutes * 60_000)), rate, at.resolve("history.ndjson"));
       console.out().print(result.text(new Colours(console)));

@@ -171,7 +171,9 @@ public final class Lab implements AutoCloseable {
 
   private final HttpClient http =
       HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
-  private final List<String> java;
+
+  /** How a program is run; see {@link #build}. */
+  private List<String> java;
 
   /** More of the nodes' command line. */
   private List<String> more = List.of();
@@ -197,19 +199,21 @@ public final class Lab implements AutoCloseable {
     this.site = site.toAbsolutePath();
     this.firstAddress = firstAddress;
     Files.createDirectories(folder);
-    this.java = java();
+    this.java = java(classPath());
   }
 
-  /**
-   * What runs a node: as installed, with the JVM's cache of loaded classes, when this program was
-   * or the system property {@code meridian.dist} says where; otherwise what this program runs.
-   */
-  private static List<String> java() {
+  /** What is installed where the system property {@code meridian.dist} says; or this program. */
+  private static String classPath() {
     String dist = System.getProperty("meridian.dist", "");
-    String classPath =
-        dist.isEmpty()
-            ? System.getProperty("java.class.path")
-            : Path.of(dist, "meridian.jar").toString();
+    return dist.isEmpty() ? System.getProperty("java.class.path") : jar(Path.of(dist));
+  }
+
+  private static String jar(Path dist) {
+    return dist.resolve("meridian.jar").toString();
+  }
+
+  /** What runs a node; with the JVM's cache of loaded classes where it is installed. */
+  private static List<String> java(String classPath) {
     List<String> java =
         new ArrayList<>(
             List.of(
@@ -230,6 +234,15 @@ public final class Lab implements AutoCloseable {
     }
     java.addAll(List.of("-cp", classPath));
     return java;
+  }
+
+  /**
+   * Nodes that are started from now on, again or for the first time, run another build.
+   *
+   * @param dist the folder in which it is installed; null for this program's own
+   */
+  public void build(@Nullable Path dist) {
+    java = java(dist == null ? classPath() : jar(dist.toAbsolutePath()));
   }
 
   /** Nodes that are started from now on run a program with handlers, from its source. */
@@ -513,6 +526,16 @@ public final class Lab implements AutoCloseable {
     if (node.state == State.PAUSED && signal(node, "-CONT")) {
       node.state = State.UP;
     }
+  }
+
+  /** Has each node that runs write to its log what its threads do. */
+  void dumpThreads() throws InterruptedException {
+    for (Node node : nodes) {
+      if (node.state == State.UP) {
+        signal(node, "-QUIT");
+      }
+    }
+    TimeUnit.SECONDS.sleep(1); // they are killed next, maybe
   }
 
   private static String lastLines(Path log) throws IOException {

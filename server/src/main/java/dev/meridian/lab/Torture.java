@@ -10,6 +10,7 @@ import dev.meridian.torture.TortureReport;
 import dev.meridian.torture.Workload;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -86,6 +87,7 @@ public final class Torture {
   private final Lab lab;
   private final long seed;
   private final List<CachePolicy> policies;
+  private final @Nullable Path previous;
   private final Random random;
   private final Consumer<String> log;
   private final List<String> schedule = new ArrayList<>();
@@ -96,10 +98,18 @@ public final class Torture {
    *
    * @param lab a cluster that runs a site of {@link dev.meridian.torture.TortureSite}
    * @param policies of its collections
+   * @param previous where another build is installed: each node that is started runs it or this
+   *     one; null: all run this one
    * @param log told what is done, a line each
    */
-  public Torture(Lab lab, long seed, List<CachePolicy> policies, Consumer<String> log) {
+  public Torture(
+      Lab lab,
+      long seed,
+      List<CachePolicy> policies,
+      @Nullable Path previous,
+      Consumer<String> log) {
     this.lab = lab;
+    this.previous = previous;
     this.seed = seed;
     this.policies = List.copyOf(policies);
     this.random = new Random(seed);
@@ -110,11 +120,11 @@ public final class Torture {
    * Runs clients and faults for so long, heals everything, and checks.
    *
    * @param historyFile where the history is written, to be looked at later; null: nowhere
-   * @throws IOException if the cluster does not come back after it was healed: that is a failure,
-   *     too
+   * @throws IOException if the cluster does not come back after it was healed, or a node of it does
+   *     not answer: that is a failure, too; says what was done until then
    */
   public TortureReport run(
-      Duration time, double operationsPerSecond, java.nio.file.@Nullable Path historyFile)
+      Duration time, double operationsPerSecond, @Nullable Path historyFile)
       throws IOException, InterruptedException {
     History history = new History();
     List<URI> webs = lab.nodes().stream().map(Lab.Node::web).toList();
@@ -142,7 +152,13 @@ public final class Torture {
       clients.join(PATIENCE);
       meter.close();
     }
-    FinalState end = workload.readFinal(PATIENCE);
+    FinalState end;
+    try {
+      end = workload.readFinal(PATIENCE);
+    } catch (IllegalStateException e) {
+      lab.dumpThreads();
+      throw failed(e);
+    }
     if (historyFile != null) {
       history.write(historyFile);
     }
@@ -173,8 +189,13 @@ public final class Torture {
       }
     }
     if (broken != null) {
-      throw new IOException(broken.getMessage() + "\n" + String.join("\n", schedule), broken);
+      throw failed(broken);
     }
+  }
+
+  private IOException failed(Exception why) {
+    return new IOException(
+        "%s%nseed %d%n%s".formatted(why.getMessage(), seed, String.join("\n", schedule)), why);
   }
 
   private void note(String what) {
@@ -255,7 +276,7 @@ public final class Torture {
         }
       }
       case KILL_ALL -> {
-        note("kill -9 all nodes at once");
+        note("kill -9 all nodes at once" + chooseBuild());
         for (Lab.Node node : lab.nodes()) {
           lab.kill(node);
         }
@@ -288,11 +309,15 @@ public final class Torture {
         skew(target, Duration.ZERO);
       }
       case LEAVE_AND_JOIN -> {
-        note("let " + name(any, primary) + " leave, and join again with nothing");
+        note("let " + name(any, primary) + " leave, and join again with nothing" + chooseBuild());
         lab.leaveAndJoin(any);
       }
       case LOSE_AND_REPLACE -> {
-        note("lose " + name(any, primary) + " for good, and have another join in its place");
+        note(
+            "lose "
+                + name(any, primary)
+                + " for good, and have another join in its place"
+                + chooseBuild());
         lab.replace(any);
       }
       case DAMAGE_DATABASE -> {
@@ -305,15 +330,25 @@ public final class Torture {
     }
   }
 
+  /** Decides what the nodes that are started next run, and says it. */
+  private String chooseBuild() {
+    if (previous == null) {
+      return "";
+    }
+    boolean other = random.nextBoolean();
+    lab.build(other ? previous : null);
+    return other ? " with the previous build" : " with this build";
+  }
+
   private void start(Lab.Node node) throws IOException, InterruptedException {
-    note("start " + node);
+    note("start " + node + chooseBuild());
     lab.restart(node);
     lab.awaitReady(node);
   }
 
   private void restart(Lab.Node node, Lab.@Nullable Node primary)
       throws IOException, InterruptedException {
-    note("stop and start " + name(node, primary));
+    note("stop and start " + name(node, primary) + chooseBuild());
     lab.stop(node);
     lab.restart(node);
     lab.awaitReady(node);

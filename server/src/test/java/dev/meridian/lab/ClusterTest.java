@@ -253,7 +253,7 @@ class ClusterTest {
     try (Lab lab = new Lab(folder.resolve("lab"), site, 70)) {
       lab.start(3);
       TortureReport report =
-          new Torture(lab, SEED, CachePolicy.ALL, line -> {})
+          new Torture(lab, SEED, CachePolicy.ALL, null, line -> {})
               .run(Duration.ofSeconds(40), 200, folder.resolve("history.ndjson"));
       assertThat(report.accepted()).as("-Dseed=%d%n%s", SEED, report.text()).isTrue();
       // A history of nothing would be accepted, too.

@@ -24,6 +24,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -69,37 +70,78 @@ class RollingRestartTest {
   void restartOfNodeAfterNodeLosesNoRequest() throws Exception {
     try (Lab lab = new Lab(folder.resolve("lab"), site(), 100)) {
       lab.start(3);
-      List<Thread> clients = new ArrayList<>();
-      for (Lab.Node node : lab.nodes()) {
-        for (int i = 0; i < CLIENTS_OF_EACH; i++) {
-          String name = "n" + node.number() + "c" + i;
-          clients.add(Thread.ofVirtual().start(() -> useOne(node, name)));
-        }
-      }
-      for (int i = 0; i < CLIENTS_OF_ALL; i++) {
-        String name = "a" + i;
-        int first = i;
-        clients.add(Thread.ofVirtual().start(() -> useAll(lab.nodes(), first, name)));
-      }
-      awaitAnswers(200);
-      for (Lab.Node node : lab.nodes()) {
-        stopping = node.number();
-        awaitAnswers(50);
-        lab.stop(node);
-        awaitAnswers(100);
-        lab.restart(node);
-        lab.awaitReady(node);
-        stopping = 0;
-        awaitAnswers(100);
-      }
-      done = true;
-      for (Thread client : clients) {
-        client.join();
-      }
-      assertThat(lost).as("of %d requests", answers.get()).isEmpty();
-      assertThat(refused).as("connections that a node which was down refused").hasPositiveValue();
-      assertThat(documents(lab.nodes().getFirst())).containsExactlyInAnyOrderEntriesOf(written);
+      List<Thread> clients = clients(lab);
+      restartEach(lab);
+      end(lab, clients);
     }
+  }
+
+  /** There and back, as nobody may find out with the last node alone that the new one is no good. */
+  @Test
+  @EnabledIfSystemProperty(named = "meridian.previous", matches = ".+")
+  void upgradeOfNodeAfterNodeLosesNoRequestNorDoesGoingBack() throws Exception {
+    Path previous = Path.of(System.getProperty("meridian.previous", ""));
+    try (Lab lab = new Lab(folder.resolve("lab"), site(), 100)) {
+      lab.build(previous);
+      lab.start(3);
+      assertThat(lab.nodes()).allMatch(node -> runs(node, previous));
+      List<Thread> clients = clients(lab);
+      lab.build(null);
+      restartEach(lab);
+      assertThat(lab.nodes()).noneMatch(node -> runs(node, previous));
+      lab.build(previous);
+      restartEach(lab);
+      assertThat(lab.nodes()).allMatch(node -> runs(node, previous));
+      end(lab, clients);
+    }
+  }
+
+  private static boolean runs(Lab.Node node, Path build) {
+    String jar = build.resolve("meridian.jar").toString();
+    return ProcessHandle.of(node.pid())
+        .flatMap(process -> process.info().commandLine())
+        .orElseThrow()
+        .contains(jar);
+  }
+
+  private List<Thread> clients(Lab lab) throws InterruptedException {
+    List<Thread> clients = new ArrayList<>();
+    for (Lab.Node node : lab.nodes()) {
+      for (int i = 0; i < CLIENTS_OF_EACH; i++) {
+        String name = "n" + node.number() + "c" + i;
+        clients.add(Thread.ofVirtual().start(() -> useOne(node, name)));
+      }
+    }
+    for (int i = 0; i < CLIENTS_OF_ALL; i++) {
+      String name = "a" + i;
+      int first = i;
+      clients.add(Thread.ofVirtual().start(() -> useAll(lab.nodes(), first, name)));
+    }
+    awaitAnswers(200);
+    return clients;
+  }
+
+  private void restartEach(Lab lab) throws Exception {
+    for (Lab.Node node : lab.nodes()) {
+      stopping = node.number();
+      awaitAnswers(50);
+      lab.stop(node);
+      awaitAnswers(100);
+      lab.restart(node);
+      lab.awaitReady(node);
+      stopping = 0;
+      awaitAnswers(100);
+    }
+  }
+
+  private void end(Lab lab, List<Thread> clients) throws Exception {
+    done = true;
+    for (Thread client : clients) {
+      client.join();
+    }
+    assertThat(lost).as("of %d requests", answers.get()).isEmpty();
+    assertThat(refused).as("connections that a node which was down refused").hasPositiveValue();
+    assertThat(documents(lab.nodes().getFirst())).containsExactlyInAnyOrderEntriesOf(written);
   }
 
   /** All documents, by path; a strong read. */
