@@ -124,7 +124,8 @@ final class TortureCommand implements Callable<Integer> {
     }
     if (previous != null && !Files.isRegularFile(previous.resolve("meridian.jar"))) {
       throw new CliException(
-          ExitCode.USAGE, "--previous is a folder with a meridian.jar, and " + previous + " is not");
+          ExitCode.USAGE,
+          "--previous is a folder with a meridian.jar, and " + previous + " is not");
     }
     List<CachePolicy> policies = policies(cache);
     long from = seed == null ? ThreadLocalRandom.current().nextInt(1, 1_000_000) : seed;

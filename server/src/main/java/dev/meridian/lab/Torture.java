@@ -123,8 +123,7 @@ public final class Torture {
    * @throws IOException if the cluster does not come back after it was healed, or a node of it does
    *     not answer: that is a failure, too; says what was done until then
    */
-  public TortureReport run(
-      Duration time, double operationsPerSecond, @Nullable Path historyFile)
+  public TortureReport run(Duration time, double operationsPerSecond, @Nullable Path historyFile)
       throws IOException, InterruptedException {
     History history = new History();
     List<URI> webs = lab.nodes().stream().map(Lab.Node::web).toList();

@@ -11,12 +11,14 @@ import org.apache.ratis.grpc.GrpcFactory;
 import org.apache.ratis.grpc.server.GrpcLogAppender;
 import org.apache.ratis.grpc.server.GrpcServices;
 import org.apache.ratis.grpc.server.GrpcServicesImpl;
+import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
 import org.apache.ratis.rpc.RpcType;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.leader.FollowerInfo;
 import org.apache.ratis.server.leader.LeaderState;
 import org.apache.ratis.server.leader.LogAppender;
 import org.apache.ratis.server.raftlog.RaftLog;
+import org.apache.ratis.server.raftlog.RaftLogIOException;
 import org.apache.ratis.thirdparty.io.netty.handler.ssl.SslContext;
 import org.apache.ratis.util.AwaitForSignal;
 import org.apache.ratis.util.LifeCycle;
@@ -65,7 +67,7 @@ public final class RaftTransport implements RpcType {
   }
 
   /**
-   * Sends entries to one follower. Three things differ from Ratis' own:
+   * Sends entries to one follower. Four things differ from Ratis' own:
    *
    * <ul>
    *   <li>When a stream breaks after the follower wrote the last entry and before the leader heard
@@ -80,6 +82,11 @@ public final class RaftTransport implements RpcType {
    *       more; here that wakes nobody who has nothing to send.
    *   <li>While it has no stream and nothing to send, Ratis loops without a pause until a heartbeat
    *       is due. Here it waits for something to send.
+   *   <li>When a follower refuses a heartbeat, as it does not have the entry before, Ratis pauses,
+   *       for so long after many failures that the next heartbeat is due, which is refused again. A
+   *       follower whose database was copied, and is ahead of its log, would say so to entries
+   *       alone, and never gets any. Here no two heartbeats follow each other while there are
+   *       entries that could go.
    * </ul>
    */
   private static final class Appender extends GrpcLogAppender {
@@ -95,6 +102,12 @@ public final class RaftTransport implements RpcType {
     private long lost = NONE;
 
     private long lostSince;
+
+    /** Whether the last request had no entries; of the appender's thread. */
+    private boolean heartbeatBefore;
+
+    /** Whether a request is being made that has entries although a heartbeat is due. */
+    private volatile boolean entriesFirst;
 
     Appender(RaftServer.Division server, LeaderState state, FollowerInfo follower) {
       super(server, state, follower);
@@ -127,6 +140,32 @@ public final class RaftTransport implements RpcType {
     public boolean shouldSendAppendEntries() {
       sendLastAgain();
       return super.shouldSendAppendEntries();
+    }
+
+    @Override
+    public AppendEntriesRequestProto newAppendEntriesRequest(long callId, boolean heartbeat)
+        throws RaftLogIOException {
+      AppendEntriesRequestProto request = null;
+      if (heartbeatBefore && !heartbeat && hasAppendEntries()) {
+        entriesFirst = true;
+        try {
+          request = super.newAppendEntriesRequest(callId, false);
+        } finally {
+          entriesFirst = false;
+        }
+      }
+      if (request == null) {
+        request = super.newAppendEntriesRequest(callId, heartbeat);
+      }
+      if (request != null) {
+        heartbeatBefore = request.getEntriesCount() == 0;
+      }
+      return request;
+    }
+
+    @Override
+    public long getHeartbeatWaitTimeMs() {
+      return entriesFirst ? patienceMillis : super.getHeartbeatWaitTimeMs();
     }
 
     private void sendLastAgain() {

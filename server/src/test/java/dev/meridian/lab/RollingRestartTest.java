@@ -76,7 +76,9 @@ class RollingRestartTest {
     }
   }
 
-  /** There and back, as nobody may find out with the last node alone that the new one is no good. */
+  /**
+   * There and back, as nobody may find out with the last node alone that the new one is no good.
+   */
   @Test
   @EnabledIfSystemProperty(named = "meridian.previous", matches = ".+")
   void upgradeOfNodeAfterNodeLosesNoRequestNorDoesGoingBack() throws Exception {

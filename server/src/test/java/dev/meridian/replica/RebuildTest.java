@@ -36,6 +36,9 @@ class RebuildTest {
   private static final int DOCUMENTS = 300;
   private static final long SEED = Long.getLong("meridian.rebuild.seed", System.nanoTime());
 
+  /** Then it tries only each half a second: the retry policy in {@link RaftSettings}. */
+  private static final Duration PRIMARY_LOSES_PATIENCE = Duration.ofSeconds(4);
+
   private static final ReadOptions EVENTUAL =
       new ReadOptions(Consistency.EVENTUAL, SessionToken.NONE);
 
@@ -176,6 +179,29 @@ class RebuildTest {
       hurt.start();
       hurt.store().awaitServing();
       assertWhole(hurt, DOCUMENTS + 1);
+    }
+  }
+
+  /**
+   * The copy is ahead of the member's own log, and the primary, which has tried in vain so often
+   * that it takes its time, still goes by that. What it sends must say more than that it lives.
+   */
+  @Test
+  void memberWhoseCopyIsAheadOfItsLogCatchesUpWithAPrimaryThatTriedLong() throws Exception {
+    try (Members members = Members.start(folder, 3, options -> options)) {
+      fill(members.primary().store());
+      Members.Node hurt = members.replica();
+      awaitTrue(() -> hurt.store().get(DocumentPath.parse("items/a299"), EVENTUAL).isPresent());
+      hurt.stop();
+      Damage.CURRENT_IS_GONE.on(database(hurt));
+      members.primary().store().write(Batch.of(put("items/meanwhile", "{\"n\":1}")));
+      Thread.sleep(PRIMARY_LOSES_PATIENCE);
+
+      hurt.start();
+      members.primary().store().write(Batch.of(put("items/after", "{\"n\":2}")));
+      hurt.store().awaitServing();
+      assertThat(read(hurt.store(), "items/after")).isEqualTo("{\"n\":2}");
+      assertWhole(hurt, DOCUMENTS + 2);
     }
   }
 
