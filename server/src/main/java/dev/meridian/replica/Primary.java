@@ -28,6 +28,8 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.util.NetUtils;
@@ -70,22 +72,56 @@ final class Primary {
   /** How much longer than its writes a call may take. */
   private static final Duration LAST_WORD = Duration.ofMillis(500);
 
-  private static final Duration FENCE_WAIT = Duration.ofSeconds(5);
-
   /** A write on its way, and until when its caller waits ({@link System#nanoTime}). */
   private record Forwarded(Command command, long dueNanos) {}
 
+  /**
+   * Ends waits for a node that was primary when another one is. Its machine may be gone without a
+   * word; whoever waits for it would do so until the deadline.
+   */
+  private final class Superseded<Q> implements SharedCalls.Elsewhere<Q> {
+    private final String address;
+    private final Predicate<Q> mayRepeat;
+
+    Superseded(String address, Predicate<Q> mayRepeat) {
+      this.address = address;
+      this.mayRepeat = mayRepeat;
+    }
+
+    @Override
+    public boolean known() {
+      String now = known.get();
+      return now != null && !now.equals(address);
+    }
+
+    @Override
+    public boolean mayRepeat(Q request) {
+      return mayRepeat.test(request);
+    }
+  }
+
   private final PeerClient client;
   private final String group;
+  private final Supplier<@Nullable String> known;
+  private final Duration fenceWait;
 
   /** By the address of the node that is, or was, primary. */
   private final Map<String, SharedCalls<Forwarded, WriteReply>> writes = new ConcurrentHashMap<>();
 
   private final Map<String, SharedCalls<Boolean, FenceReply>> fences = new ConcurrentHashMap<>();
 
-  Primary(PeerClient client, String group) {
+  /**
+   * Begins with none.
+   *
+   * @param known the primary's address, as this member knows it now, maybe its own; null when it
+   *     knows of none. Does not wait.
+   * @param fenceWait the longest that a reader waits
+   */
+  Primary(PeerClient client, String group, Supplier<@Nullable String> known, Duration fenceWait) {
     this.client = client;
     this.group = group;
+    this.known = known;
+    this.fenceWait = fenceWait;
   }
 
   /** Without asking a name server, which may take long. The client does when it connects. */
@@ -187,6 +223,8 @@ final class Primary {
         WRITE_CALLS,
         MAX_WRITES,
         MAX_WRITES_BYTES,
+        // The primary knows those with a key again.
+        new Superseded<>(address, write -> !write.command.getBatch().getIdempotencyKey().isEmpty()),
         requests -> {
           long now = System.nanoTime();
           long longest = 0;
@@ -217,6 +255,7 @@ final class Primary {
     InetSocketAddress to = unresolved(address);
     return SharedCalls.gathered(
         TURN,
+        new Superseded<>(address, _ -> true),
         hurried ->
             client
                 .callLater(
@@ -226,7 +265,7 @@ final class Primary {
                         .setHurry(hurried.contains(true))
                         .build()
                         .toByteArray(),
-                    FENCE_WAIT)
+                    fenceWait)
                 .thenApply(
                     answer ->
                         Collections.nCopies(hurried.size(), parse(answer, FenceReply.parser()))));

@@ -227,7 +227,7 @@ public final class ReplicatedStore implements Store {
     this.clock = new ClockGuard(options.wallMillis(), options.uptimeMillis());
     this.metrics = new ReplicaMetrics(meters);
     this.fetch = new SnapshotFetch(host.client(), group, options.snapshotBytesPerSecond());
-    this.primary = new Primary(host.client(), group);
+    this.primary = new Primary(host.client(), group, this::primaryAddress, options.readDeadline());
     // Both are at rest until the replica is there; but it may need them while it starts.
     this.commits = new GroupCommit(options, new Proposals(), metrics);
     this.maintenance = new Maintenance(options, new Upkeep());
@@ -253,6 +253,11 @@ public final class ReplicatedStore implements Store {
     }
     this.service = new MemberService(host.service(), group, new Member(), sent, fences);
     showGauges();
+  }
+
+  private @Nullable String primaryAddress() {
+    RaftPeer at = closed || !raft.isFound() ? null : raft.primary();
+    return at == null ? null : at.getAddress();
   }
 
   /** On Ratis' thread, after each entry. */

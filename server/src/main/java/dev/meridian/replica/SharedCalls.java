@@ -96,10 +96,20 @@ final class SharedCalls<Q, A> {
   /** A call under way. */
   private record Begun<Q, A>(List<Waiting<Q, A>> requests, long sinceNanos) {}
 
+  /** When it is no use to wait for an answer any longer. */
+  interface Elsewhere<Q> {
+    /** Whether requests to another node would be answered now. Does not wait. */
+    boolean known();
+
+    /** Whether it does no harm to send this one there, too. */
+    boolean mayRepeat(Q request);
+  }
+
   private final Duration turn;
   private final int atOnce;
   private final int most;
   private final long mostBytes;
+  private final Elsewhere<Q> elsewhere;
   private final Call<Q, A> call;
   private final ReentrantLock lock = new ReentrantLock();
 
@@ -136,9 +146,16 @@ final class SharedCalls<Q, A> {
    * @param atOnce calls under way at once
    * @param most requests that share a call
    * @param mostBytes of requests that share a call; a larger one goes alone
+   * @param elsewhere ends the wait for a node that does not answer, before its time is over
    */
-  SharedCalls(Duration turn, int atOnce, int most, long mostBytes, Call<Q, A> call) {
-    this(turn, atOnce, most, mostBytes, null, call);
+  SharedCalls(
+      Duration turn,
+      int atOnce,
+      int most,
+      long mostBytes,
+      Elsewhere<Q> elsewhere,
+      Call<Q, A> call) {
+    this(turn, atOnce, most, mostBytes, null, elsewhere, call);
   }
 
   private SharedCalls(
@@ -147,8 +164,10 @@ final class SharedCalls<Q, A> {
       int most,
       long mostBytes,
       @Nullable Gathering gathering,
+      Elsewhere<Q> elsewhere,
       Call<Q, A> call) {
     this.gathering = gathering;
+    this.elsewhere = elsewhere;
     this.turn = turn;
     this.atOnce = atOnce;
     this.most = most;
@@ -160,8 +179,9 @@ final class SharedCalls<Q, A> {
    * The same, of calls that cost about as much with any number of requests: one at a time, and when
    * the last one served several requests, the next waits for those who may be back in a moment.
    */
-  static <Q, A> SharedCalls<Q, A> gathered(Duration turn, Call<Q, A> call) {
-    return new SharedCalls<>(turn, 1, Integer.MAX_VALUE, Long.MAX_VALUE, new Gathering(), call);
+  static <Q, A> SharedCalls<Q, A> gathered(Duration turn, Elsewhere<Q> elsewhere, Call<Q, A> call) {
+    return new SharedCalls<>(
+        turn, 1, Integer.MAX_VALUE, Long.MAX_VALUE, new Gathering(), elsewhere, call);
   }
 
   /** For tests: what a call usually takes from now on. */
@@ -180,7 +200,8 @@ final class SharedCalls<Q, A> {
    * @param bytes its size
    * @throws NotSent if its turn did not come, or too many wait already; nothing was done
    * @throws PeerException if the call failed
-   * @throws TimeoutException if there is no answer in time, or this thread was interrupted
+   * @throws TimeoutException if there is no answer in time, or another node would give one
+   *     meanwhile and may be asked, too, or this thread was interrupted
    */
   A ask(Q request, int bytes, Duration limit) throws NotSent, PeerException, TimeoutException {
     long now = System.nanoTime();
@@ -232,6 +253,7 @@ final class SharedCalls<Q, A> {
   private void expire() {
     List<Waiting<Q, A>> unsent = new ArrayList<>();
     List<Waiting<Q, A>> unanswered = new ArrayList<>();
+    boolean others = elsewhere.known();
     lock.lock();
     try {
       watched = false;
@@ -246,7 +268,10 @@ final class SharedCalls<Q, A> {
       queued = queue.size();
       for (Begun<Q, A> begun : underWay) {
         begun.requests.stream()
-            .filter(waiting -> now - waiting.dueNanos >= 0 && !waiting.answer.isDone())
+            .filter(waiting -> !waiting.answer.isDone())
+            .filter(
+                waiting ->
+                    now - waiting.dueNanos >= 0 || (others && elsewhere.mayRepeat(waiting.request)))
             .forEach(unanswered::add);
       }
       if (!queue.isEmpty() || !underWay.isEmpty()) {

@@ -563,6 +563,30 @@ class MembersTest {
     }
   }
 
+  /** As with a machine that lost its power: connections are open, and nothing comes back. */
+  @Test
+  void nobodyWaitsForASilentPrimaryWhenAnotherIsThere() throws Exception {
+    try (Members members =
+        Members.startLinked(
+            folder, 3, options -> options.readDeadline(Members.LONG).writeDeadline(Members.LONG))) {
+      Members.Node before = members.primary();
+      Members.Node asker = members.replica();
+      before.store().write(Batch.of(put("items/a", "{\"n\":1}")));
+      members.mute(before);
+      FutureTask<String> read = new FutureTask<>(() -> read(asker.store(), "items/a"));
+      FutureTask<Commit> write =
+          new FutureTask<>(() -> asker.store().write(keyed("k", increment("items/count", "n", 1))));
+      for (FutureTask<?> task : List.of(read, write)) {
+        Thread thread = Thread.ofPlatform().daemon().start(task);
+        awaitTrue(() -> thread.getState() == Thread.State.WAITING);
+      }
+      before.store().quiesce(); // has another become primary
+      assertThat(read.get(Members.LONG.toSeconds() / 2, TimeUnit.SECONDS)).isEqualTo("{\"n\":1}");
+      assertThat(write.get(Members.LONG.toSeconds() / 2, TimeUnit.SECONDS).results()).hasSize(1);
+      assertThat(read(asker.store(), "items/count")).isEqualTo("{\"n\":1}");
+    }
+  }
+
   /** Its entries arrive nowhere: they are gone, or it is primary again and finishes them. */
   @Test
   void writeThatThePrimaryKeptToItselfIsDoneOnceWhenTheOthersAreBack() throws Exception {

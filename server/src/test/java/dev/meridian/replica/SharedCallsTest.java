@@ -30,12 +30,32 @@ class SharedCallsTest {
 
   private final BlockingQueue<Made> made = new LinkedBlockingQueue<>();
 
+  /** Whether another node would answer. */
+  private volatile boolean another;
+
+  private final SharedCalls.Elsewhere<String> elsewhere =
+      new SharedCalls.Elsewhere<>() {
+        @Override
+        public boolean known() {
+          return another;
+        }
+
+        @Override
+        public boolean mayRepeat(String request) {
+          return !request.equals("once");
+        }
+      };
+
   private SharedCalls<String, String> calls(Duration turn, int most, long mostBytes) {
     return calls(turn, 1, most, mostBytes);
   }
 
   private SharedCalls<String, String> calls(Duration turn, int atOnce, int most, long mostBytes) {
-    return new SharedCalls<>(turn, atOnce, most, mostBytes, this::make);
+    return new SharedCalls<>(turn, atOnce, most, mostBytes, elsewhere, this::make);
+  }
+
+  private SharedCalls<String, String> gathered() {
+    return SharedCalls.gathered(LONG, elsewhere, this::make);
   }
 
   private CompletableFuture<List<String>> make(List<String> requests) {
@@ -209,7 +229,7 @@ class SharedCallsTest {
 
   @Test
   void whoComesAloneAfterManyIsNotLeftWaiting() throws Exception {
-    SharedCalls<String, String> calls = SharedCalls.gathered(LONG, this::make);
+    SharedCalls<String, String> calls = gathered();
     List<Future<String>> asked = new ArrayList<>();
     for (int i = 0; i < 6; i++) {
       asked.add(ask(calls, "r" + i, 1));
@@ -230,9 +250,25 @@ class SharedCallsTest {
   }
 
   @Test
+  void nobodyWaitsForOneThatIsSilentWhenAnotherWouldAnswerUnlessItMustBeAskedOnce()
+      throws Exception {
+    SharedCalls<String, String> calls = calls(LONG, 2, 100, 1000);
+    Future<String> once = ask(calls, "once", 1);
+    Future<String> again = ask(calls, "again", 1);
+    Made first = made.take();
+    Made second = made.take();
+    Thread.sleep(200);
+    assertThat(again.isDone()).isFalse();
+    another = true;
+    assertThatThrownBy(again::get).hasCauseInstanceOf(TimeoutException.class);
+    second.answer(); // too late
+    first.answer();
+    assertThat(once.get()).isEqualTo("re once");
+  }
+
+  @Test
   void everybodyIsAnsweredOnceWhateverBecomesOfTheCalls() throws Exception {
-    for (SharedCalls<String, String> calls :
-        List.of(calls(LONG, 8, 20, 1000), SharedCalls.gathered(LONG, this::make))) {
+    for (SharedCalls<String, String> calls : List.of(calls(LONG, 8, 20, 1000), gathered())) {
       int askers = 40;
       int each = 50;
       AtomicInteger answered = new AtomicInteger();
