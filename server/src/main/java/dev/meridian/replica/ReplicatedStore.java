@@ -255,9 +255,18 @@ public final class ReplicatedStore implements Store {
     showGauges();
   }
 
+  /** As {@link Primary} asks for it. */
   private @Nullable String primaryAddress() {
-    RaftPeer at = closed || !raft.isFound() ? null : raft.primary();
-    return at == null ? null : at.getAddress();
+    if (closed || !raft.isFound()) {
+      return null;
+    }
+    try {
+      RaftPeer at = raft.primary();
+      return at == null ? null : at.getAddress();
+    } catch (RuntimeException e) {
+      LOG.debug("Ratis does not know its members now", e);
+      return null;
+    }
   }
 
   /** On Ratis' thread, after each entry. */

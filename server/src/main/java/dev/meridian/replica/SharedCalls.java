@@ -98,7 +98,7 @@ final class SharedCalls<Q, A> {
 
   /** When it is no use to wait for an answer any longer. */
   interface Elsewhere<Q> {
-    /** Whether requests to another node would be answered now. Does not wait. */
+    /** Whether requests to another node would be answered now. Does not wait, nor throw. */
     boolean known();
 
     /** Whether it does no harm to send this one there, too. */
