@@ -34,6 +34,7 @@ final class Valve implements Store {
   /** Beside these, the questions whether everything is shown. */
   final AtomicInteger fences = new AtomicInteger();
 
+  /** Those that are read from: whoever opened them has made ready for what they bring. */
   final AtomicInteger feeds = new AtomicInteger();
 
   private final Object lock = new Object();
@@ -108,14 +109,13 @@ final class Valve implements Store {
       }
       opened = cuts;
     }
-    Valved feed = new Valved(store.changes(query), opened);
-    feeds.incrementAndGet();
-    return feed;
+    return new Valved(store.changes(query), opened);
   }
 
   private final class Valved implements ChangeFeed {
     private final ChangeFeed feed;
     private final int opened;
+    private boolean read;
 
     Valved(ChangeFeed feed, int opened) {
       this.feed = feed;
@@ -125,6 +125,10 @@ final class Valve implements Store {
     @Override
     public List<Change> poll(int max, Duration wait) throws InterruptedException {
       long until = System.nanoTime() + wait.toNanos();
+      if (!read) {
+        read = true;
+        feeds.incrementAndGet();
+      }
       while (true) {
         check();
         // In short steps, so that a cut is noticed.
