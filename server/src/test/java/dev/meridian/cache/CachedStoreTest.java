@@ -208,6 +208,7 @@ class CachedStoreTest {
   void writesOfWhatIsNotKeptLeaveEntriesUsableAtOnce() throws Exception {
     store.write(put("a/1", "1"));
     read("a/1");
+    await(() -> cached.status().lag() == 0);
     int before = valve.gets.get();
     for (int i = 0; i < 100; i++) {
       Version other = store.write(put("b/" + i, "1")).version();
