@@ -156,6 +156,9 @@ public final class Torture {
       end = workload.readFinal(PATIENCE);
     } catch (IllegalStateException e) {
       lab.dumpThreads();
+      if (historyFile != null) {
+        history.write(historyFile);
+      }
       throw failed(e);
     }
     if (historyFile != null) {

@@ -50,6 +50,9 @@ final class MemberService implements AutoCloseable {
     /** Why not, for people. */
     String notPrimary();
 
+    /** The term that it is in. */
+    long term();
+
     /** Writes as the primary; the replies are in the order of the writes. */
     List<WriteReply> write(List<WriteRequest> writes);
 
@@ -107,9 +110,11 @@ final class MemberService implements AutoCloseable {
   }
 
   private byte[] writes(byte[] request) throws InvalidProtocolBufferException {
-    List<WriteRequest> writes = WritesRequest.parseFrom(request).getWritesList();
+    WritesRequest asked = WritesRequest.parseFrom(request);
+    List<WriteRequest> writes = asked.getWritesList();
+    boolean late = asked.getTerm() != 0 && asked.getTerm() != member.term();
     List<WriteReply> replies =
-        member.isPrimary()
+        member.isPrimary() && !late
             ? member.write(writes)
             : Collections.nCopies(
                 writes.size(), WriteReply.newBuilder().setNotPrimary(no()).build());

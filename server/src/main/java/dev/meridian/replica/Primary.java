@@ -28,6 +28,7 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -103,6 +104,7 @@ final class Primary {
   private final PeerClient client;
   private final String group;
   private final Supplier<@Nullable String> known;
+  private final LongSupplier term;
   private final Duration fenceWait;
 
   /** By the address of the node that is, or was, primary. */
@@ -115,12 +117,19 @@ final class Primary {
    *
    * @param known the primary's address, as this member knows it now, maybe its own; null when it
    *     knows of none. Does not wait.
+   * @param term that this member is in
    * @param fenceWait the longest that a reader waits
    */
-  Primary(PeerClient client, String group, Supplier<@Nullable String> known, Duration fenceWait) {
+  Primary(
+      PeerClient client,
+      String group,
+      Supplier<@Nullable String> known,
+      LongSupplier term,
+      Duration fenceWait) {
     this.client = client;
     this.group = group;
     this.known = known;
+    this.term = term;
     this.fenceWait = fenceWait;
   }
 
@@ -157,7 +166,7 @@ final class Primary {
       }
       throw unknown("The connection to the primary broke while it wrote", e);
     } catch (TimeoutException e) {
-      throw unknown("The primary did not answer in time", e);
+      throw unknown("The primary did not answer in time, or before another one was known", e);
     } catch (IllegalStateException e) {
       throw new Unavailable(Unavailable.Outcome.UNKNOWN, "The primary's answer cannot be read.", e);
     }
@@ -228,7 +237,7 @@ final class Primary {
         requests -> {
           long now = System.nanoTime();
           long longest = 0;
-          WritesRequest.Builder all = WritesRequest.newBuilder();
+          WritesRequest.Builder all = WritesRequest.newBuilder().setTerm(term.getAsLong());
           for (Forwarded write : requests) {
             long millis = Math.max(0, TimeUnit.NANOSECONDS.toMillis(write.dueNanos - now));
             longest = Math.max(longest, millis);

@@ -255,6 +255,10 @@ public final class ReplicatedStore implements Store {
     showGauges();
   }
 
+  private long term() {
+    return raft.term();
+  }
+
   /** As {@link Primary} asks for it. */
   private @Nullable String primaryAddress() {
     if (closed || !raft.isFound()) {
@@ -1126,6 +1130,11 @@ public final class ReplicatedStore implements Store {
     @Override
     public boolean isPrimary() {
       return host.isStarted() && !closed && failure.get() == null && raft.isReady();
+    }
+
+    @Override
+    public long term() {
+      return raft.term();
     }
 
     @Override

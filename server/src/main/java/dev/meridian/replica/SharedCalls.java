@@ -139,6 +139,9 @@ final class SharedCalls<Q, A> {
   /** Whether it is looked again whose time is over. */
   private boolean watched;
 
+  /** Whether another node would have answered when it was looked last. */
+  private boolean others;
+
   /**
    * Begins with none.
    *
@@ -253,10 +256,13 @@ final class SharedCalls<Q, A> {
   private void expire() {
     List<Waiting<Q, A>> unsent = new ArrayList<>();
     List<Waiting<Q, A>> unanswered = new ArrayList<>();
-    boolean others = elsewhere.known();
+    boolean known = elsewhere.known();
     lock.lock();
     try {
       watched = false;
+      // Not at the first look: an answer may be on its way.
+      boolean late = known && others;
+      others = known;
       long now = System.nanoTime();
       for (Waiting<Q, A> waiting : queue) {
         if (now - waiting.turnNanos >= 0 && waiting.claim()) {
@@ -271,7 +277,7 @@ final class SharedCalls<Q, A> {
             .filter(waiting -> !waiting.answer.isDone())
             .filter(
                 waiting ->
-                    now - waiting.dueNanos >= 0 || (others && elsewhere.mayRepeat(waiting.request)))
+                    now - waiting.dueNanos >= 0 || (late && elsewhere.mayRepeat(waiting.request)))
             .forEach(unanswered::add);
       }
       if (!queue.isEmpty() || !underWay.isEmpty()) {
