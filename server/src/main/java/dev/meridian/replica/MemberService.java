@@ -112,9 +112,10 @@ final class MemberService implements AutoCloseable {
   private byte[] writes(byte[] request) throws InvalidProtocolBufferException {
     WritesRequest asked = WritesRequest.parseFrom(request);
     List<WriteRequest> writes = asked.getWritesList();
-    boolean late = asked.getTerm() != 0 && asked.getTerm() != member.term();
+    boolean takes =
+        member.isPrimary() && (asked.getTerm() == 0 || asked.getTerm() == member.term());
     List<WriteReply> replies =
-        member.isPrimary() && !late
+        takes
             ? member.write(writes)
             : Collections.nCopies(
                 writes.size(), WriteReply.newBuilder().setNotPrimary(no()).build());
