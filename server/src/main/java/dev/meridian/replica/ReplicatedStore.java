@@ -227,8 +227,8 @@ public final class ReplicatedStore implements Store {
     this.clock = new ClockGuard(options.wallMillis(), options.uptimeMillis());
     this.metrics = new ReplicaMetrics(meters);
     this.fetch = new SnapshotFetch(host.client(), group, options.snapshotBytesPerSecond());
-    this.primary = new Primary(
-            host.client(), group, this::primaryAddress, this::term, options.readDeadline());
+    this.primary =
+        new Primary(host.client(), group, this::primaryAddress, this::term, options.readDeadline());
     // Both are at rest until the replica is there; but it may need them while it starts.
     this.commits = new GroupCommit(options, new Proposals(), metrics);
     this.maintenance = new Maintenance(options, new Upkeep());
