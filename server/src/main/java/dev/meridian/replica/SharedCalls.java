@@ -282,6 +282,8 @@ final class SharedCalls<Q, A> {
       }
       if (!queue.isEmpty() || !underWay.isEmpty()) {
         watch();
+      } else {
+        others = false; // nobody looks until somebody asks again
       }
     } finally {
       lock.unlock();
